@@ -1,0 +1,3 @@
+//! stats
+
+pub mod random;

@@ -1,0 +1,312 @@
+//! Random numbers that depend on a seed and a purpose, and on nothing else.
+//!
+//! Everything that knas draws comes from a [`Stream`]: a ChaCha8 key stream
+//! whose key is the SHA-256 of a seed, a purpose and the labels of the thing
+//! that is drawn (a sample's index, an edge's name). Two draws with different
+//! labels are independent, and a draw does not depend on the number of
+//! threads, the order of the work or what else was drawn before.
+//!
+//! The mapping from key stream to numbers is written out here, and the natural
+//! logarithm, sine and cosine are those of the `libm` crate, so the values stay
+//! the same whatever the platform or the version of a library.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
+
+/// One label of what a stream is for: `3.into()` or `"stem".into()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// An index.
+    Number(u64),
+    /// A name.
+    Text(&'a str),
+}
+
+impl From<u64> for Part<'_> {
+    fn from(number: u64) -> Self {
+        Part::Number(number)
+    }
+}
+
+impl<'a> From<&'a str> for Part<'a> {
+    fn from(text: &'a str) -> Self {
+        Part::Text(text)
+    }
+}
+
+/// The stream for `purpose` and `parts` under `seed`.
+///
+/// The key is the SHA-256 of `knas-stream-1`, the seed (8 bytes), the purpose
+/// (its length in 8 bytes, then its bytes), and for every part either 0 and the
+/// number (8 bytes) or 1, the text's length (8 bytes) and the text. Integers
+/// are little-endian. No two lists of labels give the same bytes.
+#[must_use]
+pub fn stream(seed: u64, purpose: &str, parts: &[Part<'_>]) -> Stream {
+    let mut hash = Sha256::new();
+    let text = |hash: &mut Sha256, text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    hash.update(b"knas-stream-1");
+    hash.update(seed.to_le_bytes());
+    text(&mut hash, purpose);
+    for part in parts {
+        match part {
+            Part::Number(number) => {
+                hash.update([0]);
+                hash.update(number.to_le_bytes());
+            }
+            Part::Text(label) => {
+                hash.update([1]);
+                text(&mut hash, label);
+            }
+        }
+    }
+    Stream(ChaCha8Rng::from_seed(hash.finalize().into()))
+}
+
+/// A sequence of random numbers; see [`stream`].
+#[derive(Clone, Debug)]
+pub struct Stream(ChaCha8Rng);
+
+impl Stream {
+    /// The next 32 bits of the key stream.
+    pub fn next_u32(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
+    /// The next 64 bits of the key stream, low word first.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// A fair coin: the lowest bit of the next 32.
+    pub fn coin(&mut self) -> bool {
+        self.next_u32() & 1 == 1
+    }
+
+    /// A uniform integer in `0..n`, without bias: the high half of
+    /// `n · next_u64`, drawn again where the low half is below `2^64 mod n`
+    /// (Lemire 2019, <https://arxiv.org/abs/1805.10941>).
+    ///
+    /// # Panics
+    /// Where `n` is 0, since there is no such integer.
+    pub fn below(&mut self, n: u64) -> u64 {
+        let threshold = n.wrapping_neg() % n;
+        loop {
+            let product = u128::from(n) * u128::from(self.next_u64());
+            if product as u64 >= threshold {
+                return (product >> 64) as u64;
+            }
+        }
+    }
+
+    /// A uniform number in [0, 1): the upper 24 of the next 32 bits, times 2⁻²⁴.
+    pub fn uniform(&mut self) -> f32 {
+        (self.next_u32() >> 8) as f32 * (1.0 / 16_777_216.0)
+    }
+
+    /// Fills `values` with uniform numbers from `low` to `high`:
+    /// `low + (high - low) · uniform()`, in single precision.
+    pub fn fill_uniform(&mut self, values: &mut [f32], low: f32, high: f32) {
+        let width = high - low;
+        for value in values {
+            *value = low + width * self.uniform();
+        }
+    }
+
+    /// Fills `values` with standard normal numbers, by Box and Muller.
+    ///
+    /// Two 32-bit words a, b give two numbers, r·cos φ and r·sin φ, where
+    /// r = √(−2 ln((a + 1)·2⁻³²)) and φ = 2π·b·2⁻³², computed in double
+    /// precision and rounded once; the largest possible magnitude is 6.66.
+    /// Where the length is odd the last sine is dropped.
+    pub fn fill_normal(&mut self, values: &mut [f32]) {
+        const UNIT: f64 = 1.0 / 4_294_967_296.0;
+        for pair in values.chunks_mut(2) {
+            let a = (f64::from(self.next_u32()) + 1.0) * UNIT;
+            let b = f64::from(self.next_u32()) * UNIT;
+            let radius = (-2.0 * libm::log(a)).sqrt();
+            let (sine, cosine) = libm::sincos(std::f64::consts::TAU * b);
+            pair[0] = (radius * cosine) as f32;
+            if let Some(second) = pair.get_mut(1) {
+                *second = (radius * sine) as f32;
+            }
+        }
+    }
+
+    /// `count` distinct integers of `0..n` in random order, every ordered
+    /// choice equally likely; all of them where `count` is larger than `n`.
+    ///
+    /// A smaller count gives the beginning of what a larger one gives. Takes
+    /// memory for `n` integers.
+    pub fn choose(&mut self, n: usize, count: usize) -> Vec<usize> {
+        let mut values: Vec<usize> = (0..n).collect();
+        let count = count.min(n);
+        for place in 0..count {
+            let other = place + self.below((n - place) as u64) as usize;
+            values.swap(place, other);
+        }
+        values.truncate(count);
+        values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Every expected value below comes from these lines of Python, which know
+    // nothing of the code above:
+    //
+    // import hashlib, math, struct
+    // def words(seed, purpose, *parts):
+    //     text = lambda s: struct.pack('<Q', len(s.encode())) + s.encode()
+    //     data = b'knas-stream-1' + struct.pack('<Q', seed) + text(purpose)
+    //     for p in parts:
+    //         data += b'\1' + text(p) if isinstance(p, str) else b'\0' + struct.pack('<Q', p)
+    //     key = struct.unpack('<8I', hashlib.sha256(data).digest())
+    //     rot = lambda x, n: (x << n | x >> 32 - n) & 0xffffffff
+    //     for counter in range(1 << 32):
+    //         start = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, *key, counter, 0, 0, 0]
+    //         x = list(start)
+    //         def quarter(a, b, c, d):
+    //             for p, q, r, n in (a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7):
+    //                 x[p] = (x[p] + x[q]) & 0xffffffff; x[r] = rot(x[r] ^ x[p], n)
+    //         for _ in range(4):
+    //             for i in range(4): quarter(i, 4 + i, 8 + i, 12 + i)
+    //             for i in range(4): quarter(i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4)
+    //         for a, b in zip(x, start): yield (a + b) & 0xffffffff
+    // def u64(w): return next(w) | next(w) << 32
+    // def below(w, n):
+    //     while True:
+    //         p = n * u64(w)
+    //         if p % 2**64 >= 2**64 % n: return p >> 64
+    // def normal(w):
+    //     r = math.sqrt(-2 * math.log((next(w) + 1) / 2**32)); f = 2 * math.pi * next(w) / 2**32
+    //     return [r * math.cos(f), r * math.sin(f)]
+    // def choose(w, n, k):
+    //     v = list(range(n))
+    //     for i in range(k): j = i + below(w, n - i); v[i], v[j] = v[j], v[i]
+    //     return v[:k]
+
+    #[test]
+    fn words_are_those_of_chacha8_under_the_derived_key() {
+        // w = words(0, 'test'); print([hex(next(w)) for _ in range(3)])
+        let mut plain = stream(0, "test", &[]);
+        assert_eq!(
+            [plain.next_u32(), plain.next_u32(), plain.next_u32()],
+            [0xae82_2dfa, 0x2659_30f8, 0x74e1_ca61]
+        );
+        // w = words(7, 'weights', 'stem', 3); a = [next(w) for _ in range(260)]; print(a[:2], a[-1])
+        let mut labelled = stream(7, "weights", &["stem".into(), 3.into()]);
+        let words: Vec<u32> = (0..260).map(|_| labelled.next_u32()).collect();
+        assert_eq!(
+            (words[0], words[1], words[259]),
+            (1_792_894_068, 3_114_207_810, 941_669_746)
+        );
+        // w = words(7, 'weights', 'stem', 3); print(u64(w))
+        let mut wide = stream(7, "weights", &["stem".into(), 3.into()]);
+        assert_eq!(wide.next_u64(), 13_375_420_698_690_675_828);
+    }
+
+    #[test]
+    fn numbers_follow_their_written_definitions() {
+        // w = words(1, 'u'); print([(next(w) >> 8) / 2**24 for _ in range(3)])
+        let mut values = [0f32; 3];
+        stream(1, "u", &[]).fill_uniform(&mut values, 0.0, 1.0);
+        assert_eq!(values, [0.871_499_06, 0.471_393_35, 0.613_520_7]);
+        // w = words(1, 'n'); print(normal(w) + normal(w)[:1])
+        stream(1, "n", &[]).fill_normal(&mut values);
+        let normal = [
+            -0.5640417137627517,
+            -1.0062286085986962,
+            -0.14033652416853482,
+        ];
+        assert_eq!(values, normal.map(|value: f64| value as f32));
+        // w = words(1, 'b'); print([below(w, n) for n in (1, 10, 15625, 3 << 62)])
+        let mut integers = stream(1, "b", &[]);
+        assert_eq!(
+            [1, 10, 15_625, 3 << 62].map(|n| integers.below(n)),
+            [0, 0, 14_396, 1_527_466_774_402_830_703]
+        );
+        // print(choose(words(1, 'c'), 50000, 5))
+        assert_eq!(
+            stream(1, "c", &[]).choose(50_000, 5),
+            [10_646, 24_032, 26_846, 6_175, 39_485]
+        );
+    }
+
+    #[test]
+    fn labels_that_read_alike_give_different_streams() {
+        let labels: [(&str, &[Part<'_>]); 6] = [
+            ("ab", &[]),
+            ("a", &[Part::Text("b")]),
+            ("", &[Part::Text("ab")]),
+            ("a", &[Part::Text("b"), Part::Text("")]),
+            ("a", &[Part::Number(98)]),
+            ("a", &[Part::Number(98), Part::Number(0)]),
+        ];
+        let mut first: Vec<u64> = labels
+            .iter()
+            .map(|(purpose, parts)| stream(5, purpose, parts).next_u64())
+            .collect();
+        first.push(stream(6, "ab", &[]).next_u64());
+        first.sort_unstable();
+        first.dedup();
+        assert_eq!(first.len(), 7);
+    }
+
+    #[test]
+    fn moments_are_those_of_the_distributions() {
+        let count = 1_000_000;
+        let mut values = vec![0f32; count];
+        let mean = |values: &[f32], power: i32| {
+            values
+                .iter()
+                .map(|&x| f64::from(x).powi(power))
+                .sum::<f64>()
+                / count as f64
+        };
+        // Bounds are five standard errors of each moment.
+        let mut source = stream(2, "moments", &[]);
+        source.fill_normal(&mut values);
+        assert!(mean(&values, 1).abs() < 5e-3, "{}", mean(&values, 1));
+        assert!(
+            (mean(&values, 2) - 1.0).abs() < 7.1e-3,
+            "{}",
+            mean(&values, 2)
+        );
+        assert!(
+            (mean(&values, 4) - 3.0).abs() < 4.9e-2,
+            "{}",
+            mean(&values, 4)
+        );
+        source.fill_uniform(&mut values, -1.0, 1.0);
+        assert!(values.iter().all(|x| (-1.0..1.0).contains(x)));
+        assert!(mean(&values, 1).abs() < 2.9e-3);
+        assert!((mean(&values, 2) - 1.0 / 3.0).abs() < 1.5e-3);
+    }
+
+    #[test]
+    fn choices_are_distinct_and_every_place_is_as_likely() {
+        let mut all = stream(3, "c", &[]).choose(20, 99);
+        assert_eq!(all[..7], stream(3, "c", &[]).choose(20, 7));
+        all.sort_unstable();
+        assert_eq!(all, (0..20).collect::<Vec<_>>());
+        // 5 values in 2 places: 20 ordered choices, 500 expected of each;
+        // 5 standard deviations of a count are 109.
+        let mut counts = [[0u32; 5]; 5];
+        for trial in 0..10_000 {
+            let pair = stream(trial, "pairs", &[]).choose(5, 2);
+            counts[pair[0]][pair[1]] += 1;
+        }
+        for (first, row) in counts.iter().enumerate() {
+            for (second, &count) in row.iter().enumerate() {
+                let expected = if first == second { 0 } else { 500 };
+                assert!(count.abs_diff(expected) < 109, "{first} {second}: {count}");
+            }
+        }
+    }
+}
