@@ -1,0 +1,29 @@
+//! Records and the conventions that every knas tool shares.
+//!
+//! A *record* is one JSON object on one line and stands for one candidate
+//! architecture. Each stage adds the fields that it owns and passes every other
+//! field on, byte for byte and in order.
+//!
+//! | module | what it settles |
+//! |---|---|
+//! | [`record`] | one record: parsing, fields, failures |
+//! | [`input`] | lines from files and standard input, with their places |
+//! | [`output`] | standard output or `FILE.part` and its rename; `--resume` |
+//! | [`cli`] | the flags that every tool has |
+//! | [`tool`] | start-up, messages, interrupts, exit codes |
+//! | [`schema`] | the fields and their meaning, published as JSON Schema |
+//!
+//! Nothing here knows libtorch, search spaces or scores.
+
+pub mod cli;
+pub mod input;
+pub mod output;
+pub mod record;
+pub mod schema;
+pub mod tool;
+
+pub use cli::{Common, Inputs, OnError};
+pub use input::{Input, Line, Place};
+pub use output::Output;
+pub use record::{Failure, Record, RecordError, finite, integer};
+pub use tool::{Context, Fatal, Tool};

@@ -1,0 +1,477 @@
+//! One record: a JSON object whose fields keep their order and their text.
+//!
+//! Fields are held as raw JSON. What a stage does not own is therefore written
+//! exactly as it was read: `1.0` stays `1.0`, and an integer beyond 2^53 keeps
+//! all its digits.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+use std::io::{self, Write};
+
+use schemars::JsonSchema;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
+use serde_json::value::{RawValue, Value};
+
+/// The largest integer that every JSON reader holds exactly: 2^53.
+const EXACT_INTEGER: u64 = 1 << 53;
+
+/// Why a line is not a record, or why a field is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The bytes are not UTF-8.
+    #[error("not UTF-8")]
+    Encoding,
+    /// The line is longer than a record may be.
+    #[error("longer than {0} bytes")]
+    TooLong(usize),
+    /// The text is not one JSON object.
+    #[error("not a JSON object: {0}")]
+    Json(serde_json::Error),
+    /// There is no usable `id`.
+    #[error("no \"id\" (a non-empty string)")]
+    NoId,
+    /// A field has another type than it should have.
+    #[error("field \"{name}\": {source}")]
+    Field {
+        /// The field's name.
+        name: String,
+        /// What serde makes of it.
+        source: serde_json::Error,
+    },
+    /// A number that must be finite is not.
+    #[error("{0} is not a finite number")]
+    NonFinite(String),
+}
+
+/// Why a candidate failed: the value of a record's `error` field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// The stage in which it failed: `sample`, `score`, `rank`, `finetune`, `eval`.
+    pub stage: String,
+    /// A word for programs, such as `non_finite`, `bad_arch`, `out_of_memory`, `timeout`.
+    pub kind: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of `stage`, of `kind`, explained by `message`.
+    pub fn new(stage: &str, kind: &str, message: impl fmt::Display) -> Self {
+        let message = message.to_string();
+        Self {
+            stage: stage.into(),
+            kind: kind.into(),
+            message,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
+/// One candidate: an `id` and further fields, in the order in which they came.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    id: Cow<'a, str>,
+    fields: Vec<Field<'a>>,
+}
+
+type Field<'a> = (Cow<'a, str>, Cow<'a, RawValue>);
+
+impl<'a> Record<'a> {
+    /// Reads a record from the text of one line.
+    ///
+    /// # Errors
+    /// When the text is not one JSON object, names a field twice, or has no
+    /// `id` that is a non-empty string.
+    pub fn parse(text: &'a str) -> Result<Self, RecordError> {
+        let Fields(fields) = serde_json::from_str(text).map_err(RecordError::Json)?;
+        let raw = fields
+            .iter()
+            .find(|(name, _)| name == "id")
+            .map(|(_, raw)| raw);
+        let id = match raw {
+            Some(Cow::Borrowed(raw)) => serde_json::from_str::<Text<'a>>(raw.get()).ok(),
+            _ => None,
+        };
+        match id {
+            Some(Text(id)) if !id.is_empty() => Ok(Self { id, fields }),
+            _ => Err(RecordError::NoId),
+        }
+    }
+
+    /// A record with nothing but an `id`.
+    pub fn new(id: impl Into<String>) -> Record<'static> {
+        let id = id.into();
+        let mut record = Record {
+            id: Cow::Owned(id.clone()),
+            fields: Vec::with_capacity(8),
+        };
+        record.put("id", raw_string(&id));
+        record
+    }
+
+    /// The record with everything it borrowed copied, to be sent elsewhere.
+    pub fn into_owned(self) -> Record<'static> {
+        let own = |(name, raw): Field<'a>| -> Field<'static> {
+            (Cow::Owned(name.into_owned()), Cow::Owned(raw.into_owned()))
+        };
+        Record {
+            id: Cow::Owned(self.id.into_owned()),
+            fields: self.fields.into_iter().map(own).collect(),
+        }
+    }
+
+    /// The record's unique, stable name.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The JSON text of a field, or of a field inside objects: `scored.seeds`.
+    ///
+    /// A field whose own name has dots is found before a path is tried.
+    pub fn raw(&self, path: &str) -> Option<Cow<'_, RawValue>> {
+        if let Some((_, raw)) = self.fields.iter().find(|(name, _)| name == path) {
+            return Some(Cow::Borrowed(raw));
+        }
+        // Shortest head first, so that names with dots work at every depth.
+        path.match_indices('.').find_map(|(dot, _)| {
+            let (_, raw) = self.fields.iter().find(|(name, _)| *name == path[..dot])?;
+            descend(raw, &path[dot + 1..])
+        })
+    }
+
+    /// A field as a type of the caller's; `None` when it is absent or `null`.
+    ///
+    /// # Errors
+    /// When the field is there but of another type.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, RecordError> {
+        let Some(raw) = self.raw(path) else {
+            return Ok(None);
+        };
+        serde_json::from_str(raw.get()).map_err(|source| RecordError::Field {
+            name: path.into(),
+            source,
+        })
+    }
+
+    /// A numeric field; integers beyond 2^53, which records hold as strings, too.
+    ///
+    /// # Errors
+    /// When the field is there but is not a finite number.
+    pub fn number(&self, path: &str) -> Result<Option<f64>, RecordError> {
+        let Some(raw) = self.raw(path) else {
+            return Ok(None);
+        };
+        let text = raw.get();
+        let digits = text
+            .strip_prefix('"')
+            .and_then(|t| t.strip_suffix('"'))
+            .unwrap_or(text);
+        match digits.parse::<f64>() {
+            _ if text == "null" => Ok(None),
+            Ok(value) if value.is_finite() && (text == digits || is_integer(digits)) => {
+                Ok(Some(value))
+            }
+            _ => Err(RecordError::NonFinite(format!("field \"{path}\""))),
+        }
+    }
+
+    /// Sets a field: in its place when the record has it, at the end otherwise.
+    ///
+    /// # Errors
+    /// When `value` cannot be written as JSON. Non-finite numbers are the
+    /// caller's to refuse, with [`finite`]: serde would write them as `null`.
+    pub fn set(&mut self, name: &str, value: &impl Serialize) -> Result<(), RecordError> {
+        let raw = serde_json::value::to_raw_value(value).map_err(|source| RecordError::Field {
+            name: name.into(),
+            source,
+        })?;
+        self.put(name, raw);
+        Ok(())
+    }
+
+    /// Sets entries of an object field, keeping the others that it has.
+    ///
+    /// # Errors
+    /// When the field is there but is not an object, or a value cannot be written.
+    pub fn merge<V: Serialize>(
+        &mut self,
+        name: &str,
+        entries: impl IntoIterator<Item = (String, V)>,
+    ) -> Result<(), RecordError> {
+        let field = |source| RecordError::Field {
+            name: name.into(),
+            source,
+        };
+        let raw = self.raw(name).map(Cow::into_owned);
+        let text = raw.as_ref().map_or("{}", |raw| raw.get());
+        let Fields(mut object) = serde_json::from_str(text).map_err(field)?;
+        for (key, value) in entries {
+            let raw = serde_json::value::to_raw_value(&value).map_err(field)?;
+            put(&mut object, &key, raw);
+        }
+        let mut text = Vec::new();
+        write_object(&object, &mut text).map_err(|e| field(serde_json::Error::custom(e)))?;
+        let text = String::from_utf8(text).map_err(|_| RecordError::Encoding)?;
+        self.put(name, RawValue::from_string(text).map_err(field)?);
+        Ok(())
+    }
+
+    /// Takes a field away; nothing happens when there is none.
+    pub fn remove(&mut self, name: &str) {
+        self.fields.retain(|(field, _)| field != name);
+    }
+
+    /// The names of the fields, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_ref())
+    }
+
+    /// Whether an earlier stage, or this one, marked the candidate as failed.
+    pub fn has_failed(&self) -> bool {
+        self.fields
+            .iter()
+            .any(|(name, raw)| name == "error" && raw.get() != "null")
+    }
+
+    /// Marks the candidate as failed, and takes away what would rank it.
+    pub fn fail(&mut self, failure: &Failure) {
+        for name in ["score", "score_by", "rank"] {
+            self.remove(name);
+        }
+        let text = format!(
+            "{{\"stage\":{},\"kind\":{},\"message\":{}}}",
+            raw_string(&failure.stage),
+            raw_string(&failure.kind),
+            raw_string(&failure.message)
+        );
+        if let Ok(raw) = RawValue::from_string(text) {
+            self.put("error", raw);
+        }
+    }
+
+    /// Writes the record as one line.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        write_object(&self.fields, out)?;
+        out.write_all(b"\n")
+    }
+
+    fn put(&mut self, name: &str, raw: Box<RawValue>) {
+        put(&mut self.fields, name, raw);
+    }
+}
+
+/// A finite number as JSON; an error that calls it `what` otherwise.
+///
+/// # Errors
+/// [`RecordError::NonFinite`] for NaN and the infinities.
+pub fn finite(what: &str, value: f64) -> Result<Number, RecordError> {
+    Number::from_f64(value)
+        .ok_or_else(|| RecordError::NonFinite(format!("{what} is {value}, which")))
+}
+
+/// An integer as JSON: a number up to 2^53, a string beyond, since many
+/// readers hold numbers as doubles.
+pub fn integer(value: u64) -> Value {
+    if value > EXACT_INTEGER {
+        Value::String(value.to_string())
+    } else {
+        value.into()
+    }
+}
+
+fn is_integer(digits: &str) -> bool {
+    let digits = digits.strip_prefix('-').unwrap_or(digits);
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn raw_string(text: &str) -> Box<RawValue> {
+    match RawValue::from_string(Value::from(text).to_string()) {
+        Ok(raw) => raw,
+        Err(_) => RawValue::NULL.to_owned(), // a JSON string always is JSON
+    }
+}
+
+fn put(fields: &mut Vec<Field<'_>>, name: &str, raw: Box<RawValue>) {
+    match fields.iter_mut().find(|(field, _)| field == name) {
+        Some((_, value)) => *value = Cow::Owned(raw),
+        None => fields.push((Cow::Owned(name.to_owned()), Cow::Owned(raw))),
+    }
+}
+
+fn descend<'r>(raw: &'r RawValue, path: &str) -> Option<Cow<'r, RawValue>> {
+    let Fields(fields) = serde_json::from_str::<Fields<'r>>(raw.get()).ok()?;
+    if let Some((_, raw)) = fields.iter().find(|(name, _)| name == path) {
+        return Some(raw.clone());
+    }
+    path.match_indices('.').find_map(|(dot, _)| {
+        let (_, raw) = fields.iter().find(|(name, _)| *name == path[..dot])?;
+        descend(raw, &path[dot + 1..]).map(|raw| Cow::Owned(raw.into_owned()))
+    })
+}
+
+fn write_object(fields: &[Field<'_>], out: &mut impl Write) -> io::Result<()> {
+    out.write_all(b"{")?;
+    for (i, (name, raw)) in fields.iter().enumerate() {
+        if i > 0 {
+            out.write_all(b",")?;
+        }
+        serde_json::to_writer(&mut *out, name)?;
+        out.write_all(b":")?;
+        out.write_all(raw.get().as_bytes())?;
+    }
+    out.write_all(b"}")
+}
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The entries of a JSON object, in order; a name that comes twice is an error.
+struct Fields<'a>(Vec<Field<'a>>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Vec<Field<'de>>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut fields: Self::Value = Vec::with_capacity(12);
+                while let Some((Text(name), raw)) = map.next_entry::<Text, &RawValue>()? {
+                    fields.push((name, Cow::Borrowed(raw)));
+                }
+                match duplicate(&fields) {
+                    Some(name) => Err(M::Error::custom(format!("\"{name}\" comes twice"))),
+                    None => Ok(fields),
+                }
+            }
+        }
+        deserializer.deserialize_map(Entries).map(Fields)
+    }
+}
+
+/// A name that comes twice. Records are small, hostile ones need not be.
+fn duplicate<'f>(fields: &'f [Field<'_>]) -> Option<&'f str> {
+    let names = || fields.iter().map(|(name, _)| name.as_ref());
+    if fields.len() > 32 {
+        let mut seen = HashSet::new();
+        return names().find(|name| !seen.insert(*name));
+    }
+    names()
+        .enumerate()
+        .find(|(i, name)| names().take(*i).any(|n| n == *name))
+        .map(|(_, n)| n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(record: &Record<'_>) -> String {
+        let mut out = Vec::new();
+        record.write_to(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn untouched_fields_keep_their_bytes_and_order() {
+        let line =
+            r#"{"z":1.0,"id":"a","big":123456789012345678901,"o":{"x": [1, 2e0]},"é\n":null}"#;
+        let mut record = Record::parse(line).unwrap();
+        record.set("score", &1.5).unwrap();
+        record.set("z", &2).unwrap();
+        assert_eq!(
+            text(&record),
+            "{\"z\":2,\"id\":\"a\",\"big\":123456789012345678901,\"o\":{\"x\": [1, 2e0]},\
+             \"é\\n\":null,\"score\":1.5}\n"
+        );
+        assert_eq!(text(&record.clone().into_owned()), text(&record));
+    }
+
+    #[test]
+    fn what_is_not_a_record_is_refused() {
+        let wrong = [
+            "",
+            "1",
+            "[]",
+            "{",
+            r#"{"id":1}"#,
+            r#"{"id":""}"#,
+            r#"{"a":1}"#,
+            r#"{"id":"a"} x"#,
+        ];
+        for line in wrong {
+            assert!(Record::parse(line).is_err(), "{line}");
+        }
+        let twice = Record::parse(r#"{"id":"a","b":1,"b":2}"#).unwrap_err();
+        assert!(twice.to_string().contains("\"b\" comes twice"), "{twice}");
+        let many: String = (0..40).map(|i| format!(",\"k{i}\":0")).collect();
+        assert!(Record::parse(&format!(r#"{{"id":"a"{many},"k7":1}}"#)).is_err());
+        assert!(Record::parse(&format!(r#"{{"id":"a"{many}}}"#)).is_ok());
+    }
+
+    #[test]
+    fn numbers_are_found_by_path() {
+        let line = r#"{"id":"a","p":"9007199254740993","s":{"mgm":2.5,"a.b":{"c":3}},"t":"x","n":null,"h":1e999}"#;
+        let record = Record::parse(line).unwrap();
+        assert_eq!(record.number("s.mgm").unwrap(), Some(2.5));
+        assert_eq!(record.number("s.a.b.c").unwrap(), Some(3.0));
+        assert_eq!(record.number("p").unwrap(), Some(9007199254740992.0));
+        assert_eq!(record.number("n").unwrap(), None);
+        assert_eq!(record.number("s.none").unwrap(), None);
+        assert!(record.number("t").is_err());
+        assert!(record.number("h").is_err());
+        assert!(record.number("s").is_err());
+    }
+
+    #[test]
+    fn merging_keeps_other_entries() {
+        let mut record = Record::parse(r#"{"id":"a","scores":{"zen":1.0,"mgm":2}}"#).unwrap();
+        record
+            .merge("scores", [("mgm".to_owned(), 3), ("new".to_owned(), 4)])
+            .unwrap();
+        assert_eq!(
+            text(&record),
+            "{\"id\":\"a\",\"scores\":{\"zen\":1.0,\"mgm\":3,\"new\":4}}\n"
+        );
+        let mut wrong = Record::parse(r#"{"id":"a","scores":[]}"#).unwrap();
+        assert!(wrong.merge("scores", [("mgm".to_owned(), 3)]).is_err());
+    }
+
+    #[test]
+    fn a_failed_record_cannot_be_ranked() {
+        let mut record =
+            Record::parse(r#"{"id":"a","score":1,"rank":2,"score_by":"mgm"}"#).unwrap();
+        assert!(!record.has_failed());
+        record.fail(&Failure::new("score", "non_finite", "mgm is \"NaN\""));
+        assert!(record.has_failed());
+        let expected = r#"{"id":"a","error":{"stage":"score","kind":"non_finite","message":"mgm is \"NaN\""}}"#;
+        assert_eq!(text(&record).trim_end(), expected);
+    }
+
+    #[test]
+    fn integers_beyond_2_to_the_53_are_strings() {
+        assert_eq!(integer(1 << 53).to_string(), "9007199254740992");
+        assert_eq!(integer((1 << 53) + 1).to_string(), "\"9007199254740993\"");
+        assert!(
+            finite("mgm", f64::NAN)
+                .unwrap_err()
+                .to_string()
+                .contains("mgm is NaN")
+        );
+    }
+}

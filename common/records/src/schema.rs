@@ -1,0 +1,131 @@
+//! The fields of a record, who writes them and what they mean.
+//!
+//! These types publish the format (`--schema`) and read it back; records in
+//! flight are [`crate::Record`]s, which also keep fields that are not listed.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, schema_for};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use crate::record::Failure;
+
+/// A count: a number up to 2^53, a decimal string beyond.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Integer {
+    /// Up to 2^53.
+    Number(u64),
+    /// Beyond 2^53.
+    Digits(#[schemars(regex(pattern = r"^[0-9]+$"))] String),
+}
+
+impl From<u64> for Integer {
+    fn from(value: u64) -> Self {
+        match crate::record::integer(value) {
+            Value::String(digits) => Self::Digits(digits),
+            _ => Self::Number(value),
+        }
+    }
+}
+
+/// One candidate architecture, as far as the pipeline has taken it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "knas record")]
+pub struct Candidate {
+    /// Unique and stable; `nb201-6111` is the official NAS-Bench-201 index.
+    #[schemars(length(min = 1))]
+    pub id: String,
+    /// The search space: `nb201`, `roberta-skip`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
+    /// The architecture in the usual notation of its space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arch: Option<String>,
+    /// Parameters of the default network of the space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub params: Option<Integer>,
+    /// Multiply-accumulates of one input of the default network of the space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub macs: Option<Integer>,
+    /// Score name → value, the mean over seeds. Larger is better.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scores: Option<BTreeMap<String, f64>>,
+    /// Score name → standard deviation over seeds (n−1), with more than one seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scores_std: Option<BTreeMap<String, f64>>,
+    /// The value that ranks this record. Larger is better.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// The name of the score, or the expression, that `score` is the value of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score_by: Option<String>,
+    /// Where the scores come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scored: Option<Scored>,
+    /// 1 is best.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub rank: Option<u64>,
+    /// What training reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<BTreeMap<String, Value>>,
+    /// This candidate failed: it has no `score`, and is never ranked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// Machine-dependent facts by stage, only with `--meta`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<BTreeMap<String, Meta>>,
+}
+
+/// What a score depends on: equal values here mean comparable scores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Scored {
+    /// The data set: `cifar10`, `noise`, …
+    pub data: String,
+    /// SHA-256 of the samples as they were used, per seed in order.
+    pub data_sha256: String,
+    /// Samples per seed.
+    pub samples: u64,
+    /// The seeds over which the scores are averaged.
+    pub seeds: Vec<Integer>,
+    /// How normalisation layers normalise, for scores that leave it open:
+    /// `sample` or `batch`.
+    pub norm: String,
+    /// How weights are initialised: `default`, `kaiming`, or `file`.
+    pub init: String,
+    /// The element type of the computation.
+    pub dtype: String,
+    /// The size of the network, by the names of its space (`channels`, `cells`, `classes`).
+    pub network: BTreeMap<String, u64>,
+    /// Tool and version.
+    pub tool: String,
+    /// The version of libtorch.
+    pub libtorch: String,
+}
+
+/// Facts about one stage's run that differ between machines and runs.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Meta {
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// The machine's name.
+    pub host: String,
+    /// Wall-clock time for this candidate.
+    pub milliseconds: f64,
+    /// The process's peak resident memory so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<Integer>,
+    /// Energy for this candidate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joules: Option<f64>,
+    /// Where `joules` comes from: `rapl`, `nvml` or `estimate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joules_source: Option<String>,
+}
+
+/// The JSON Schema of a record.
+pub fn record() -> Value {
+    schema_for!(Candidate).to_value()
+}

@@ -1,0 +1,320 @@
+//! Start-up, messages, interrupts and exit codes of a tool.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | all good; also when the reader of the output went away |
+//! | 1 | finished, some records failed |
+//! | 2 | wrong usage, or something that ends the whole run |
+//! | 130 | interrupted |
+//!
+//! This is the one place below `main` that talks to the terminal.
+
+use std::cell::RefCell;
+use std::env;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use crate::cli::{Color, Common, OnError};
+use crate::input::{Input, InputError, Line};
+use crate::output::{Output, OutputError};
+use crate::record::{Failure, Record, RecordError};
+
+/// What a tool is called and what it writes.
+pub struct Tool {
+    /// The name of the binary, which starts every message.
+    pub name: &'static str,
+    /// The JSON Schema of what it writes.
+    pub schema: fn() -> Value,
+}
+
+/// An error that ends the run with exit code 2 because `--on-error fail` asks for it.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped at the first failed candidate, as --on-error fail asks")]
+pub struct Fatal;
+
+/// What a running tool may say and count.
+pub struct Context {
+    tool: &'static str,
+    quiet: bool,
+    verbose: bool,
+    color: bool,
+    on_error: OnError,
+    failures: AtomicU64,
+    interrupted: Arc<AtomicBool>,
+    progress: RefCell<Option<ProgressBar>>,
+}
+
+/// Parses the command line, runs the tool, and turns the outcome into an exit code.
+pub fn main<A: Parser>(
+    tool: &Tool,
+    common: impl Fn(&A) -> &Common,
+    run: impl FnOnce(A, &Context) -> anyhow::Result<()>,
+) -> ExitCode {
+    let args = match A::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // A closed terminal is no reason to fail; there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let context = Context::new(tool.name, common(&args));
+    let result = match printed(tool, common(&args), A::command()) {
+        Some(result) => result.map_err(Into::into),
+        None => run(args, &context),
+    };
+    context.end_progress();
+    match result {
+        Err(error) if reader_went_away(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            context.error(format_args!("{error:#}"));
+            ExitCode::from(2)
+        }
+        Ok(()) if context.is_interrupted() => ExitCode::from(130),
+        Ok(()) if context.failures() > 0 => ExitCode::from(1),
+        Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+/// `--schema` and `--generate` print and end.
+fn printed(tool: &Tool, common: &Common, command: clap::Command) -> Option<io::Result<()>> {
+    let mut out = io::stdout().lock();
+    if let Some(generate) = common.generate {
+        return Some(generate.write(command, &mut out));
+    }
+    common
+        .schema
+        .then(|| writeln!(out, "{:#}", (tool.schema)()))
+}
+
+fn reader_went_away(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = match cause.downcast_ref::<OutputError>() {
+            Some(OutputError::Stdout(source) | OutputError::Io { source, .. }) => Some(source),
+            _ => cause.downcast_ref::<io::Error>(),
+        };
+        io.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+impl Context {
+    fn new(tool: &'static str, common: &Common) -> Self {
+        let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let color = match common.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto if env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) => false,
+            Color::Auto => set("CLICOLOR_FORCE") || io::stderr().is_terminal(),
+        };
+        Self {
+            tool,
+            quiet: common.quiet,
+            verbose: common.verbose,
+            color,
+            on_error: common.on_error,
+            failures: AtomicU64::new(0),
+            interrupted: Arc::default(),
+            progress: RefCell::new(None),
+        }
+    }
+
+    /// Opens what the tool reads.
+    ///
+    /// # Errors
+    /// See [`Input::open`].
+    pub fn input(&self, files: &[std::path::PathBuf]) -> Result<Input, InputError> {
+        Input::open(files)
+    }
+
+    /// Opens what the tool writes: standard output, or the file that `-o` names.
+    /// `check` says what is wrong with a record that `--resume` would keep.
+    ///
+    /// # Errors
+    /// See [`Output::file`].
+    pub fn output(
+        &self,
+        common: &Common,
+        check: impl FnMut(&Record<'_>) -> Result<(), String>,
+    ) -> Result<Output, OutputError> {
+        match &common.output {
+            Some(path) if path.as_os_str() != "-" => {
+                let output = Output::file(path, common.resume, check)?;
+                if output.kept() > 0 {
+                    self.info(format_args!(
+                        "{} records kept in {}",
+                        output.kept(),
+                        path.display()
+                    ));
+                }
+                Ok(output)
+            }
+            _ => Ok(Output::stdout()),
+        }
+    }
+
+    /// An error that does not end the run.
+    pub fn error(&self, message: impl Display) {
+        self.say("error", "1;31", message);
+    }
+
+    /// Something the user should know about.
+    pub fn warn(&self, message: impl Display) {
+        if !self.quiet {
+            self.say("warning", "1;33", message);
+        }
+    }
+
+    /// What is being done.
+    pub fn info(&self, message: impl Display) {
+        if !self.quiet {
+            self.say("", "", message);
+        }
+    }
+
+    /// More about what is being done, with `-v`.
+    pub fn detail(&self, message: impl Display) {
+        if self.verbose {
+            self.say("", "", message);
+        }
+    }
+
+    fn say(&self, label: &str, style: &str, message: impl Display) {
+        let tool = self.tool;
+        let text = match (label, self.color) {
+            ("", _) => format!("{tool}: {message}\n"),
+            (_, true) => format!("{tool}: \x1b[{style}m{label}:\x1b[0m {message}\n"),
+            (_, false) => format!("{tool}: {label}: {message}\n"),
+        };
+        // When nobody can be told, the exit code still tells.
+        let write = || drop(io::stderr().lock().write_all(text.as_bytes()));
+        match &*self.progress.borrow() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Reports a line that is not a record, and counts it as a failure.
+    ///
+    /// # Errors
+    /// With `--on-error fail`.
+    pub fn bad_line(&self, line: &Line<'_>, reason: &RecordError) -> Result<(), Fatal> {
+        self.error(format_args!(
+            "{}: {reason}: {}",
+            line.place(),
+            line.excerpt()
+        ));
+        self.count_failure()
+    }
+
+    /// Reports that a candidate failed in this stage, marks it, and writes it
+    /// as `--on-error` wants it.
+    ///
+    /// # Errors
+    /// When the output refuses, or with `--on-error fail`.
+    pub fn failed(
+        &self,
+        mut record: Record<'_>,
+        place: &dyn Display,
+        failure: &Failure,
+        output: &mut Output,
+    ) -> anyhow::Result<()> {
+        self.error(format_args!("{place}: {}: {failure}", record.id()));
+        record.fail(failure);
+        if self.on_error == OnError::Emit {
+            output.write(&record)?;
+        }
+        Ok(self.count_failure()?)
+    }
+
+    /// Counts a candidate that failed in this stage, once it has been reported.
+    ///
+    /// # Errors
+    /// With `--on-error fail`.
+    pub fn count_failure(&self) -> Result<(), Fatal> {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        if self.on_error == OnError::Fail {
+            Err(Fatal)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What `--on-error` asks for.
+    pub fn on_error(&self) -> OnError {
+        self.on_error
+    }
+
+    /// How many candidates failed in this stage.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Whether tables and messages are to be coloured.
+    pub fn color(&self) -> bool {
+        self.color
+    }
+
+    /// From here on, SIGINT and SIGTERM set a flag that [`Context::is_interrupted`]
+    /// shows, so that the record in flight can be ended; a second one ends the
+    /// process at once. Fast tools leave the system's default.
+    ///
+    /// # Errors
+    /// When the system refuses the handler.
+    pub fn finish_records_when_interrupted(&self) -> anyhow::Result<()> {
+        let flag = Arc::clone(&self.interrupted);
+        ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Whether SIGINT or SIGTERM came.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::SeqCst)
+    }
+
+    /// The flag behind [`Context::is_interrupted`], for other threads.
+    pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.interrupted)
+    }
+
+    /// Shows progress on a terminal: a count of records, and of how many.
+    pub fn start_progress(&self, total: Option<u64>, what: &'static str) {
+        if self.quiet || !io::stderr().is_terminal() {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(4));
+        let counts = if total.is_some() {
+            "{wide_bar} {pos}/{len}"
+        } else {
+            "{spinner} {pos}"
+        };
+        let template = format!("{}: {counts} {what} {{per_sec}} {{eta}}", self.tool);
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        *self.progress.borrow_mut() = Some(bar);
+    }
+
+    /// One more record is done.
+    pub fn advance(&self) {
+        if let Some(bar) = &*self.progress.borrow() {
+            bar.inc(1);
+        }
+    }
+
+    fn end_progress(&self) {
+        if let Some(bar) = self.progress.borrow_mut().take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! knas-eval
+fn main() {}

@@ -1,0 +1,2 @@
+//! knas-finetune
+fn main() {}

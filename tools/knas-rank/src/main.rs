@@ -1,0 +1,2 @@
+//! knas-rank
+fn main() {}

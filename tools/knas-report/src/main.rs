@@ -1,0 +1,2 @@
+//! knas-report
+fn main() {}

@@ -1,0 +1,2 @@
+//! knas-sample
+fn main() {}

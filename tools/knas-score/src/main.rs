@@ -1,0 +1,2 @@
+//! knas-score
+fn main() {}
