@@ -29,7 +29,7 @@ need_rust() {
     local wanted found
     wanted=$(sed -nE 's/^rust-version = "1\.([0-9]+).*"/\1/p' "$root/Cargo.toml")
     { have cargo && have rustc; } || die "Rust is missing: install Rust 1.$wanted or later (https://rustup.rs)"
-    found=$(rustc --version 2>/dev/null | sed -nE 's/^rustc 1\.([0-9]+).*/\1/p')
+    found=$(rustc --version 2>/dev/null | sed -nE 's/^rustc 1\.([0-9]+).*/\1/p' || true)
     [ -n "$found" ] || die "rustc does not run: repair the Rust installation (rustup default stable)"
     [ "$found" -ge "$wanted" ] || die "Rust 1.$found is too old: 1.$wanted or later is needed (rustup update stable)"
 }
