@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::{self, JoinHandle};
 
 use knas_tests::{repository, scratch};
 use tempfile::TempDir;
@@ -18,7 +19,6 @@ const SYSTEM: &[&str] = &[
     "cksum",
     "cp",
     "cut",
-    "df",
     "dirname",
     "env",
     "flock",
@@ -48,20 +48,29 @@ const SYSTEM: &[&str] = &[
 
 const RUSTC: &str = "echo 'rustc 1.95.0 (59807616e 2026-04-14)'";
 
-/// A pip that unpacks a small libtorch, and leaves a line in the log each time.
+/// A Python without torch, whose pip unpacks a small libtorch and keeps in the
+/// home folder what it was asked to install.
 const PIP: &str = r#"
 case "$*" in
     *--version) exit 0 ;;
     "-m pip install"*) echo install >>"$HOME/pip.log" ;;
     *) exit 1 ;;
 esac
-while [ "$1" != --target ]; do shift; done
-mkdir -p "$2/torch/include/torch/headeronly" "$2/torch/lib"
-printf '#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR 11\n#define TORCH_VERSION_PATCH 0\n' \
-    >"$2/torch/include/torch/headeronly/version.h"
-for name in torch_cpu torch c10; do
-    touch "$2/torch/lib/lib$name.so" "$2/torch/lib/lib$name.dylib"
+while [ $# -gt 0 ]; do
+    case $1 in
+        -r) cat "$2" >"$HOME/pip.requirements" ;;
+        --target) target=$2 ;;
+    esac
+    shift
 done
+sleep 0.2
+mkdir -p "$target/torch/include/torch/headeronly" "$target/torch/lib" "$target/torch-2.11.0.dist-info"
+printf '#define TORCH_VERSION_%s %s\n' MAJOR 2 MINOR 11 PATCH 0 >"$target/torch/include/torch/headeronly/version.h"
+for name in torch_cpu torch c10; do
+    touch "$target/torch/lib/lib$name.so" "$target/torch/lib/lib$name.dylib"
+done
+printf 'Requires-Dist: %s\n' sympy 'cuda-toolkit[cublas]==13.0.2; platform_system == "Linux"' \
+    'nvidia-nccl-cu13==2.28.9; platform_system == "Linux"' triton==3.6.0 >"$target/torch-2.11.0.dist-info/METADATA"
 "#;
 
 /// A fresh clone, home folder and `PATH`.
@@ -105,6 +114,7 @@ impl Machine {
             .has("cargo", "exit 0")
             .has("rustc", RUSTC)
             .has("c++", "exit 0")
+            .has("df", &df(100))
             .has("python3", PIP)
             .has("npm", "exit 1")
             .has("node", "exit 1")
@@ -185,21 +195,28 @@ impl Machine {
     }
 
     pub fn run(&self, script: &str, args: &[&str]) -> Outcome {
-        let output = Command::new("bash")
+        self.start(script, args).join().unwrap()
+    }
+
+    /// The same in the background.
+    pub fn start(&self, script: &str, args: &[&str]) -> JoinHandle<Outcome> {
+        let mut command = Command::new("bash");
+        command
             .arg(self.path("clone/scripts").join(script))
             .args(args)
             .env_clear()
             .env("PATH", self.path("bin"))
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.folder.path())
-            .envs(&self.envs)
-            .output()
-            .unwrap();
-        Outcome {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+            .envs(&self.envs);
+        thread::spawn(move || {
+            let output = command.output().unwrap();
+            Outcome {
+                code: output.status.code(),
+                stdout: String::from_utf8(output.stdout).unwrap(),
+                stderr: String::from_utf8(output.stderr).unwrap(),
+            }
+        })
     }
 
     pub fn config(&self) -> String {
@@ -239,6 +256,12 @@ impl Outcome {
     }
 }
 
+/// A disk with so many gigabytes free.
+pub fn df(gigabytes: u64) -> String {
+    let free = gigabytes << 20;
+    format!("echo Filesystem Blocks Used Available; echo /dev/disk 0 0 {free} 0% /")
+}
+
 /// The program called `name` on this process's own `PATH`.
 pub fn find(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
@@ -254,4 +277,12 @@ pub fn files_of(folder: &str) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+/// Every bash script of the repository.
+pub fn bash_scripts() -> Vec<PathBuf> {
+    let mut scripts = files_of("scripts");
+    scripts.retain(|path| path.extension().is_some_and(|name| name == "sh"));
+    scripts.push(repository().join(".ci/run"));
+    scripts
 }

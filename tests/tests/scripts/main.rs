@@ -10,20 +10,11 @@ mod machine;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::Command;
 
 use knas_tests::repository;
 
-use machine::{Machine, files_of, find};
-
-/// Every bash script of the repository.
-fn bash_scripts() -> Vec<PathBuf> {
-    let mut scripts = files_of("scripts");
-    scripts.retain(|path| path.extension().is_some_and(|name| name == "sh"));
-    scripts.push(repository().join(".ci/run"));
-    scripts
-}
+use machine::{Machine, bash_scripts, df, find};
 
 #[test]
 fn every_script_parses_and_can_be_run() {
@@ -182,6 +173,16 @@ exit 1"#
 }
 
 #[test]
+fn a_small_disk_is_told_before_the_download() {
+    let machine = Machine::new().has("df", &df(1));
+    let cache = machine.path("home/.cache/knas");
+    let message = format!("setup.sh: {} has 1024 MB free", cache.display());
+    let outcome = machine.run("setup.sh", &[]).expect_code(2);
+    let _ = outcome.expect_last(1, &message);
+    assert_eq!(machine.installs(), 0);
+}
+
+#[test]
 fn npm_without_a_network_is_one_line() {
     let machine = Machine::new().has("npm", "echo 'npm error code EAI_AGAIN' >&2; exit 1");
     let _ = machine.run("fetch-data.sh", &[]).expect_code(2).expect_last(
@@ -232,6 +233,54 @@ fn a_second_run_changes_nothing_and_fetches_nothing() {
         .expect_last(1, "setup.sh: libtorch 2.11.0: ready in ");
     assert_eq!(written(&machine), before);
     assert_eq!(machine.installs(), 1);
+}
+
+#[test]
+fn of_two_runs_at_once_one_fetches() {
+    if find("flock").is_none() {
+        eprintln!("skipped: there is no flock");
+        return;
+    }
+    let machine = Machine::new();
+    let both = [(); 2].map(|()| machine.start("setup.sh", &[]));
+    for run in both {
+        let _ = run.join().unwrap().expect_code(0);
+    }
+    assert_eq!(machine.installs(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn cuda_is_what_torch_pins_and_changes_nothing_else() {
+    let machine = Machine::new();
+    let _ = machine.run("setup.sh", &[]).expect_code(0);
+    let config = machine.config();
+    let _ = machine.run("setup.sh", &["--cuda"]).expect_code(0);
+    let requirements = fs::read_to_string(machine.path("home/pip.requirements")).unwrap();
+    assert_eq!(
+        requirements,
+        "cuda-toolkit[cublas]==13.0.2; platform_system == \"Linux\"\n\
+         nvidia-nccl-cu13==2.28.9; platform_system == \"Linux\"\n"
+    );
+    // A later run, with or without it, finds both.
+    for args in [&[][..], &["--cuda"]] {
+        let _ = machine.run("setup.sh", args).expect_code(0);
+    }
+    assert_eq!(machine.installs(), 2);
+    assert_eq!(machine.config(), config);
+}
+
+#[test]
+fn the_torch_of_python_is_used() {
+    let machine = Machine::new();
+    let own = machine.libtorch([2, 11, 0]);
+    let python = format!("[ \"$1\" = -c ] && echo '{}'", own.display());
+    let machine = machine.has("python3", &python);
+    let line = format!("setup.sh: libtorch 2.11.0: ready in {}", own.display());
+    let _ = machine
+        .run("setup.sh", &[])
+        .expect_code(0)
+        .expect_last(1, &line);
 }
 
 #[test]
