@@ -1,1 +1,55 @@
-//! net
+//! Networks built from architectures.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`nb201`] | the NAS-Bench-201 skeleton around a cell |
+//! | [`layers`] | convolution, normalisation, pooling, linear map |
+//! | [`init`] | initial weights from a seed |
+//! | [`weights`] | weights in and out, as safetensors |
+//! | [`device`] | processor or CUDA device |
+//!
+//! Everything that libtorch refuses comes back as [`NetError`]; nothing panics.
+
+pub mod device;
+pub mod init;
+pub mod layers;
+pub mod nb201;
+pub mod weights;
+
+pub use init::{Init, Initial};
+pub use layers::{Event, Norm, Observer, Parameter, Role};
+pub use nb201::{Network, Source};
+
+/// Why a network cannot be built or evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// libtorch refuses.
+    #[error("libtorch: {}", first_line(.0))]
+    Torch(#[from] tch::TchError),
+    /// Weights do not fit the network, or their file cannot be used.
+    #[error(transparent)]
+    Weights(#[from] weights::WeightsError),
+}
+
+impl NetError {
+    /// Whether the device's memory did not suffice.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Torch(error) if is_out_of_memory(&error.to_string()))
+    }
+}
+
+/// libtorch appends a C++ stack trace to its messages.
+fn first_line(error: &tch::TchError) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn is_out_of_memory(message: &str) -> bool {
+    [
+        "out of memory",
+        "can't allocate memory",
+        "not enough memory",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
+}

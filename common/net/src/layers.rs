@@ -1,0 +1,347 @@
+//! The layers of which networks are made, and what a pass shows of them.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::NetError;
+
+/// Added to variances: PyTorch's default for batch norm.
+pub const NORM_EPSILON: f64 = 1e-5;
+
+/// The weight of a new batch in running statistics: PyTorch's default.
+const MOMENTUM: f64 = 0.1;
+
+/// What a parameter is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Out × in × height × width.
+    ConvWeight,
+    /// One factor a channel.
+    NormWeight,
+    /// One summand a channel.
+    NormBias,
+    /// Out × in.
+    LinearWeight,
+    /// One summand an output.
+    LinearBias,
+}
+
+/// A tensor that training would change.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its official name, such as `cells.0.layers.3.op.1.weight`.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Its value; it asks for gradients.
+    pub tensor: Tensor,
+}
+
+/// How normalisation layers find mean and variance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Norm {
+    /// Over the positions of one sample and channel: what batch norm in train
+    /// mode does with a batch of one. No sample sees another.
+    Sample,
+    /// Over the batch and the positions of a channel; running statistics stay
+    /// as they are.
+    Batch,
+    /// As `Batch`, and running statistics follow (training).
+    Train,
+    /// Running statistics (evaluation).
+    Eval,
+    /// Not at all: layers pass on what they get (SynFlow).
+    Off,
+}
+
+/// What a forward pass shows to its observer, in the order in which it happens.
+///
+/// Indices are places in the network's parameters. Tensors are those of the
+/// autograd graph, N × channels × height × width unless said otherwise.
+#[derive(Debug)]
+pub enum Event<'t> {
+    /// A convolution.
+    Convolution {
+        /// Its weight.
+        weight: usize,
+        /// The step between positions.
+        stride: i64,
+        /// Zeros on each side.
+        padding: i64,
+        /// What goes in.
+        input: &'t Tensor,
+        /// What comes out.
+        output: &'t Tensor,
+    },
+    /// A normalisation.
+    Norm {
+        /// Its weight; the bias is the next parameter.
+        weight: usize,
+        /// What goes in.
+        input: &'t Tensor,
+        /// What comes out.
+        output: &'t Tensor,
+    },
+    /// A ReLU. One that several operations share is shown once for each.
+    Relu {
+        /// What goes in.
+        input: &'t Tensor,
+        /// What comes out.
+        output: &'t Tensor,
+    },
+    /// An average pooling of a cell.
+    Pool {
+        /// What comes out.
+        output: &'t Tensor,
+    },
+    /// The classifier.
+    Linear {
+        /// Its weight; the bias is the next parameter.
+        weight: usize,
+        /// What goes in: N × features.
+        input: &'t Tensor,
+        /// What comes out: N × classes.
+        output: &'t Tensor,
+    },
+    /// The stem, a cell or a reduction.
+    Block {
+        /// What goes in.
+        input: &'t Tensor,
+        /// What comes out.
+        output: &'t Tensor,
+    },
+    /// The features before global pooling.
+    Features {
+        /// They themselves.
+        output: &'t Tensor,
+    },
+}
+
+/// Whoever watches a forward pass.
+pub type Observer<'o> = dyn FnMut(Event<'_>) + 'o;
+
+/// A convolution without bias.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Convolution {
+    pub weight: usize,
+    pub stride: i64,
+    pub padding: i64,
+}
+
+/// A batch norm; its bias is the parameter after its weight.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Normalisation {
+    pub weight: usize,
+    pub running: usize,
+}
+
+/// Running mean and variance of a batch norm.
+#[derive(Debug)]
+pub struct Running {
+    /// The official name of the layer, such as `stem.1`.
+    pub name: String,
+    /// One value a channel.
+    pub mean: Tensor,
+    /// One value a channel.
+    pub variance: Tensor,
+}
+
+/// The tensors that layers refer to by index.
+#[derive(Debug, Default)]
+pub(crate) struct Tensors {
+    pub parameters: Vec<Parameter>,
+    pub running: Vec<Running>,
+}
+
+impl Tensors {
+    fn parameter(&self, index: usize) -> &Tensor {
+        &self.parameters[index].tensor
+    }
+
+    pub fn convolution(
+        &self,
+        layer: Convolution,
+        input: &Tensor,
+        observe: &mut Observer<'_>,
+    ) -> Result<Tensor, NetError> {
+        let Convolution {
+            weight,
+            stride,
+            padding,
+        } = layer;
+        let output = input.f_conv2d(
+            self.parameter(weight),
+            None::<&Tensor>,
+            [stride, stride],
+            [padding, padding],
+            [1, 1],
+            1,
+        )?;
+        observe(Event::Convolution {
+            weight,
+            stride,
+            padding,
+            input,
+            output: &output,
+        });
+        Ok(output)
+    }
+
+    pub fn normalise(
+        &self,
+        layer: Normalisation,
+        input: Tensor,
+        norm: Norm,
+        observe: &mut Observer<'_>,
+    ) -> Result<Tensor, NetError> {
+        let weight = self.parameter(layer.weight);
+        let bias = self.parameter(layer.weight + 1);
+        let running = &self.running[layer.running];
+        let batch_norm = |running: Option<&Running>, training| {
+            input.f_batch_norm(
+                Some(weight),
+                Some(bias),
+                running.map(|r| &r.mean),
+                running.map(|r| &r.variance),
+                training,
+                MOMENTUM,
+                NORM_EPSILON,
+                true,
+            )
+        };
+        let output = match norm {
+            // One channel a group is instance norm, at a third of its cost.
+            Norm::Sample => {
+                let channels = weight.size1()?;
+                input.f_group_norm(channels, Some(weight), Some(bias), NORM_EPSILON, true)?
+            }
+            Norm::Batch => batch_norm(None, true)?,
+            Norm::Train => batch_norm(Some(running), true)?,
+            Norm::Eval => batch_norm(Some(running), false)?,
+            Norm::Off => return Ok(input),
+        };
+        observe(Event::Norm {
+            weight: layer.weight,
+            input: &input,
+            output: &output,
+        });
+        Ok(output)
+    }
+
+    pub fn linear(
+        &self,
+        weight: usize,
+        input: &Tensor,
+        observe: &mut Observer<'_>,
+    ) -> Result<Tensor, NetError> {
+        let output = input.f_linear(self.parameter(weight), Some(self.parameter(weight + 1)))?;
+        observe(Event::Linear {
+            weight,
+            input,
+            output: &output,
+        });
+        Ok(output)
+    }
+}
+
+/// 3×3 average pooling, stride 1, whose border averages leave out the padding.
+///
+/// `avg_pool2d` computes this slowly; a depthwise convolution sums the nine
+/// values, and a factor for each position divides by how many there are.
+#[derive(Debug)]
+pub(crate) struct Pooling {
+    kernel: Tensor,
+    factor: Tensor,
+}
+
+impl Pooling {
+    /// For maps of `channels` × `side` × `side`.
+    pub fn new(channels: i64, side: i64, options: (Kind, Device)) -> Result<Self, NetError> {
+        let ones = Tensor::f_ones([1, 1, side, side], options)?;
+        let window = Tensor::f_ones([1, 1, 3, 3], options)?;
+        let counts = ones.f_conv2d(&window, None::<&Tensor>, [1, 1], [1, 1], [1, 1], 1)?;
+        Ok(Self {
+            kernel: Tensor::f_ones([channels, 1, 3, 3], options)?,
+            factor: counts.f_reciprocal()?,
+        })
+    }
+
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor, NetError> {
+        let channels = self.kernel.size()[0];
+        let sums = input.f_conv2d(
+            &self.kernel,
+            None::<&Tensor>,
+            [1, 1],
+            [1, 1],
+            [1, 1],
+            channels,
+        )?;
+        Ok(sums.f_mul(&self.factor)?)
+    }
+}
+
+/// Mean over the batch of −log softmax at the targets (N × classes, N).
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor, NetError> {
+    let log_probabilities = logits.f_log_softmax(-1, None::<Kind>)?;
+    let reduction = tch::Reduction::Mean;
+    Ok(log_probabilities.f_nll_loss::<&Tensor>(targets, None, reduction, -100)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pooling_equals_avg_pool2d() {
+        for (side, kind) in [(1, Kind::Float), (2, Kind::Float), (9, Kind::Double)] {
+            let x = Tensor::arange(2 * 5 * side * side, (kind, Device::Cpu));
+            let x = x.sin().reshape([2, 5, side, side]);
+            let expected = x.avg_pool2d([3, 3], [1, 1], [1, 1], false, false, None);
+            let pooled = Pooling::new(5, side, (kind, Device::Cpu))
+                .unwrap()
+                .forward(&x)
+                .unwrap();
+            assert!(pooled.allclose(&expected, 1e-6, 1e-7, false), "side {side}");
+        }
+    }
+
+    #[test]
+    fn sample_norm_is_batch_norm_of_one_sample() {
+        let x = Tensor::arange(3 * 4 * 25, (Kind::Float, Device::Cpu)).sin() * 2 + 1;
+        let x = x.reshape([3, 4, 5, 5]);
+        let like = |value: f64| (Tensor::arange(4, (Kind::Float, Device::Cpu)) + 1.0) * value;
+        let parameter = |role, tensor| Parameter {
+            name: String::new(),
+            role,
+            tensor,
+        };
+        let tensors = Tensors {
+            parameters: vec![
+                parameter(Role::NormWeight, like(0.5)),
+                parameter(Role::NormBias, like(-1.0)),
+            ],
+            running: vec![Running {
+                name: String::new(),
+                mean: like(0.1),
+                variance: like(2.0),
+            }],
+        };
+        let layer = Normalisation {
+            weight: 0,
+            running: 0,
+        };
+        let norm = |x: Tensor, norm| tensors.normalise(layer, x, norm, &mut |_| {}).unwrap();
+        let whole = norm(x.shallow_clone(), Norm::Sample);
+        for i in 0..3 {
+            let one = norm(x.narrow(0, i, 1), Norm::Batch);
+            assert!(whole.narrow(0, i, 1).allclose(&one, 1e-5, 1e-6, false));
+        }
+        // Batch statistics mix samples, and leave running statistics alone.
+        assert!(!whole.allclose(&norm(x.shallow_clone(), Norm::Batch), 1e-3, 1e-3, false));
+        assert_eq!(tensors.running[0].mean, like(0.1));
+        let _ = norm(x, Norm::Train);
+        assert_ne!(tensors.running[0].mean, like(0.1));
+    }
+}
