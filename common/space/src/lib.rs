@@ -1,0 +1,19 @@
+//! Search spaces as data: architectures that can be read, printed, counted,
+//! enumerated, drawn, mutated and compared, without building any network.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`space`] | what every search space offers, and the list of those there are |
+//! | [`nb201`] | NAS-Bench-201: 15,625 cells |
+//! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
+//!
+//! A search space is one module behind [`SearchSpace`]; adding one takes its
+//! own file and one line in [`spaces`].
+
+pub mod nb201;
+pub mod python_random;
+pub mod space;
+
+pub use space::{
+    ArchError, Architecture, Architectures, Equivalence, SearchSpace, by_name, spaces,
+};

@@ -1,0 +1,193 @@
+//! NAS-Bench-201 (Dong & Yang, *NAS-Bench-201: Extending the Scope of
+//! Reproducible Neural Architecture Search*, ICLR 2020): cells of four nodes
+//! and six edges, each edge one of five operations.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`cell`] | operations, edges, cells, their notation |
+//! | [`order`] | the benchmark's official index of every cell |
+//! | [`expression`] | the benchmark's and the function's string of a cell |
+//! | [`mod@form`] | the network that a cell is, in canonical form |
+//! | [`skeleton`] | parameters and multiply-accumulates of the whole network |
+
+pub mod cell;
+pub mod expression;
+pub mod form;
+pub mod order;
+pub mod skeleton;
+
+pub use cell::{Cell, CellError, EDGES, Edge, Op};
+pub use form::{Form, FormOp, OpKey, Sum, Term};
+pub use order::CELLS;
+pub use skeleton::{Skeleton, SkeletonError};
+
+use knas_stats::random::stream;
+
+use crate::space::{ArchError, Architecture, Architectures, Equivalence, SearchSpace};
+
+/// The space of all cells.
+pub struct Nb201;
+
+impl SearchSpace for Nb201 {
+    fn name(&self) -> &'static str {
+        "nb201"
+    }
+
+    fn description(&self) -> &'static str {
+        "NAS-Bench-201: image cells of 6 edges with 5 operations each, in their official order"
+    }
+
+    fn count(&self) -> Option<u64> {
+        Some(CELLS as u64)
+    }
+
+    fn at(&self, index: u64) -> Option<Box<dyn Architecture>> {
+        let cell = Cell::from_index(usize::try_from(index).ok()?)?;
+        Some(Box::new(cell))
+    }
+
+    fn parse(&self, arch: &str) -> Result<Box<dyn Architecture>, ArchError> {
+        match arch.parse::<Cell>() {
+            Ok(cell) => Ok(Box::new(cell)),
+            Err(error) => Err(ArchError::new(self.name(), arch, error)),
+        }
+    }
+
+    fn sample(&self, seed: u64) -> Architectures {
+        let drawn = stream(seed, "nb201 sample", &[]).choose(CELLS, CELLS);
+        boxed(drawn.into_iter().filter_map(Cell::from_index))
+    }
+
+    fn equivalences(&self) -> &'static [Equivalence] {
+        &[
+            Equivalence::Benchmark,
+            Equivalence::Function,
+            Equivalence::Network,
+        ]
+    }
+}
+
+impl Architecture for Cell {
+    fn id(&self) -> String {
+        format!("nb201-{}", self.index())
+    }
+
+    fn params(&self) -> u64 {
+        Skeleton::default().params(self)
+    }
+
+    fn macs(&self) -> u64 {
+        Skeleton::default().macs(self)
+    }
+
+    fn key(&self, equivalence: Equivalence) -> Option<String> {
+        Some(match equivalence {
+            Equivalence::Benchmark => expression::benchmark(self),
+            Equivalence::Function => expression::function(self),
+            Equivalence::Network => Form::of(self).key(),
+        })
+    }
+
+    fn mutants(&self, seed: u64) -> Architectures {
+        let mutants = neighbours(self);
+        let id = self.id();
+        let order = stream(seed, "nb201 mutants", &[id.as_str().into()])
+            .choose(mutants.len(), mutants.len());
+        boxed(order.into_iter().map(move |place| mutants[place]))
+    }
+}
+
+fn boxed(cells: impl Iterator<Item = Cell> + 'static) -> Architectures {
+    Box::new(cells.map(|cell| Box::new(cell) as Box<dyn Architecture>))
+}
+
+/// The cells that differ from `cell` in the operation of exactly one edge.
+fn neighbours(cell: &Cell) -> Vec<Cell> {
+    let mut found = Vec::with_capacity(EDGES.len() * (Op::ALL.len() - 1));
+    for (edge, &current) in cell.ops().iter().enumerate() {
+        for op in Op::ALL.into_iter().filter(|&op| op != current) {
+            let mut ops = *cell.ops();
+            ops[edge] = op;
+            found.push(Cell::new(ops));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn sampled(seed: u64, count: usize) -> Vec<String> {
+        Nb201
+            .sample(seed)
+            .take(count)
+            .map(|cell| cell.id())
+            .collect()
+    }
+
+    #[test]
+    fn a_smaller_sample_begins_a_larger_one() {
+        assert_eq!(sampled(3, 50), sampled(3, 100)[..50]);
+        assert_ne!(sampled(3, 50), sampled(4, 50));
+    }
+
+    #[test]
+    fn a_sample_of_the_whole_space_holds_every_cell_once() {
+        let all = sampled(0, usize::MAX);
+        assert_eq!(all.len(), CELLS);
+        assert_eq!(all.into_iter().collect::<HashSet<_>>().len(), CELLS);
+    }
+
+    // choose(words(0, 'nb201 sample'), 15625, 3), with the Python functions that
+    // stand above the tests of knas_stats::random
+    #[test]
+    fn what_a_seed_draws_stays_what_it_is() {
+        assert_eq!(sampled(0, 3), ["nb201-6625", "nb201-3917", "nb201-14415"]);
+    }
+
+    // near = [cell[:e] + (op,) + cell[e+1:] for e in range(6) for op in ops if op != cell[e]]
+    // for the cell at 6111 of the official order, then the indices of
+    // [near[k] for k in choose(words(0, 'nb201 mutants', 'nb201-6111'), 24, 3)]
+    #[test]
+    fn what_a_seed_mutates_stays_what_it_is() {
+        let mutants = Cell::from_index(6111).unwrap().mutants(0);
+        let ids: Vec<String> = mutants.take(3).map(|mutant| mutant.id()).collect();
+        assert_eq!(ids, ["nb201-12724", "nb201-8002", "nb201-3888"]);
+    }
+
+    #[test]
+    fn mutants_differ_in_one_edge_and_are_all_the_24_there_are() {
+        for index in [0, 6111, 15_624] {
+            let parent = Cell::from_index(index).unwrap();
+            let mut seen = HashSet::new();
+            for mutant in parent.mutants(7) {
+                let mutant: Cell = mutant.to_string().parse().unwrap();
+                let pairs = parent.ops().iter().zip(mutant.ops());
+                assert_eq!(pairs.filter(|(a, b)| a != b).count(), 1);
+                assert!(seen.insert(mutant));
+            }
+            assert_eq!(seen.len(), 24);
+        }
+    }
+
+    #[test]
+    fn mutants_depend_on_the_seed_and_the_parent() {
+        let ids = |index, seed| -> Vec<String> {
+            let parent = Cell::from_index(index).unwrap();
+            parent.mutants(seed).map(|mutant| mutant.id()).collect()
+        };
+        assert_eq!(ids(5, 0), ids(5, 0));
+        assert_ne!(ids(5, 0), ids(5, 1));
+        assert_ne!(ids(5, 0), ids(6, 0));
+    }
+
+    #[test]
+    fn the_space_ends_where_its_count_says() {
+        assert_eq!(Nb201.at(15_624).unwrap().id(), "nb201-15624");
+        assert!(Nb201.at(15_625).is_none());
+        assert!(Nb201.at(u64::MAX).is_none());
+    }
+}

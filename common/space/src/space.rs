@@ -1,0 +1,163 @@
+//! What every search space offers, and the list of those there are.
+
+use std::error::Error;
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::nb201::Nb201;
+
+/// Every search space, by name.
+#[must_use]
+pub fn spaces() -> &'static [&'static dyn SearchSpace] {
+    &[&Nb201]
+}
+
+/// The search space called `name`.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static dyn SearchSpace> {
+    spaces().iter().copied().find(|space| space.name() == name)
+}
+
+/// Architectures, one after another.
+pub type Architectures = Box<dyn Iterator<Item = Box<dyn Architecture>>>;
+
+/// A set of architectures and the ways to walk through it.
+pub trait SearchSpace: Sync {
+    /// The name that records carry in `space`, such as `nb201`.
+    fn name(&self) -> &'static str;
+
+    /// One line on what the space is.
+    fn description(&self) -> &'static str;
+
+    /// How many architectures there are, where they can be enumerated. Their
+    /// indices run from 0 to this number, exclusive.
+    fn count(&self) -> Option<u64>;
+
+    /// The architecture at `index` of the space's own order; none from
+    /// [`count`](Self::count) on, or where the space cannot be enumerated.
+    fn at(&self, index: u64) -> Option<Box<dyn Architecture>>;
+
+    /// Reads the space's usual notation, and nothing else.
+    ///
+    /// # Errors
+    /// What is wrong with `arch`, where, and what would be right.
+    fn parse(&self, arch: &str) -> Result<Box<dyn Architecture>, ArchError>;
+
+    /// Distinct random architectures, each equally likely, until there are no
+    /// more. They depend on the seed alone: whoever takes fewer gets the
+    /// beginning of what another gets who takes more.
+    fn sample(&self, seed: u64) -> Architectures;
+
+    /// The ways in which this space tells whether two architectures are the
+    /// same, the usual one first.
+    fn equivalences(&self) -> &'static [Equivalence];
+}
+
+/// One architecture of a search space; it prints itself in the space's usual
+/// notation.
+pub trait Architecture: fmt::Display {
+    /// The name that is unique among all spaces and never changes.
+    fn id(&self) -> String;
+
+    /// Parameters of the space's default network, all of them.
+    fn params(&self) -> u64;
+
+    /// Multiply-accumulates of one forward pass of the space's default network
+    /// over one sample.
+    fn macs(&self) -> u64;
+
+    /// A text that two architectures share where, and only where, they are the
+    /// same in the sense of `equivalence`; none where the space does not know
+    /// that sense.
+    fn key(&self, equivalence: Equivalence) -> Option<String>;
+
+    /// Every architecture that differs from this one in exactly one decision,
+    /// once each, in an order that depends on `seed` and [`id`](Self::id) alone.
+    fn mutants(&self, seed: u64) -> Architectures;
+}
+
+/// A sense in which two architectures can be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Equivalence {
+    /// As the benchmark that the space was published with counts them.
+    Benchmark,
+    /// They are written as the same expression, whatever shares its weights.
+    Function,
+    /// They are the same network: the same expression, and the same of its
+    /// operations are one and the same.
+    Network,
+}
+
+impl Equivalence {
+    /// The name that the command line uses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Benchmark => "benchmark",
+            Self::Function => "function",
+            Self::Network => "network",
+        }
+    }
+}
+
+/// A text that is no architecture of a space.
+#[derive(Debug, Error)]
+#[error("{arch} is not an architecture of {space}: {reason}")]
+pub struct ArchError {
+    arch: String,
+    space: &'static str,
+    #[source]
+    reason: Box<dyn Error + Send + Sync>,
+}
+
+impl ArchError {
+    /// `arch` is not an architecture of `space`, for `reason`.
+    pub fn new(
+        space: &'static str,
+        arch: &str,
+        reason: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            arch: excerpt(arch),
+            space,
+            reason: Box::new(reason),
+        }
+    }
+}
+
+/// The beginning of a text from outside, quoted and fit to be printed: control
+/// characters are escaped, and what goes beyond 80 characters is left out.
+pub(crate) fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_space_is_found_by_its_name_and_names_are_distinct() {
+        for space in spaces() {
+            let found = by_name(space.name()).unwrap();
+            assert_eq!(found.description(), space.description());
+            let same = |other: &&&dyn SearchSpace| other.name() == space.name();
+            assert_eq!(spaces().iter().filter(same).count(), 1);
+        }
+        assert!(by_name("nb202").is_none());
+    }
+
+    #[test]
+    fn an_excerpt_is_short_and_holds_no_control_characters() {
+        assert_eq!(excerpt("a\u{1b}[2J\n"), r#""a\u{1b}[2J\n""#);
+        assert_eq!(
+            excerpt(&"é".repeat(100)),
+            format!("\"{}\"...", "é".repeat(80))
+        );
+        assert_eq!(excerpt(&"é".repeat(80)), format!("\"{}\"", "é".repeat(80)));
+    }
+}
