@@ -1,0 +1,133 @@
+//! What can go wrong with a data set, said so that it can be mended.
+
+use std::path::{Path, PathBuf};
+
+/// Why a data set cannot be opened or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The text names no data set.
+    #[error("unknown data set '{0}': give cifar10[:DIR], cifar100[:DIR], folder:DIR or noise")]
+    UnknownSpec(String),
+    /// There is no such folder.
+    #[error("no data folder {}: {hint}", folder.display())]
+    MissingFolder {
+        /// The folder that was looked for.
+        folder: PathBuf,
+        /// What to do about it.
+        hint: String,
+    },
+    /// One of a data set's files is not there, or is no file.
+    #[error("no file {}: {hint}", path.display())]
+    MissingFile {
+        /// The file that was looked for.
+        path: PathBuf,
+        /// What to do about it.
+        hint: String,
+    },
+    /// A file or folder cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The size of a CIFAR file is no positive multiple of its row length.
+    #[error(
+        "{} is truncated or no {name} batch: {size} bytes are not a whole number of rows \
+         of {row} bytes; fetch it again",
+        path.display()
+    )]
+    BatchSize {
+        /// The file.
+        path: PathBuf,
+        /// The data set it should belong to.
+        name: &'static str,
+        /// Its size in bytes.
+        size: u64,
+        /// Bytes in one row.
+        row: usize,
+    },
+    /// A row's label is not a class.
+    #[error(
+        "{}, row {row} (the first is 0): label {label} is not below {classes}, \
+         so this is no {name} batch, or it is damaged; fetch it again",
+        path.display()
+    )]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// The data set it should belong to.
+        name: &'static str,
+        /// The row, counted from 0.
+        row: usize,
+        /// The label found.
+        label: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// A data folder has fewer than two classes.
+    #[error(
+        "{} needs one sub-folder of images for each of at least two classes, and has {found}",
+        folder.display()
+    )]
+    Classes {
+        /// The folder.
+        folder: PathBuf,
+        /// Number of classes found.
+        found: usize,
+    },
+    /// The test folder has a class that the training folder does not have.
+    #[error("{}: there is no class of this name under train/", folder.display())]
+    StrayClass {
+        /// The folder of the stray class.
+        folder: PathBuf,
+    },
+    /// A class has no image.
+    #[error(
+        "class folder {} holds no image: .png, .jpg and .jpeg files directly in it count",
+        folder.display()
+    )]
+    EmptyClass {
+        /// The folder of that class.
+        folder: PathBuf,
+    },
+    /// A file is not an image that can be decoded.
+    #[error("{} is not a readable PNG or JPEG image: {reason}", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// More images are wanted than there are, or none.
+    #[error("cannot take {wanted} images from {name}: ask for 1 to {have}")]
+    Count {
+        /// The data set.
+        name: &'static str,
+        /// How many were asked for.
+        wanted: usize,
+        /// How many there are.
+        have: usize,
+    },
+    /// Noise has nothing to learn.
+    #[error("noise cannot be trained on: give cifar10[:DIR], cifar100[:DIR] or folder:DIR")]
+    NoTraining,
+    /// No class has two images, one to train on and one to validate with.
+    #[error("{name} cannot be split: validation needs a class with at least two training images")]
+    NoValidation {
+        /// The data set.
+        name: &'static str,
+    },
+}
+
+impl DataError {
+    /// Turns an operating system's error about `path` into one that names it.
+    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> DataError + '_ {
+        move |source| DataError::Read {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Folders of images: one sub-folder per class.
+//!
+//! `DIR/CLASS/IMAGE`, or `DIR/train/CLASS/IMAGE` and `DIR/test/CLASS/IMAGE`
+//! where `train` and `test` are the only sub-folders of DIR. Classes are
+//! numbered in the order of their names' bytes, and so are images within a
+//! class. Files count whose names end in .png, .jpg or .jpeg in any case; names
+//! that begin with a dot do not. Symbolic links are followed.
+//!
+//! An image that is not 32 × 32 is cut to its largest centred square and
+//! resampled by the triangle filter, widened when it shrinks (what PIL calls
+//! BILINEAR). Transparency is ignored, grey is spread over three channels, 16
+//! bits become 8, and an orientation in the metadata is not applied.
+
+use std::fs;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, ImageReader, Limits};
+use rayon::prelude::*;
+
+use crate::{CHANNELS, DataError, PIXELS, SIDE};
+
+/// Largest file, side and decoded size that is still taken for an image.
+const MAX_FILE: u64 = 64 << 20;
+const MAX_SIDE: u32 = 32_768;
+const MAX_DECODED: u64 = 256 << 20;
+
+/// Images of one split with their classes, found but not read.
+#[derive(Debug)]
+pub(crate) struct FolderRows {
+    files: Vec<(PathBuf, u32)>,
+}
+
+/// What a folder holds.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    pub class_names: Vec<String>,
+    pub train: FolderRows,
+    pub test: Option<FolderRows>,
+}
+
+impl Folder {
+    pub fn open(folder: &Path) -> Result<Self, DataError> {
+        if !folder.is_dir() {
+            let hint = "folder:DIR needs a folder with one sub-folder of images per class".into();
+            return Err(DataError::MissingFolder {
+                folder: folder.to_path_buf(),
+                hint,
+            });
+        }
+        let classes = sub_folders(folder)?;
+        let has_splits = classes == ["test", "train"].map(|name| folder.join(name))
+            && !sub_folders(&classes[0])?.is_empty()
+            && !sub_folders(&classes[1])?.is_empty();
+        if !has_splits {
+            let train = FolderRows::open(folder, &classes, &classes)?;
+            return Ok(Self {
+                class_names: names(&classes),
+                train,
+                test: None,
+            });
+        }
+        let (test_folder, train_folder) = (&classes[0], &classes[1]);
+        let classes = sub_folders(train_folder)?;
+        let train = FolderRows::open(train_folder, &classes, &classes)?;
+        let test = FolderRows::open(test_folder, &sub_folders(test_folder)?, &classes)?;
+        Ok(Self {
+            class_names: names(&classes),
+            train,
+            test: Some(test),
+        })
+    }
+}
+
+impl FolderRows {
+    /// Lists the images in `folders`, each of which has the name of a class.
+    fn open(parent: &Path, folders: &[PathBuf], classes: &[PathBuf]) -> Result<Self, DataError> {
+        if classes.len() < 2 {
+            return Err(DataError::Classes {
+                folder: parent.to_path_buf(),
+                found: classes.len(),
+            });
+        }
+        let mut files = Vec::new();
+        for folder in folders {
+            let class = classes
+                .iter()
+                .position(|class| class.file_name() == folder.file_name());
+            let Some(class) = class else {
+                return Err(DataError::StrayClass {
+                    folder: folder.clone(),
+                });
+            };
+            let images = visible(folder, |path| is_image_name(path) && path.is_file())?;
+            if images.is_empty() {
+                return Err(DataError::EmptyClass {
+                    folder: folder.clone(),
+                });
+            }
+            files.extend(images.into_iter().map(|path| (path, class as u32)));
+        }
+        Ok(Self { files })
+    }
+
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    pub fn labels(&self) -> Vec<u32> {
+        self.files.iter().map(|&(_, class)| class).collect()
+    }
+
+    /// Pixels and classes of the images at `indices`, in that order. Decodes in
+    /// parallel; of several bad images the first in order is reported.
+    ///
+    /// Panics where an index is not below [`FolderRows::len`].
+    pub fn read(&self, indices: &[usize]) -> Result<(Vec<u8>, Vec<u32>), DataError> {
+        let mut pixels = vec![0; indices.len() * PIXELS];
+        let outcomes: Vec<Result<(), DataError>> = pixels
+            .par_chunks_exact_mut(PIXELS)
+            .zip(indices)
+            .map(|(out, &index)| {
+                let path = &self.files[index].0;
+                read_image(path, out).map_err(|reason| DataError::Image {
+                    path: path.clone(),
+                    reason,
+                })
+            })
+            .collect();
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        Ok((
+            pixels,
+            indices.iter().map(|&index| self.files[index].1).collect(),
+        ))
+    }
+}
+
+/// Entries of `folder` that are not hidden and that `keep` accepts, by name.
+fn visible(folder: &Path, keep: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, DataError> {
+    let mut kept = Vec::new();
+    for entry in fs::read_dir(folder).map_err(DataError::read(folder))? {
+        let entry = entry.map_err(DataError::read(folder))?;
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let path = entry.path();
+        if !hidden && keep(&path) {
+            kept.push(path);
+        }
+    }
+    kept.sort_unstable();
+    Ok(kept)
+}
+
+fn sub_folders(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    visible(folder, Path::is_dir)
+}
+
+fn names(folders: &[PathBuf]) -> Vec<String> {
+    let name = |path: &PathBuf| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    folders.iter().map(name).collect()
+}
+
+fn is_image_name(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    ["png", "jpg", "jpeg"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// Decodes a file to 3 × 32 × 32 bytes, or says what is wrong with it.
+fn read_image(path: &Path, out: &mut [u8]) -> Result<(), String> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(format!("larger than {} MiB", MAX_FILE >> 20));
+    }
+    to_planes(decode(&bytes)?, out);
+    Ok(())
+}
+
+fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_DECODED);
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let mut reader = reader.map_err(|error| error.to_string())?;
+    match reader.format() {
+        Some(image::ImageFormat::Jpeg) if !ends_like_a_jpeg(bytes) => {
+            return Err("the file is truncated".into());
+        }
+        Some(image::ImageFormat::Png | image::ImageFormat::Jpeg) => {}
+        _ => return Err("it begins like neither".into()),
+    }
+    reader.limits(limits);
+    reader.decode().map_err(|error| error.to_string())
+}
+
+/// Whether an end-of-image marker follows the last start of a scan. The decoder
+/// fills what is missing from a truncated file with grey and says nothing.
+fn ends_like_a_jpeg(bytes: &[u8]) -> bool {
+    let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xff, marker]);
+    last(0xd9) > last(0xda)
+}
+
+/// The centred square at 32 × 32, channel by channel.
+fn to_planes(image: DynamicImage, out: &mut [u8]) {
+    let (width, height) = (image.width(), image.height());
+    let square = width.min(height);
+    let image = image.crop_imm((width - square) / 2, (height - square) / 2, square, square);
+    let mut image = image.into_rgb8();
+    if square as usize != SIDE {
+        image = imageops::resize(&image, SIDE as u32, SIDE as u32, FilterType::Triangle);
+    }
+    for (place, pixel) in image.pixels().enumerate() {
+        for channel in 0..CHANNELS {
+            out[channel * SIDE * SIDE + place] = pixel.0[channel];
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! A data set that has been opened: what it holds, and how it is drawn from.
+
+use std::path::{Path, PathBuf};
+
+use knas_stats::random::stream;
+use sha2::{Digest, Sha256};
+
+use crate::augment::{Crop, Normalisation};
+use crate::cifar::{self, CifarRows};
+use crate::folder::{Folder, FolderRows};
+use crate::images::hexadecimal;
+use crate::split;
+use crate::{Batch, DataError, DataSpec, Images, PIXELS};
+
+/// Number of classes of the noise set.
+pub const NOISE_CLASSES: usize = 10;
+/// Most images that one batch of noise can have.
+pub const NOISE_LIMIT: usize = 50_000;
+
+/// A data set whose files have been found and counted.
+#[derive(Debug)]
+pub struct ImageSource {
+    name: &'static str,
+    classes: usize,
+    class_names: Vec<String>,
+    normalisation: Normalisation,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Files { train: Rows, test: Option<Rows> },
+    Noise,
+}
+
+/// Images of one split, in files.
+#[derive(Debug)]
+enum Rows {
+    Cifar(CifarRows),
+    Folder(FolderRows),
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        match self {
+            Rows::Cifar(rows) => rows.len(),
+            Rows::Folder(rows) => rows.len(),
+        }
+    }
+
+    fn labels(&self) -> Result<Vec<u32>, DataError> {
+        match self {
+            Rows::Cifar(rows) => rows.labels(),
+            Rows::Folder(rows) => Ok(rows.labels()),
+        }
+    }
+
+    fn read(&self, indices: Vec<usize>, norm: Normalisation) -> Result<Images, DataError> {
+        let (pixels, labels) = match self {
+            Rows::Cifar(rows) => rows.read(&indices)?,
+            Rows::Folder(rows) => rows.read(&indices)?,
+        };
+        Ok(Images::new(pixels, labels, indices, norm))
+    }
+}
+
+/// The images that a score is computed on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Images and labels as the network takes them.
+    pub batch: Batch,
+    /// Places of the images in the training set, in the batch's order.
+    pub indices: Vec<usize>,
+    /// What identifies the data in a record's provenance, in hexadecimal: the
+    /// hash of these images before augmentation ([`Images::content_hash`]).
+    ///
+    /// Of the batch, not of the whole set: the score depends on nothing else in
+    /// the set, and it is known without reading the rest. With the seed, which
+    /// determines the augmentation, it fixes every bit of the batch. For noise,
+    /// SHA-256 of `knas-noise-1`, the number of images (8 bytes), all values as
+    /// little-endian floats, and all labels (8 bytes each).
+    pub hash: String,
+}
+
+/// At most how many images of each part are kept; none means all. Any limit
+/// keeps the classes as balanced as they can be, and a smaller limit keeps a
+/// part of what a larger one keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Of the training images.
+    pub train: Option<usize>,
+    /// Of the validation images.
+    pub valid: Option<usize>,
+    /// Of the test images.
+    pub test: Option<usize>,
+}
+
+/// What a network is trained, chosen and tested on.
+#[derive(Clone, Debug)]
+pub struct Training {
+    /// One half of the training set.
+    pub train: Images,
+    /// The other half.
+    pub valid: Images,
+    /// The test set, where the data set has one.
+    pub test: Option<Images>,
+}
+
+impl ImageSource {
+    /// Finds the files of a data set, and reads none. CIFAR sets that name no folder are looked
+    /// for in `cache/cifar10` and `cache/cifar100`.
+    ///
+    /// # Errors
+    /// Where a folder or file is missing or cannot be read, a CIFAR file is not
+    /// a whole number of rows, or a folder does not have two classes or has one
+    /// without images.
+    pub fn open(spec: &DataSpec, cache: &Path) -> Result<Self, DataError> {
+        let mut source = Self {
+            name: spec.name(),
+            classes: NOISE_CLASSES,
+            class_names: Vec::new(),
+            normalisation: Normalisation::CIFAR10,
+            content: Content::Noise,
+        };
+        match spec {
+            DataSpec::Cifar10(folder) => source.fill_cifar(&cifar::CIFAR10, folder, cache)?,
+            DataSpec::Cifar100(folder) => {
+                source.normalisation = Normalisation::CIFAR100;
+                source.fill_cifar(&cifar::CIFAR100, folder, cache)?;
+            }
+            DataSpec::Folder(folder) => {
+                let folder = Folder::open(folder)?;
+                source.classes = folder.class_names.len();
+                source.class_names = folder.class_names;
+                let test = folder.test.map(Rows::Folder);
+                source.content = Content::Files {
+                    train: Rows::Folder(folder.train),
+                    test,
+                };
+            }
+            DataSpec::Noise => {}
+        }
+        Ok(source)
+    }
+
+    fn fill_cifar(
+        &mut self,
+        layout: &'static cifar::Layout,
+        folder: &Option<PathBuf>,
+        cache: &Path,
+    ) -> Result<(), DataError> {
+        let cached = cache.join(layout.name);
+        let (train, test) = layout.open(folder.as_deref().unwrap_or(&cached))?;
+        self.classes = layout.classes;
+        self.content = Content::Files {
+            train: Rows::Cifar(train),
+            test: Some(Rows::Cifar(test)),
+        };
+        Ok(())
+    }
+
+    /// `cifar10`, `cifar100`, `folder` or `noise`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Number of classes; labels are below it.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Names of the classes of an image folder; empty for other sets.
+    #[must_use]
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// Number of training images, before validation images are taken from them.
+    #[must_use]
+    pub fn train_len(&self) -> usize {
+        match &self.content {
+            Content::Files { train, .. } => train.len(),
+            Content::Noise => NOISE_LIMIT,
+        }
+    }
+
+    /// `count` random training images without repetition. With `augment`, each
+    /// is flipped and cropped at random. Everything is drawn from `seed`, and a
+    /// smaller count gives the beginning of what a larger one gives. Reads
+    /// nothing but these images.
+    ///
+    /// # Errors
+    /// Where `count` is 0 or larger than the set, or an image cannot be read.
+    pub fn sample(&self, count: usize, seed: u64, augment: bool) -> Result<Sample, DataError> {
+        let have = self.train_len();
+        if count == 0 || count > have {
+            return Err(DataError::Count {
+                name: self.name,
+                wanted: count,
+                have,
+            });
+        }
+        let Content::Files { train, .. } = &self.content else {
+            return Ok(noise(count, seed));
+        };
+        let indices = stream(seed, "sample", &[]).choose(have, count);
+        let images = train.read(indices, self.normalisation)?;
+        let batch = images.whole(|index| match augment {
+            true => Crop::draw(&mut stream(seed, "sample-crop", &[(index as u64).into()])),
+            false => Crop::CENTRE,
+        });
+        Ok(Sample {
+            batch,
+            hash: images.content_hash(),
+            indices: images.indices().to_vec(),
+        })
+    }
+
+    /// Reads the training set, divided into halves for training and validation,
+    /// and the test set.
+    ///
+    /// The division is random, class by class, and the same for every run and
+    /// seed, so that accuracies can be compared. Where a class has an odd number
+    /// of images, training gets one more.
+    ///
+    /// # Errors
+    /// For noise, where no class has two images, or where an image cannot be
+    /// read.
+    pub fn training(&self, limits: Limits) -> Result<Training, DataError> {
+        let Content::Files { train: rows, test } = &self.content else {
+            return Err(DataError::NoTraining);
+        };
+        let read = |rows: &Rows, mut indices: Vec<usize>, limit: Option<usize>| {
+            indices.truncate(limit.unwrap_or(usize::MAX));
+            rows.read(indices, self.normalisation)
+        };
+        let (train, valid) = split::halves(&rows.labels()?);
+        if valid.is_empty() {
+            return Err(DataError::NoValidation { name: self.name });
+        }
+        let train = read(rows, train, limits.train)?;
+        let valid = read(rows, valid, limits.valid)?;
+        let test = match test {
+            Some(rows) => Some(read(rows, split::balanced(&rows.labels()?), limits.test)?),
+            None => None,
+        };
+        Ok(Training { train, valid, test })
+    }
+}
+
+/// `count` images of independent N(0, 1) values with uniform random labels.
+fn noise(count: usize, seed: u64) -> Sample {
+    let mut hash = Sha256::new();
+    hash.update(b"knas-noise-1");
+    hash.update((count as u64).to_le_bytes());
+    let mut input = vec![0.0; count * PIXELS];
+    for (index, image) in input.chunks_exact_mut(PIXELS).enumerate() {
+        stream(seed, "noise", &[(index as u64).into()]).fill_normal(image);
+        image
+            .iter()
+            .for_each(|value| hash.update(value.to_le_bytes()));
+    }
+    let mut labels = stream(seed, "noise-labels", &[]);
+    let target: Vec<i64> = (0..count)
+        .map(|_| labels.below(NOISE_CLASSES as u64) as i64)
+        .collect();
+    target
+        .iter()
+        .for_each(|label| hash.update(label.to_le_bytes()));
+    let batch = Batch { input, target };
+    Sample {
+        batch,
+        indices: (0..count).collect(),
+        hash: hexadecimal(hash),
+    }
+}
