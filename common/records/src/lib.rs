@@ -10,6 +10,7 @@
 //! | [`input`] | lines from files and standard input, with their places |
 //! | [`output`] | standard output or `FILE.part` and its rename; `--resume` |
 //! | [`cli`] | the flags that every tool has |
+//! | [`sheet`] | rows and columns: CSV, TSV, table, Markdown |
 //! | [`tool`] | start-up, messages, interrupts, exit codes |
 //! | [`schema`] | the fields and their meaning, published as JSON Schema |
 //!
@@ -20,6 +21,7 @@ pub mod input;
 pub mod output;
 pub mod record;
 pub mod schema;
+pub mod sheet;
 pub mod tool;
 
 pub use cli::{Common, Inputs, OnError};
