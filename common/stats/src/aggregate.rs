@@ -30,12 +30,7 @@ pub fn ranks(values: &[f64]) -> Result<Vec<f64>, StatsError> {
 /// # Errors
 /// A value is not finite, or the columns differ in length.
 pub fn rank_sum(columns: &[Vec<f64>]) -> Result<Vec<f64>, StatsError> {
-    combine(
-        columns,
-        0.0,
-        |column| Ok(ranks(column)?.into_iter().map(|rank| 0.0 - rank).collect()),
-        |sum, term| sum + term,
-    )
+    sum_over_ranks(columns, |rank, _| -rank)
 }
 
 /// Σ log(rank / m) over the columns, with m values and rank m for the best
@@ -45,44 +40,15 @@ pub fn rank_sum(columns: &[Vec<f64>]) -> Result<Vec<f64>, StatsError> {
 /// # Errors
 /// A value is not finite, or the columns differ in length.
 pub fn log_rank(columns: &[Vec<f64>]) -> Result<Vec<f64>, StatsError> {
-    combine(
-        columns,
-        0.0,
-        |column| {
-            let m = column.len() as f64;
-            Ok(ranks(column)?
-                .into_iter()
-                .map(|rank| ((m + 1.0 - rank) / m).ln())
-                .collect())
-        },
-        |sum, term| sum + term,
-    )
+    sum_over_ranks(columns, |rank, m| ((m + 1.0 - rank) / m).ln())
 }
 
-/// The product of the values themselves. It orders by all of them only where
-/// all are positive; that is for the caller to see to.
-///
-/// # Errors
-/// A value or a product is not finite, or the columns differ in length.
-pub fn product(columns: &[Vec<f64>]) -> Result<Vec<f64>, StatsError> {
-    let products = combine(columns, 1.0, |column| Ok(column.to_vec()), |a, b| a * b)?;
-    match products.iter().position(|value| !value.is_finite()) {
-        Some(place) => Err(StatsError::NonFinite {
-            place,
-            value: products[place],
-        }),
-        None => Ok(products),
-    }
-}
-
-fn combine(
+fn sum_over_ranks(
     columns: &[Vec<f64>],
-    start: f64,
-    terms: impl Fn(&[f64]) -> Result<Vec<f64>, StatsError>,
-    join: impl Fn(f64, f64) -> f64,
+    term: impl Fn(f64, f64) -> f64,
 ) -> Result<Vec<f64>, StatsError> {
     let length = columns.first().map_or(0, Vec::len);
-    let mut result = vec![start; length];
+    let mut sums = vec![0.0; length];
     for column in columns {
         if column.len() != length {
             return Err(StatsError::Length {
@@ -90,11 +56,11 @@ fn combine(
                 right: column.len(),
             });
         }
-        for (so_far, term) in result.iter_mut().zip(terms(column)?) {
-            *so_far = join(*so_far, term);
+        for (sum, rank) in sums.iter_mut().zip(ranks(column)?) {
+            *sum += term(rank, length as f64);
         }
     }
-    Ok(result)
+    Ok(sums)
 }
 
 #[cfg(test)]
@@ -108,10 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn sums_and_products_by_hand() {
+    fn sums_by_hand() {
         let columns = [vec![3.0, 2.0, 1.0], vec![10.0, 30.0, 20.0]];
         assert_eq!(rank_sum(&columns).unwrap(), [-4.0, -3.0, -5.0]);
-        assert_eq!(product(&columns).unwrap(), [30.0, 60.0, 20.0]);
         // Ranks from the worst up: (3, 1), (2, 3), (1, 2), of 3.
         let expected = [
             1f64.ln() + (1f64 / 3.0).ln(),
@@ -127,7 +92,6 @@ mod tests {
     fn what_cannot_be_combined_is_an_error() {
         assert!(rank_sum(&[vec![1.0], vec![1.0, 2.0]]).is_err());
         assert!(log_rank(&[vec![f64::NAN]]).is_err());
-        assert!(product(&[vec![1e300], vec![1e300]]).is_err());
     }
 
     proptest! {

@@ -15,7 +15,7 @@ mod selection;
 mod stability;
 mod topk;
 
-pub use aggregate::{log_rank, product, rank_sum, ranks};
+pub use aggregate::{log_rank, rank_sum, ranks};
 pub use bootstrap::{Bootstrap, Interval, interval};
 pub use correlation::{Agreement, Truth, kendall, spearman};
 pub use pareto::pareto_fronts;
