@@ -1,2 +1,19 @@
-//! knas-rank
-fn main() {}
+//! Puts candidates in order, best first.
+
+mod best;
+mod cli;
+mod expression;
+mod format;
+mod run;
+
+use std::process::ExitCode;
+
+use knas_records::Tool;
+
+fn main() -> ExitCode {
+    let tool = Tool {
+        name: "knas-rank",
+        schema: knas_records::schema::record,
+    };
+    knas_records::tool::main(&tool, |args: &cli::Args| &args.common, run::run)
+}

@@ -1,0 +1,111 @@
+//! The flags of knas-rank.
+
+use clap::{Parser, ValueEnum};
+use knas_records::sheet::Format;
+use knas_records::{Common, Inputs};
+
+const LONG: &str = "\
+Put candidates in order, best first, and set `rank`, `score` and `score_by`.
+
+Without --by, records are ranked by the `score` that they carry. The result \
+does not depend on the order of the input; ties are broken by id.
+
+Without -k every candidate is passed on, and those that failed (here or in an \
+earlier stage) come last, without a rank. With -k the k best are selected: \
+failed candidates are left out and counted on standard error, and memory does \
+not grow with the input, unless ranks have to be combined.";
+
+const EXAMPLES: &str = "\
+Examples:
+  knas-sample | knas-score | knas-rank -k 5
+      the five best of 100 random cells
+
+  knas-rank -k 10 --by grad-norm,naswot,-macs --combine log-rank scored.ndjson
+      two scores and the cost, combined as in AZ-NAS
+
+  knas-rank --by finetune.valid_accuracy --format table trained.ndjson
+      trained candidates by what training reached
+
+Names in --by: an entry of `scores` (mgm), or a numeric field (params, macs, \
+finetune.valid_accuracy). A minus prefers small values, and the `score` is then \
+the negative of the value.
+
+Exit: 0 all ranked; 1 some lines or candidates failed here; 2 nothing could be done.";
+
+/// Put candidates in order, best first
+#[derive(Clone, Debug, Parser)]
+#[command(name = "knas-rank", version, long_about = LONG, after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Files of records.
+    #[command(flatten)]
+    pub inputs: Inputs,
+
+    /// Only the K best; all candidates without it
+    #[arg(short, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub k: Option<u32>,
+
+    /// Scores or numeric fields that rank; -NAME prefers small [default: the record's own `score`]
+    #[arg(
+        long,
+        value_name = "NAME[,NAME…]",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    pub by: Vec<String>,
+
+    /// How several names make one score
+    #[arg(long, value_enum, value_name = "HOW", default_value = "rank-sum")]
+    pub combine: Combine,
+
+    /// Only the best of each class of equal architectures: `benchmark`, or in another SENSE
+    #[arg(
+        long,
+        value_name = "SENSE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "benchmark"
+    )]
+    pub unique: Option<Sense>,
+
+    /// What to write
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "ndjson")]
+    pub format: Format,
+
+    /// Flags that every tool has.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How several values make one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Combine {
+    /// Minus the sum of the ranks.
+    RankSum,
+    /// Sum of log(rank/m), rank m being the best of m, as in AZ-NAS.
+    LogRank,
+    /// Product of the values, which must be positive; -NAME divides.
+    Product,
+    /// Minus the number of the Pareto front, 1 being dominated by nothing.
+    Pareto,
+}
+
+impl Combine {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RankSum => "rank-sum",
+            Self::LogRank => "log-rank",
+            Self::Product => "product",
+            Self::Pareto => "pareto",
+        }
+    }
+}
+
+/// When two architectures are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sense {
+    /// As the benchmark counts them, like `knas-sample --unique`.
+    Benchmark,
+    /// They compute the same function.
+    Function,
+}

@@ -1,0 +1,263 @@
+//! What a candidate is ranked by: the values that `--by` names.
+
+use knas_records::{Failure, Record, RecordError};
+use knas_stats::StatsError;
+use serde_json::{Map, Value};
+
+use crate::cli::Combine;
+
+/// The values that rank a candidate, and the name of what they make.
+pub struct Expression {
+    terms: Vec<Term>,
+    combine: Combine,
+}
+
+/// From one column per name to one column, larger is better.
+pub type Combined = fn(&[Vec<f64>]) -> Result<Vec<f64>, StatsError>;
+
+/// One name of `--by`.
+struct Term {
+    name: String,
+    in_scores: String,
+    prefers_small: bool,
+}
+
+impl Expression {
+    /// Reads the names; none stand for the record's own `score`.
+    ///
+    /// # Errors
+    /// A name is empty or comes twice.
+    pub fn new(names: &[String], combine: Combine) -> anyhow::Result<Self> {
+        let mut terms: Vec<Term> = Vec::new();
+        for text in names {
+            let name = text.strip_prefix('-').unwrap_or(text);
+            anyhow::ensure!(
+                !name.is_empty(),
+                "--by has an empty name: {:?}",
+                names.join(",")
+            );
+            anyhow::ensure!(
+                terms.iter().all(|term| term.name != name),
+                "--by names {name:?} twice"
+            );
+            terms.push(Term {
+                name: name.to_owned(),
+                in_scores: format!("scores.{name}"),
+                prefers_small: name.len() < text.len(),
+            });
+        }
+        Ok(Self { terms, combine })
+    }
+
+    /// Whether the record's own `score` ranks.
+    pub fn is_own_score(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// What makes one column of the values of all candidates; none where a
+    /// candidate's score can be told from its record alone.
+    pub fn combined(&self) -> Option<Combined> {
+        let combined: Combined = match self.combine {
+            _ if self.terms.len() < 2 => return None,
+            Combine::Product => return None,
+            Combine::RankSum => knas_stats::rank_sum,
+            Combine::LogRank => knas_stats::log_rank,
+            Combine::Pareto => |columns| {
+                let fronts = knas_stats::pareto_fronts(columns)?;
+                Ok(fronts.into_iter().map(|front| -f64::from(front)).collect())
+            },
+        };
+        Some(combined)
+    }
+
+    /// The number of values.
+    pub fn width(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// What `score_by` says: `mgm`, `-macs`, `log-rank(mgm,-macs)`.
+    pub fn name(&self) -> String {
+        let names: Vec<String> = self.terms.iter().map(Term::signed_name).collect();
+        match names.as_slice() {
+            [name] => name.clone(),
+            names => format!("{}({})", self.combine.name(), names.join(",")),
+        }
+    }
+
+    /// The one value that ranks the record.
+    ///
+    /// # Errors
+    /// It is missing or is not a finite number.
+    pub fn value(&self, record: &Record<'_>) -> Result<f64, Failure> {
+        match self.terms.as_slice() {
+            [] => own_score(record),
+            [term] => term.value(record).map(|value| term.sign() * value),
+            terms => product(terms, record),
+        }
+    }
+
+    /// Every value, larger is better.
+    ///
+    /// # Errors
+    /// One is missing or is not a finite number.
+    pub fn values(&self, record: &Record<'_>) -> Result<Vec<f64>, Failure> {
+        let signed = |term: &Term| term.value(record).map(|value| term.sign() * value);
+        self.terms.iter().map(signed).collect()
+    }
+}
+
+impl Term {
+    fn signed_name(&self) -> String {
+        let sign = if self.prefers_small { "-" } else { "" };
+        format!("{sign}{}", self.name)
+    }
+
+    fn sign(&self) -> f64 {
+        if self.prefers_small { -1.0 } else { 1.0 }
+    }
+
+    fn value(&self, record: &Record<'_>) -> Result<f64, Failure> {
+        let found = match record.number(&self.in_scores).map_err(not_a_number)? {
+            Some(value) => Some(value),
+            None => record.number(&self.name).map_err(not_a_number)?,
+        };
+        found.ok_or_else(|| {
+            let known = known_scores(record);
+            Failure::new(
+                "rank",
+                "missing_score",
+                format!("no {:?}{known}", self.name),
+            )
+        })
+    }
+}
+
+fn own_score(record: &Record<'_>) -> Result<f64, Failure> {
+    record
+        .number("score")
+        .map_err(not_a_number)?
+        .ok_or_else(|| {
+            let known = known_scores(record);
+            Failure::new(
+                "rank",
+                "missing_score",
+                format!("no score; name one with --by{known}"),
+            )
+        })
+}
+
+fn product(terms: &[Term], record: &Record<'_>) -> Result<f64, Failure> {
+    let mut product = 1.0;
+    for term in terms {
+        let value = term.value(record)?;
+        if value <= 0.0 {
+            let message = format!("{} is {value}: a product needs positive values", term.name);
+            return Err(Failure::new("rank", "not_positive", message));
+        }
+        product = if term.prefers_small {
+            product / value
+        } else {
+            product * value
+        };
+    }
+    if product.is_finite() {
+        Ok(product)
+    } else {
+        let message = format!("the product is {product}, not a finite number");
+        Err(Failure::new("rank", "non_finite", message))
+    }
+}
+
+fn not_a_number(error: RecordError) -> Failure {
+    Failure::new("rank", "non_finite", error)
+}
+
+/// The scores that the record does have, for a message.
+fn known_scores(record: &Record<'_>) -> String {
+    match record.get::<Map<String, Value>>("scores") {
+        Ok(Some(scores)) if !scores.is_empty() => {
+            let names: Vec<&str> = scores.keys().take(12).map(String::as_str).collect();
+            let more = if scores.len() > names.len() {
+                ", …"
+            } else {
+                ""
+            };
+            format!(" (its scores are {}{more})", names.join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expression(names: &[&str], combine: Combine) -> Expression {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Expression::new(&names, combine).unwrap()
+    }
+
+    fn record(text: &str) -> Record<'_> {
+        Record::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_name_is_a_score_first_and_a_field_second() {
+        let record = record(
+            r#"{"id":"a","params":5,"macs":"9007199254740993","scores":{"params":7,"mgm":-1.5},"finetune":{"f1":0.5}}"#,
+        );
+        let value = |name| {
+            expression(&[name], Combine::RankSum)
+                .value(&record)
+                .unwrap()
+        };
+        assert_eq!(value("params"), 7.0);
+        assert_eq!(value("mgm"), -1.5);
+        assert_eq!(value("-mgm"), 1.5);
+        assert_eq!(value("-macs"), -9007199254740992.0);
+        assert_eq!(value("finetune.f1"), 0.5);
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_what_is_there() {
+        let record = record(r#"{"id":"a","scores":{"mgm":1,"zen":2},"score":1e999}"#);
+        let failure = expression(&["mmg"], Combine::RankSum)
+            .value(&record)
+            .unwrap_err();
+        assert_eq!(failure.kind, "missing_score");
+        assert_eq!(failure.message, "no \"mmg\" (its scores are mgm, zen)");
+        let failure = expression(&[], Combine::RankSum)
+            .value(&record)
+            .unwrap_err();
+        assert_eq!(failure.kind, "non_finite");
+    }
+
+    #[test]
+    fn products_divide_by_what_should_be_small() {
+        let record = record(r#"{"id":"a","scores":{"a":6,"b":3,"c":0,"d":1e300,"e":1e200}}"#);
+        let value = |names: &[&str]| expression(names, Combine::Product).value(&record);
+        assert_eq!(value(&["a", "-b"]).unwrap(), 2.0);
+        assert_eq!(value(&["a", "c"]).unwrap_err().kind, "not_positive");
+        assert_eq!(value(&["d", "e"]).unwrap_err().kind, "non_finite");
+        assert_eq!(
+            expression(&["d", "e"], Combine::Product)
+                .combined()
+                .map(|_| ()),
+            None
+        );
+    }
+
+    #[test]
+    fn expressions_have_names() {
+        assert_eq!(expression(&["-macs"], Combine::Pareto).name(), "-macs");
+        let both = expression(&["mgm", "-macs"], Combine::LogRank);
+        assert_eq!(both.name(), "log-rank(mgm,-macs)");
+        for wrong in [
+            vec!["".to_owned()],
+            vec!["-".to_owned()],
+            vec!["a".to_owned(), "-a".to_owned()],
+        ] {
+            assert!(Expression::new(&wrong, Combine::RankSum).is_err());
+        }
+    }
+}
