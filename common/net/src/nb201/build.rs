@@ -134,24 +134,20 @@ impl Builder<'_> {
             &[channels],
             1,
         )?;
-        let statistics =
-            |what: &str, fresh: fn([i64; 1], (Kind, Device)) -> Result<Tensor, tch::TchError>| {
-                let stored = match self.source {
-                    Source::File(file) => file.optional(&format!("{name}.{what}"), &[channels])?,
-                    Source::Random(_) => None,
-                };
-                let (kind, device) = self.options;
-                match stored {
-                    Some(tensor) => Ok(tensor.f_to_device(device)?.f_to_kind(kind)?),
-                    None => Ok::<_, NetError>(fresh([channels], self.options)?),
-                }
+        let (kind, device) = self.options;
+        let statistics = |what: &str, fresh: f64| {
+            let stored = match self.source {
+                Source::File(file) => file.optional(&format!("{name}.{what}"), &[channels])?,
+                Source::Random(_) => None,
             };
-        let mean = statistics("running_mean", |shape, options| {
-            Tensor::f_zeros(shape, options)
-        })?;
-        let variance = statistics("running_var", |shape, options| {
-            Tensor::f_ones(shape, options)
-        })?;
+            let tensor = match stored {
+                Some(tensor) => tensor.f_to_device(device)?.f_to_kind(kind)?,
+                None => Tensor::f_full([channels], fresh, self.options)?,
+            };
+            Ok::<_, NetError>(tensor)
+        };
+        let mean = statistics("running_mean", 0.0)?;
+        let variance = statistics("running_var", 1.0)?;
         self.tensors.running.push(Running {
             name: name.to_owned(),
             mean,

@@ -1,0 +1,115 @@
+//! The gradient kernel of KNAS (Xu et al. 2021) and its relatives.
+//!
+//! With g_i = ∂L_i/∂w the Gram matrix is K_ij = ⟨g_i, g_j⟩, and its mean is
+//! (1/n²)·Σ_ij ⟨g_i, g_j⟩ = ‖(1/n)·Σ_i g_i‖², the squared norm of the gradient of
+//! the mean loss: one pass instead of n. All scores here come from that pass.
+
+use knas_net::{Init, NetError, Norm, Role};
+
+use crate::evaluation::{Evaluation, Gradient};
+use crate::{Info, Proxy, ScoreError};
+
+/// A score that follows from the gradients of the mean loss.
+pub(crate) struct Kernel {
+    info: Info,
+    aggregate: fn(&[Gradient]) -> Result<f64, NetError>,
+}
+
+impl Proxy for Kernel {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+        let gradients = evaluation.gradients(Norm::Sample, Init::Default)?;
+        Ok((self.aggregate)(&gradients)?)
+    }
+}
+
+const KNAS: &str = "Xu et al., KNAS: Green Neural Architecture Search, ICML 2021";
+
+const fn info(name: &'static str, summary: &'static str, source: &'static str) -> Info {
+    Info {
+        name,
+        summary,
+        norm: Some(Norm::Sample),
+        init: Some(Init::Default),
+        inputs: "samples",
+        labels: true,
+        passes: "1",
+        groups: &["kernel"],
+        source,
+    }
+}
+
+pub(crate) static MGM: Kernel = Kernel {
+    info: info(
+        "mgm",
+        "mean of the Gram matrix of the samples' gradients, whole network",
+        KNAS,
+    ),
+    aggregate: |gradients| total(gradients),
+};
+
+pub(crate) static MGM_CONV: Kernel = Kernel {
+    info: info(
+        "mgm-conv",
+        "mgm of the convolution weights alone",
+        "variant of mgm",
+    ),
+    aggregate: |gradients| {
+        total(
+            gradients
+                .iter()
+                .filter(|gradient| gradient.role == Role::ConvWeight),
+        )
+    },
+};
+
+pub(crate) static MGM_LAYER: Kernel = Kernel {
+    info: info(
+        "mgm-layer",
+        "mean over parameter tensors of their mgm",
+        "variant of mgm",
+    ),
+    aggregate: |gradients| Ok(total(gradients)? / gradients.len() as f64),
+};
+
+/// Norm biases are left out: where another norm takes the mean away again, as
+/// after the last cell, their gradient is zero in exact arithmetic, and its
+/// logarithm would be that of rounding errors.
+pub(crate) static MGM_LOG: Kernel = Kernel {
+    info: info(
+        "mgm-log",
+        "mean over parameter tensors, norm biases left out, of ln of their mgm",
+        "variant of mgm",
+    ),
+    aggregate: |gradients| {
+        let counted = gradients
+            .iter()
+            .filter(|gradient| gradient.role != Role::NormBias);
+        let logarithms: Vec<f64> = counted
+            .map(|gradient| Ok(gradient.squared_norm()?.ln()))
+            .collect::<Result<_, NetError>>()?;
+        Ok(logarithms.iter().sum::<f64>() / logarithms.len() as f64)
+    },
+};
+
+pub(crate) static GRAD_NORM: Kernel = Kernel {
+    info: info(
+        "grad-norm",
+        "sum over parameter tensors of the norm of the mean gradient",
+        "Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021",
+    ),
+    aggregate: |gradients| {
+        gradients
+            .iter()
+            .map(|gradient| Ok(gradient.squared_norm()?.sqrt()))
+            .sum()
+    },
+};
+
+/// The squared norm of all these gradients together.
+fn total<'g>(gradients: impl IntoIterator<Item = &'g Gradient>) -> Result<f64, NetError> {
+    gradients.into_iter().map(Gradient::squared_norm).sum()
+}

@@ -1,0 +1,53 @@
+//! The mean of the Gram matrix without its diagonal.
+
+use knas_net::{Init, Norm};
+
+use crate::evaluation::{Evaluation, Gradient};
+use crate::{Info, Proxy, ScoreError};
+
+/// (1/(n(n−1)))·Σ_{i≠j} ⟨g_i, g_j⟩ = (n²·MGM − Σ_i ‖g_i‖²) / (n(n−1)): how much
+/// the gradients of different samples agree.
+pub(crate) struct MgmOffdiag;
+
+static INFO: Info = Info {
+    name: "mgm-offdiag",
+    summary: "mean of the Gram matrix over pairs of different samples",
+    norm: Some(Norm::Sample),
+    init: Some(Init::Default),
+    inputs: "samples",
+    labels: true,
+    passes: "2 (one shared with mgm)",
+    groups: &["kernel"],
+    source: "variant of mgm",
+};
+
+impl Proxy for MgmOffdiag {
+    fn info(&self) -> &Info {
+        &INFO
+    }
+
+    fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+        let count = evaluation.samples().count();
+        if count < 2 {
+            return Err(ScoreError::Samples {
+                name: INFO.name,
+                needs: "at least 2 samples",
+            });
+        }
+        if evaluation.norm(Norm::Sample) != Norm::Sample {
+            return Err(ScoreError::Samples {
+                name: INFO.name,
+                needs: "sample norm: with batch norm no sample has a gradient of its own",
+            });
+        }
+        let gradients = evaluation.gradients(Norm::Sample, Init::Default)?;
+        let by_sample = evaluation.sample_gradients(Init::Default)?;
+        let n = count as f64;
+        let mgm: f64 = gradients
+            .iter()
+            .map(Gradient::squared_norm)
+            .sum::<Result<_, _>>()?;
+        let diagonal: f64 = by_sample.squared_norms.iter().sum();
+        Ok((n * n * mgm - diagonal) / (n * (n - 1.0)))
+    }
+}

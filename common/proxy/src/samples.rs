@@ -1,0 +1,185 @@
+//! Gradients of single samples, all from one pass.
+//!
+//! Where no layer mixes samples, the gradient of Σ_i L_i with respect to a
+//! layer's output holds every sample's own, δ_i. With the layer's input x_i the
+//! gradient of a weight is then δ_i·x_iᵀ, summed over positions: what n passes
+//! over single samples give, for about the price of one.
+
+use knas_net::layers::{NORM_EPSILON, cross_entropy};
+use knas_net::{Event, NetError, Network, Norm};
+use tch::{Kind, Tensor};
+
+/// How many parameter tensors `mgm-released` looks at.
+pub(crate) const RELEASED_TENSORS: usize = 11;
+/// How many entries of each.
+pub(crate) const RELEASED_ENTRIES: i64 = 50;
+
+/// What scores need of the gradients of single samples.
+#[derive(Debug, Default)]
+pub struct SampleGradients {
+    /// ‖g_i‖² over all parameters, for every sample.
+    pub squared_norms: Vec<f64>,
+    /// N × 50: the first entries of the first parameter tensors that have as
+    /// many and that the loss depends on, in the order of the parameters.
+    pub heads: Vec<Tensor>,
+}
+
+/// A layer as the forward pass showed it.
+enum Layer {
+    Convolution {
+        weight: usize,
+        stride: i64,
+        padding: i64,
+        input: Tensor,
+    },
+    Norm {
+        weight: usize,
+        input: Tensor,
+    },
+    Linear {
+        weight: usize,
+        input: Tensor,
+    },
+}
+
+impl SampleGradients {
+    /// Adds the samples of a part.
+    pub(crate) fn extend(
+        &mut self,
+        network: &Network,
+        inputs: &Tensor,
+        targets: &Tensor,
+    ) -> Result<(), NetError> {
+        let (mut layers, mut outputs) = (Vec::new(), Vec::new());
+        let logits = network.forward_observed(inputs, Norm::Sample, &mut |event| {
+            let (layer, output) = match event {
+                Event::Convolution {
+                    weight,
+                    stride,
+                    padding,
+                    input,
+                    output,
+                } => {
+                    let input = input.detach();
+                    (
+                        Layer::Convolution {
+                            weight,
+                            stride,
+                            padding,
+                            input,
+                        },
+                        output,
+                    )
+                }
+                Event::Norm {
+                    weight,
+                    input,
+                    output,
+                } => (
+                    Layer::Norm {
+                        weight,
+                        input: input.detach(),
+                    },
+                    output,
+                ),
+                Event::Linear {
+                    weight,
+                    input,
+                    output,
+                } => (
+                    Layer::Linear {
+                        weight,
+                        input: input.detach(),
+                    },
+                    output,
+                ),
+                _ => return,
+            };
+            layers.push(layer);
+            outputs.push(output.shallow_clone());
+        })?;
+        let count = inputs.size()[0];
+        // The sum over samples, so that none is scaled by how many there are.
+        let loss = cross_entropy(&logits, targets)?.f_mul_scalar(count as f64)?;
+        let deltas = Tensor::f_run_backward(&[loss], &outputs, false, false)?;
+
+        let mut squares = Tensor::f_zeros([count], (Kind::Double, inputs.device()))?;
+        let mut heads: Vec<(usize, Tensor)> = Vec::new();
+        let mut take = |parameter: usize, gradient: Tensor| {
+            let flat = gradient.f_reshape([count, -1])?;
+            let wide = flat.f_to_kind(Kind::Double)?;
+            squares +=
+                wide.f_square()?
+                    .f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double)?;
+            if flat.size()[1] >= RELEASED_ENTRIES {
+                heads.push((parameter, flat.f_narrow_copy(1, 0, RELEASED_ENTRIES)?));
+            }
+            Ok::<(), NetError>(())
+        };
+        for (layer, delta) in layers.iter().zip(&deltas) {
+            if delta.defined() {
+                layer.gradients(delta, &mut take)?;
+            }
+        }
+        self.squared_norms.extend(Vec::<f64>::try_from(
+            squares.f_to_device(tch::Device::Cpu)?,
+        )?);
+        heads.sort_by_key(|(parameter, _)| *parameter);
+        heads.truncate(RELEASED_TENSORS);
+        for (place, (_, head)) in heads.into_iter().enumerate() {
+            match self.heads.get_mut(place) {
+                Some(sum) => *sum = Tensor::f_cat(&[&*sum, &head], 0)?,
+                None => self.heads.push(head),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Layer {
+    /// Shows `take` each parameter's gradients: N × the parameter's shape.
+    fn gradients(
+        &self,
+        delta: &Tensor,
+        take: &mut impl FnMut(usize, Tensor) -> Result<(), NetError>,
+    ) -> Result<(), NetError> {
+        match self {
+            Self::Convolution {
+                weight,
+                stride,
+                padding,
+                input,
+            } => {
+                // The kernel's size follows from those of the maps: all are
+                // "same" convolutions up to their stride.
+                let kernel = 2 * padding + 1;
+                let patches = input.f_im2col(
+                    [kernel, kernel],
+                    [1, 1],
+                    [*padding, *padding],
+                    [*stride, *stride],
+                )?;
+                let delta = delta.f_flatten(2, 3)?;
+                take(*weight, delta.f_bmm(&patches.f_transpose(1, 2)?)?)
+            }
+            Self::Norm { weight, input } => {
+                let channels = input.size()[1];
+                let none = None::<&Tensor>;
+                let normal = input.f_group_norm(channels, none, none, NORM_EPSILON, true)?;
+                let positions = [2i64, 3];
+                let scaled = normal.f_mul(delta)?;
+                let sum =
+                    |t: &Tensor| t.f_sum_dim_intlist(positions.as_slice(), false, Kind::Float);
+                take(*weight, sum(&scaled)?)?;
+                take(*weight + 1, sum(delta)?)
+            }
+            Self::Linear { weight, input } => {
+                take(
+                    *weight,
+                    delta.f_unsqueeze(2)?.f_bmm(&input.f_unsqueeze(1)?)?,
+                )?;
+                take(*weight + 1, delta.shallow_clone())
+            }
+        }
+    }
+}
