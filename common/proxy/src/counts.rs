@@ -34,6 +34,10 @@ impl Proxy for Params {
         &PARAMS
     }
 
+    fn counts_every_edge(&self) -> bool {
+        true
+    }
+
     fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
         let subject = evaluation.subject();
         Ok(subject.skeleton.params(subject.cell) as f64)
@@ -43,6 +47,10 @@ impl Proxy for Params {
 impl Proxy for Macs {
     fn info(&self) -> &Info {
         &MACS
+    }
+
+    fn counts_every_edge(&self) -> bool {
+        true
     }
 
     fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {

@@ -51,6 +51,12 @@ pub trait Proxy: Sync {
     /// What it is.
     fn info(&self) -> &Info;
 
+    /// Whether the value also depends on edges that reach nothing, so that cells
+    /// that are the same network can have different ones.
+    fn counts_every_edge(&self) -> bool {
+        false
+    }
+
     /// Its value. Larger is better.
     ///
     /// # Errors

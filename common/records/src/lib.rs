@@ -9,6 +9,7 @@
 //! | [`record`] | one record: parsing, fields, failures |
 //! | [`input`] | lines from files and standard input, with their places |
 //! | [`output`] | standard output or `FILE.part` and its rename; `--resume` |
+//! | [`pipeline`] | work in several threads, results in the order of the input |
 //! | [`cli`] | the flags that every tool has |
 //! | [`sheet`] | rows and columns: CSV, TSV, table, Markdown |
 //! | [`tool`] | start-up, messages, interrupts, exit codes |
@@ -19,6 +20,7 @@
 pub mod cli;
 pub mod input;
 pub mod output;
+pub mod pipeline;
 pub mod record;
 pub mod schema;
 pub mod sheet;

@@ -41,6 +41,11 @@ pub enum RecordError {
         /// What serde makes of it.
         source: serde_json::Error,
     },
+    /// The id cannot be the name of a file.
+    #[error(
+        "the id cannot name a file (up to 200 letters, digits, '-', '_' and '.', not '.' first)"
+    )]
+    FileName,
     /// A number that must be finite is not.
     #[error("{0} is not a finite number")]
     NonFinite(String),
@@ -131,6 +136,19 @@ impl<'a> Record<'a> {
     /// The record's unique, stable name.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The id as the name of a file, for output of one file a record.
+    ///
+    /// # Errors
+    /// When the id could leave the folder, hide, or be another file elsewhere:
+    /// letters, digits, `-`, `_` and `.` are allowed, with no `.` at the start.
+    pub fn file_stem(&self) -> Result<&str, RecordError> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        match self.id.bytes().all(plain) && !self.id.starts_with('.') && self.id.len() <= 200 {
+            true => Ok(&self.id),
+            false => Err(RecordError::FileName),
+        }
     }
 
     /// The JSON text of a field, or of a field inside objects: `scored.seeds`.
@@ -461,6 +479,24 @@ mod tests {
         assert!(record.has_failed());
         let expected = r#"{"id":"a","error":{"stage":"score","kind":"non_finite","message":"mgm is \"NaN\""}}"#;
         assert_eq!(text(&record).trim_end(), expected);
+    }
+
+    #[test]
+    fn ids_become_files_only_where_that_is_safe() {
+        assert_eq!(Record::new("nb201-6111").file_stem().unwrap(), "nb201-6111");
+        for id in [
+            "../x",
+            "a/b",
+            "..",
+            ".hidden",
+            "a\\b",
+            "a b",
+            "é",
+            "a\0",
+            &"a".repeat(201),
+        ] {
+            assert!(Record::new(id).file_stem().is_err(), "{id}");
+        }
     }
 
     #[test]

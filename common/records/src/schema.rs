@@ -84,8 +84,8 @@ pub struct Candidate {
 pub struct Scored {
     /// The data set: `cifar10`, `noise`, …
     pub data: String,
-    /// SHA-256 of the samples as they were used, per seed in order.
-    pub data_sha256: String,
+    /// SHA-256 of the samples that were used, one for each seed in order.
+    pub data_sha256: Vec<String>,
     /// Samples per seed.
     pub samples: u64,
     /// The seeds over which the scores are averaged.

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use clap::ValueEnum;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use crate::output::{Output, OutputError};
 
@@ -97,7 +97,8 @@ impl Sheet {
 
     fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        let rule = LineStyle::none().fill('─').junction('─');
+        table.load_style(TableStyle::new().header_separator(rule));
         table.set_header(self.columns.iter().map(|column| printable(&column.name)));
         for row in &self.rows {
             table.add_row(row.iter().map(|cell| printable(cell)));
@@ -105,7 +106,7 @@ impl Sheet {
         for (column, layout) in self.columns.iter().zip(table.column_iter_mut()) {
             layout.set_cell_alignment(column.alignment);
         }
-        format!("{table}\n")
+        table.trim_fmt() + "\n"
     }
 
     fn markdown(&self) -> String {
@@ -210,7 +211,7 @@ mod tests {
             "{table}"
         );
         assert!(!table.contains('\x1b'));
-        assert!(table.lines().all(|line| !line.is_empty()));
+        assert_eq!(table.lines().count(), 5);
     }
 
     #[test]

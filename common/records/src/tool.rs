@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,7 +23,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use crate::cli::{Color, Common, OnError};
-use crate::input::{Input, InputError, Line};
+use crate::input::{Input, InputError, Line, Place};
 use crate::output::{Output, OutputError};
 use crate::record::{Failure, Record, RecordError};
 
@@ -129,7 +130,7 @@ impl Context {
     ///
     /// # Errors
     /// See [`Input::open`].
-    pub fn input(&self, files: &[std::path::PathBuf]) -> Result<Input, InputError> {
+    pub fn input(&self, files: &[PathBuf]) -> Result<Input, InputError> {
         Input::open(files)
     }
 
@@ -157,6 +158,19 @@ impl Context {
             }
             _ => Ok(Output::stdout()),
         }
+    }
+
+    /// The folder in which downloads are kept and clones share them:
+    /// `$XDG_CACHE_HOME/knas`, or `~/.cache/knas`.
+    pub fn cache_folder(&self) -> PathBuf {
+        let absolute = |name| {
+            env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|p| p.is_absolute())
+        };
+        let cache = absolute("XDG_CACHE_HOME");
+        let cache = cache.or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+        cache.unwrap_or_default().join("knas")
     }
 
     /// An error that does not end the run.
@@ -205,11 +219,15 @@ impl Context {
     /// # Errors
     /// With `--on-error fail`.
     pub fn bad_line(&self, line: &Line<'_>, reason: &RecordError) -> Result<(), Fatal> {
-        self.error(format_args!(
-            "{}: {reason}: {}",
-            line.place(),
-            line.excerpt()
-        ));
+        self.bad_text(&line.place(), &line.excerpt(), reason)
+    }
+
+    /// As [`Context::bad_line`], when the line itself is gone.
+    ///
+    /// # Errors
+    /// With `--on-error fail`.
+    pub fn bad_text(&self, place: &Place, text: &str, reason: &RecordError) -> Result<(), Fatal> {
+        self.error(format_args!("{place}: {reason}: {text}"));
         self.count_failure()
     }
 
