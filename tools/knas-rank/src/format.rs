@@ -6,7 +6,7 @@ use knas_records::Record;
 use knas_records::sheet::{Format, Sheet, millions, short};
 use serde_json::{Map, Value};
 
-/// Fields that are not repeated in front of every record's own numbers.
+/// Counts of the default network.
 const COUNTS: [&str; 2] = ["params", "macs"];
 
 /// The sheet of the records: rank, id, score, counts, scores, what training
@@ -16,8 +16,8 @@ pub fn sheet(records: Vec<Record<'_>>, format: Format) -> Sheet {
     let ranked_by = common_score_by(&records);
     let mut names = numbers(&records);
     if for_people {
-        // The first column of numbers shows it already.
-        names.retain(|(_, name)| ranked_by.as_ref() != Some(name));
+        // Other columns show these already.
+        names.retain(|(_, name)| ranked_by.as_ref() != Some(name) && !COUNTS.contains(&&**name));
     }
 
     let mut sheet = Sheet::new();
