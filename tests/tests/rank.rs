@@ -163,12 +163,12 @@ fn failed_candidates_come_last_or_are_counted() {
     let input = format!("{failed}\n{CELLS}");
     let all = rank(&[], &input)
         .expect_code(0)
-        .expect_stderr("1 failed candidates passed on");
+        .expect_stderr("failed candidates passed on without a rank: 1 from");
     assert_eq!(all.stdout.lines().count(), 5);
     assert_eq!(all.stdout.lines().last(), Some(failed));
     let two = rank(&["-k", "2"], &input)
         .expect_code(0)
-        .expect_stderr("1 failed candidates left out");
+        .expect_stderr("failed candidates left out: 1 from");
     assert_eq!(ids(&two), ["d", "b"]);
     let skip = rank(&["--on-error", "skip"], &input).expect_code(0);
     assert_eq!(ids(&skip), ["d", "b", "c", "a"]);

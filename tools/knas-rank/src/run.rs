@@ -247,10 +247,9 @@ impl<'c> Failed<'c> {
         } else {
             "left out"
         };
-        let total = self.earlier + self.here;
-        if total > 0 {
+        if self.earlier + self.here > 0 {
             self.context.warn(format_args!(
-                "{total} failed candidates {done} ({} failed in an earlier stage, {} here)",
+                "failed candidates {done}: {} from earlier stages, {} from this one",
                 self.earlier, self.here
             ));
         }
