@@ -12,12 +12,14 @@
 //! | [`pipeline`] | work in several threads, results in the order of the input |
 //! | [`cli`] | the flags that every tool has |
 //! | [`sheet`] | rows and columns: CSV, TSV, table, Markdown |
+//! | [`energy`] | joules of one candidate, measured or estimated |
 //! | [`tool`] | start-up, messages, interrupts, exit codes |
 //! | [`schema`] | the fields and their meaning, published as JSON Schema |
 //!
 //! Nothing here knows libtorch, search spaces or scores.
 
 pub mod cli;
+pub mod energy;
 pub mod input;
 pub mod output;
 pub mod pipeline;

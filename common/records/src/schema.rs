@@ -120,7 +120,7 @@ pub struct Meta {
     /// Energy for this candidate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joules: Option<f64>,
-    /// Where `joules` comes from: `rapl`, `nvml` or `estimate`.
+    /// Where `joules` comes from: `rapl` or `estimate`, on a GPU `nvml+rapl` or `nvml+estimate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joules_source: Option<String>,
 }

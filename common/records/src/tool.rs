@@ -269,6 +269,11 @@ impl Context {
         self.on_error
     }
 
+    /// Which GPUs CUDA shows to this process: `CUDA_VISIBLE_DEVICES`.
+    pub fn visible_gpus(&self) -> Option<String> {
+        env::var("CUDA_VISIBLE_DEVICES").ok()
+    }
+
     /// How many candidates failed in this stage.
     pub fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
