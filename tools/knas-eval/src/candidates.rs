@@ -1,0 +1,265 @@
+//! Candidates and their scores, read from records and joined with the truth.
+
+use std::collections::BTreeMap;
+
+use anyhow::{bail, ensure};
+use knas_records::{Context, Failure, Input, Record};
+use serde_json::{Map, Value};
+
+use crate::truth::Truth;
+
+/// The baselines that a score has to beat.
+pub const BASELINES: [&str; 2] = ["params", "macs"];
+
+/// Everything that is judged: candidates in the order of their ids.
+#[derive(Debug)]
+pub struct Candidates {
+    /// The scores, baselines last.
+    pub scores: Vec<Score>,
+    /// Ids, in order.
+    pub ids: Vec<String>,
+    /// For each candidate its row of the truth.
+    pub rows: Vec<usize>,
+}
+
+/// One score of every candidate; larger is better.
+#[derive(Clone, Debug, Default)]
+pub struct Score {
+    /// Its name; `-macs` is the negative of `macs`.
+    pub name: String,
+    /// Its values, where candidates have one.
+    pub values: Vec<Option<f64>>,
+    /// Standard deviations over seeds.
+    pub deviations: Vec<Option<f64>>,
+}
+
+/// One record, as far as it matters here.
+struct Candidate {
+    row: usize,
+    /// By name: the value, and its deviation over seeds.
+    scores: BTreeMap<String, (f64, Option<f64>)>,
+}
+
+impl Candidates {
+    /// Reads records, and joins them with the truth or, where there is none,
+    /// with what training reached in the records themselves. `by` names the
+    /// scores; none stand for all.
+    ///
+    /// # Errors
+    /// Input that cannot be read, or nothing to judge.
+    pub fn read(
+        mut input: Input,
+        by: &[String],
+        truth: Option<Truth>,
+        context: &Context,
+    ) -> anyhow::Result<(Self, Truth)> {
+        let from_records = truth.is_none();
+        let mut truth = truth.unwrap_or_default();
+        let mut found: BTreeMap<String, Candidate> = BTreeMap::new();
+        let mut names = Names::new(by)?;
+        let mut left_out = LeftOut::default();
+        while let Some(line) = input.next_line()? {
+            let record = match line.record() {
+                Ok(record) => record,
+                Err(reason) => {
+                    context.bad_line(&line, &reason)?;
+                    continue;
+                }
+            };
+            if record.has_failed() {
+                left_out.failed += 1;
+                continue;
+            }
+            if found.contains_key(record.id()) {
+                left_out.twice += 1;
+                continue;
+            }
+            let read = || {
+                if from_records {
+                    truth.add_record(&record)?;
+                }
+                let arch = record.get::<String>("arch")?;
+                let row = truth.find(record.id(), arch.as_deref())?;
+                let scores = row.map(|_| names.read(&record)).transpose()?;
+                anyhow::Ok(row.zip(scores))
+            };
+            match { read }() {
+                Ok(Some((row, scores))) => {
+                    let id = record.id().to_owned();
+                    found.insert(id, Candidate { row, scores });
+                }
+                Ok(None) => left_out.without_truth(record.id()),
+                Err(error) => {
+                    let failure = Failure::new("eval", "bad_field", format_args!("{error:#}"));
+                    context.error(format_args!("{}: {}: {failure}", line.place(), record.id()));
+                    context.count_failure()?;
+                }
+            }
+        }
+        left_out.report(found.len(), &truth, context);
+        if found.is_empty() {
+            let example = left_out.example.as_deref().unwrap_or("nothing");
+            bail!(
+                "no candidate has a truth: ids are like {example:?} here, and like {:?} there",
+                truth.example()
+            );
+        }
+        Ok((Self::from_found(found, &names)?, truth))
+    }
+
+    fn from_found(found: BTreeMap<String, Candidate>, names: &Names) -> anyhow::Result<Self> {
+        let mut scores = Vec::new();
+        for name in names.all() {
+            let of = |candidate: &Candidate| candidate.scores.get(&name).copied();
+            let score = Score {
+                values: found
+                    .values()
+                    .map(|c| of(c).map(|(value, _)| value))
+                    .collect(),
+                deviations: found
+                    .values()
+                    .map(|c| of(c).and_then(|(_, std)| std))
+                    .collect(),
+                name: name.clone(),
+            };
+            if score.values.iter().any(Option::is_some) {
+                scores.push(score);
+            } else if !BASELINES.contains(&name.as_str()) {
+                bail!("no candidate has {name:?}{}", names.known());
+            }
+        }
+        ensure!(
+            !scores.is_empty(),
+            "no candidate has a score; name a field with --by"
+        );
+        let rows = found.values().map(|candidate| candidate.row).collect();
+        Ok(Self {
+            scores,
+            ids: found.into_keys().collect(),
+            rows,
+        })
+    }
+}
+
+/// The names of the scores that are judged.
+struct Names {
+    asked: Vec<String>,
+    /// Names met in records, in the order of their first appearance.
+    met: Vec<String>,
+}
+
+impl Names {
+    fn new(by: &[String]) -> anyhow::Result<Self> {
+        for (place, name) in by.iter().enumerate() {
+            ensure!(!matches!(name.as_str(), "" | "-"), "--by has an empty name");
+            ensure!(!by[..place].contains(name), "--by names {name:?} twice");
+        }
+        Ok(Self {
+            asked: by.to_vec(),
+            met: Vec::new(),
+        })
+    }
+
+    /// The names to be judged, baselines last.
+    fn all(&self) -> Vec<String> {
+        let judged = if self.asked.is_empty() {
+            &self.met
+        } else {
+            &self.asked
+        };
+        let plain = |name: &&String| !BASELINES.contains(&name.as_str());
+        let mut all: Vec<String> = judged.iter().filter(plain).cloned().collect();
+        all.extend(BASELINES.map(str::to_owned));
+        all
+    }
+
+    fn known(&self) -> String {
+        match self.met.as_slice() {
+            [] => String::new(),
+            met => format!(" (their scores are {})", met.join(", ")),
+        }
+    }
+
+    /// The scores of one record.
+    fn read(
+        &mut self,
+        record: &Record<'_>,
+    ) -> anyhow::Result<BTreeMap<String, (f64, Option<f64>)>> {
+        let entries: Map<String, Value> = record.get("scores")?.unwrap_or_default();
+        for name in entries.keys() {
+            self.meet(name);
+        }
+        if entries.is_empty() && record.raw("score").is_some() {
+            let name: Option<String> = record.get("score_by")?;
+            self.meet(name.as_deref().unwrap_or("score"));
+        }
+        let mut scores = BTreeMap::new();
+        for name in self.all() {
+            let plain = name.strip_prefix('-').unwrap_or(&name);
+            let sign = if plain.len() < name.len() { -1.0 } else { 1.0 };
+            let mut value = record.number(&format!("scores.{plain}"))?;
+            if value.is_none() {
+                value = record.number(plain)?;
+            }
+            if value.is_none() && self.is_own_score(record, &name)? {
+                value = record.number("score")?;
+            }
+            if let Some(value) = value {
+                let deviation = record.number(&format!("scores_std.{plain}"))?;
+                scores.insert(name, (sign * value, deviation));
+            }
+        }
+        Ok(scores)
+    }
+
+    fn is_own_score(&self, record: &Record<'_>, name: &str) -> anyhow::Result<bool> {
+        Ok(record
+            .get::<String>("score_by")?
+            .is_some_and(|by| by == name))
+    }
+
+    fn meet(&mut self, name: &str) {
+        if !self.met.iter().any(|met| met == name) {
+            self.met.push(name.to_owned());
+        }
+    }
+}
+
+/// Records that are not judged.
+#[derive(Default)]
+struct LeftOut {
+    failed: u64,
+    twice: u64,
+    without: u64,
+    example: Option<String>,
+}
+
+impl LeftOut {
+    fn without_truth(&mut self, id: &str) {
+        self.without += 1;
+        self.example.get_or_insert_with(|| id.to_owned());
+    }
+
+    fn report(&self, judged: usize, truth: &Truth, context: &Context) {
+        if self.failed > 0 {
+            context.warn(format_args!("failed candidates left out: {}", self.failed));
+        }
+        if self.twice > 0 {
+            context.warn(format_args!(
+                "records whose id came before, left out: {}",
+                self.twice
+            ));
+        }
+        if self.without > 0 {
+            let example = self.example.as_deref().unwrap_or_default();
+            context.warn(format_args!(
+                "candidates without truth: {} ({example} …)",
+                self.without
+            ));
+        }
+        let rest = truth.len().saturating_sub(judged);
+        if rest > 0 {
+            context.info(format_args!("truths without a candidate: {rest}"));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The work of knas-eval: read, judge or play, write.
+
+use std::num::NonZero;
+use std::thread;
+
+use anyhow::Context as _;
+use knas_records::sheet::Format;
+use knas_records::{Common, Context, Output};
+use knas_stats::Bootstrap;
+
+use crate::agreement::{Settings, judge};
+use crate::candidates::Candidates;
+use crate::cli::{Args, Protocol, truth_file};
+use crate::protocol::play;
+use crate::report::{self, Judgement, Line, Search};
+use crate::truth::Truth;
+
+/// Judges the scores that the arguments name, or plays searches with them.
+///
+/// # Errors
+/// What ends the run: files that cannot be read or written, nothing to judge,
+/// `--on-error fail`.
+pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+    // What an earlier run left was computed from other records.
+    let anew = Common {
+        resume: false,
+        ..args.common.clone()
+    };
+    let mut output = context.output(&anew, |_| Ok(()))?;
+    let named = args.truth.as_deref().map(truth_file);
+    let columns = named
+        .as_ref()
+        .map_or_else(Vec::new, |(_, columns)| columns.clone());
+    let truth = match &named {
+        // The columns of a protocol need not be among those that are judged.
+        Some((file, _)) if args.protocol.is_empty() => Some(Truth::read(file, &columns, context)?),
+        Some((file, _)) => Some(Truth::read(file, &[], context)?),
+        None => None,
+    };
+    let input = context.input(&args.inputs.files)?;
+    let (candidates, truth) = Candidates::read(input, &args.by, truth, context)?;
+    let columns = if columns.is_empty() {
+        truth.columns.clone()
+    } else {
+        columns
+    };
+
+    let threads = args
+        .jobs
+        .or_else(|| thread::available_parallelism().ok().map(NonZero::get));
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.unwrap_or(1))
+        .build()?;
+    let lines = pool.install(|| {
+        if args.protocol.is_empty() {
+            judge_all(&args, &columns, &candidates, &truth)
+        } else {
+            play_all(&args, &columns, &candidates, &truth)
+        }
+    })?;
+    write(&lines, &args, &mut output)?;
+    output.finish()?;
+    Ok(())
+}
+
+fn judge_all(
+    args: &Args,
+    columns: &[String],
+    candidates: &Candidates,
+    truth: &Truth,
+) -> anyhow::Result<Vec<Line>> {
+    let settings = Settings {
+        bootstrap: Bootstrap {
+            seed: args.seed,
+            resamples: args.resamples as usize,
+        },
+        k: &args.k,
+    };
+    let mut lines = Vec::new();
+    for column in columns {
+        let values = values(truth, candidates, column)?;
+        anyhow::ensure!(
+            values.iter().any(Option::is_some),
+            "no candidate has a value of {column:?}"
+        );
+        let judgements = judge(column, &values, candidates, &settings)?;
+        lines.extend(judgements.into_iter().map(Box::new).map(Line::Judgement));
+    }
+    Ok(lines)
+}
+
+fn play_all(
+    args: &Args,
+    columns: &[String],
+    candidates: &Candidates,
+    truth: &Truth,
+) -> anyhow::Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    for protocol in &args.protocol {
+        let fine = values(truth, candidates, &protocol.fine)?;
+        let tested: Vec<&String> = match &protocol.test {
+            Some(column) => vec![column],
+            None => columns
+                .iter()
+                .filter(|column| **column != protocol.fine)
+                .collect(),
+        };
+        for column in tested {
+            let test = values(truth, candidates, column)?;
+            let searches = play(protocol, column, &fine, &test, candidates, args.seed);
+            let searches = searches.with_context(|| told(protocol))?;
+            lines.extend(searches.into_iter().map(Line::Search));
+        }
+    }
+    Ok(lines)
+}
+
+fn told(protocol: &Protocol) -> String {
+    let Protocol {
+        pool,
+        k,
+        fine,
+        reps,
+        ..
+    } = protocol;
+    format!("--protocol pool={pool},k={k},fine={fine},reps={reps}")
+}
+
+/// One column of the truth, for every candidate.
+fn values(truth: &Truth, candidates: &Candidates, name: &str) -> anyhow::Result<Vec<Option<f64>>> {
+    let column = truth.column(name).with_context(|| {
+        format!(
+            "the truth has no column {name:?}; it has {}",
+            truth.columns.join(", ")
+        )
+    })?;
+    Ok(candidates
+        .rows
+        .iter()
+        .map(|&row| truth.value(row, column))
+        .collect())
+}
+
+fn write(lines: &[Line], args: &Args, output: &mut Output) -> anyhow::Result<()> {
+    let judgements: Vec<&Judgement> = lines.iter().filter_map(Line::judgement).collect();
+    let searches: Vec<&Search> = lines.iter().filter_map(Line::search).collect();
+    match args.format {
+        Format::Ndjson => report::write_lines(lines, output)?,
+        Format::Csv | Format::Tsv if searches.is_empty() => {
+            report::full_sheet(&judgements, &args.k).write(args.format, output)?;
+        }
+        Format::Csv | Format::Tsv => {
+            report::search_sheet(&searches, args.format).write(args.format, output)?;
+        }
+        Format::Table | Format::Markdown => {
+            let mut blocks = Blocks {
+                first: true,
+                format: args.format,
+                output,
+            };
+            for block in judgements.chunk_by(|a, b| a.truth == b.truth) {
+                blocks.judgements(block, args)?;
+            }
+            let same = |a: &&Search, b: &&Search| {
+                (&a.truth, &a.fine, a.pool, a.k, a.reps) == (&b.truth, &b.fine, b.pool, b.k, b.reps)
+            };
+            for block in searches.chunk_by(same) {
+                blocks.searches(block)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tables under headings, with an empty line between.
+struct Blocks<'b> {
+    first: bool,
+    format: Format,
+    output: &'b mut Output,
+}
+
+impl Blocks<'_> {
+    fn heading(&mut self, text: &str) -> anyhow::Result<()> {
+        if !self.first {
+            self.output.write_text("\n")?;
+        }
+        self.first = false;
+        report::write_heading(text, self.format, self.output)
+    }
+
+    fn judgements(&mut self, block: &[&Judgement], args: &Args) -> anyhow::Result<()> {
+        let Some(first) = block.first() else {
+            return Ok(());
+        };
+        let truth = &first.truth;
+        self.heading(&format!(
+            "Order by {truth}: rank correlations, [95 % of {} resamples]",
+            first.resamples
+        ))?;
+        report::agreement_sheet(block).write(self.format, self.output)?;
+        self.heading(&format!("Selection by score: {truth} of what is selected"))?;
+        report::selection_sheet(block, &args.k).write(self.format, self.output)?;
+        Ok(())
+    }
+
+    fn searches(&mut self, block: &[&Search]) -> anyhow::Result<()> {
+        let Some(first) = block.first() else {
+            return Ok(());
+        };
+        self.heading(&format!(
+            "{} reached by {} searches: of {} random candidates the coarse step keeps {}, \
+             the fine step takes the best by {}; lo and hi hold 95 % of the searches",
+            first.truth, first.reps, first.pool, first.k, first.fine
+        ))?;
+        report::search_sheet(block, self.format).write(self.format, self.output)?;
+        Ok(())
+    }
+}
+
+impl Line {
+    fn judgement(&self) -> Option<&Judgement> {
+        match self {
+            Self::Judgement(judgement) => Some(judgement),
+            Self::Search(_) => None,
+        }
+    }
+
+    fn search(&self) -> Option<&Search> {
+        match self {
+            Self::Search(search) => Some(search),
+            Self::Judgement(_) => None,
+        }
+    }
+}
