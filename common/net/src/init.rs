@@ -18,6 +18,9 @@ pub enum Init {
     /// Convolution and linear weights normal with variance 2/fan_in (He et al.
     /// 2015, for ReLU); norm weights 1; all biases 0.
     Kaiming,
+    /// Convolution and linear weights standard normal, whatever the fan-in (Lin
+    /// et al. 2021); norm weights 1; all biases 0.
+    Normal,
 }
 
 impl Init {
@@ -26,6 +29,7 @@ impl Init {
         match self {
             Self::Default => "default",
             Self::Kaiming => "kaiming",
+            Self::Normal => "normal",
         }
     }
 }
@@ -63,7 +67,7 @@ impl Initial {
         );
         match (self.init, role) {
             (_, Role::NormWeight) => return Ok(Tensor::f_ones(shape, options)?),
-            (_, Role::NormBias) | (Init::Kaiming, Role::LinearBias) => {
+            (_, Role::NormBias) | (Init::Kaiming | Init::Normal, Role::LinearBias) => {
                 return Ok(Tensor::f_zeros(shape, options)?);
             }
             (Init::Default, _) => {
@@ -75,6 +79,7 @@ impl Initial {
                 let deviation = (2.0 / fan_in as f64).sqrt() as f32;
                 values.iter_mut().for_each(|value| *value *= deviation);
             }
+            (Init::Normal, _) => random.fill_normal(&mut values),
         }
         Ok(Tensor::f_from_slice(&values)?.f_reshape(shape)?)
     }
@@ -108,7 +113,12 @@ mod tests {
         assert!(mean.abs() < 5.0 * (2f64 / 288.0).sqrt() / 135.7, "{mean}");
         assert!((variance / (2.0 / 288.0) - 1.0).abs() < 0.06, "{variance}");
 
+        let (mean, variance, _) = moments(Init::Normal, Role::ConvWeight);
+        assert!(mean.abs() < 5.0 / 135.7, "{mean}");
+        assert!((variance - 1.0).abs() < 0.06, "{variance}");
+
         assert_eq!(moments(Init::Default, Role::NormWeight), (1.0, 1.0, 1.0));
+        assert_eq!(moments(Init::Normal, Role::LinearBias), (0.0, 0.0, 0.0));
         assert_eq!(moments(Init::Kaiming, Role::NormBias), (0.0, 0.0, 0.0));
     }
 

@@ -31,11 +31,7 @@ impl Network {
         options: (Kind, Device),
     ) -> Result<Self, NetError> {
         let form = Form::of(cell);
-        let mut build = Builder {
-            source,
-            options,
-            tensors: Tensors::default(),
-        };
+        let mut build = Builder::new(source, options);
         let (channels, side) = (skeleton.channels() as i64, skeleton.side() as i64);
         let stem = build.conv_norm(["stem.0", "stem.1"], "stem", [3, channels], 3, 1)?;
 
@@ -70,13 +66,21 @@ impl Network {
     }
 }
 
-struct Builder<'a> {
+pub(super) struct Builder<'a> {
     source: Source<'a>,
     options: (Kind, Device),
-    tensors: Tensors,
+    pub tensors: Tensors,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    pub fn new(source: Source<'a>, options: (Kind, Device)) -> Self {
+        Self {
+            source,
+            options,
+            tensors: Tensors::default(),
+        }
+    }
+
     /// Adds a parameter; `place` keys its initial values, `name` finds it in files.
     fn parameter(
         &mut self,
@@ -121,7 +125,12 @@ impl Builder<'_> {
         })
     }
 
-    fn norm(&mut self, name: &str, place: &str, channels: i64) -> Result<Normalisation, NetError> {
+    pub fn norm(
+        &mut self,
+        name: &str,
+        place: &str,
+        channels: i64,
+    ) -> Result<Normalisation, NetError> {
         let weight = self.parameter(
             (Role::NormWeight, &format!("{name}.weight")),
             place,
@@ -193,7 +202,7 @@ impl Builder<'_> {
         })
     }
 
-    fn cell(
+    pub fn cell(
         &mut self,
         name: &str,
         form: &Form,

@@ -55,14 +55,14 @@ impl Network {
     }
 }
 
-struct Pass<'p, 'o> {
-    tensors: &'p Tensors,
-    norm: Norm,
-    observe: &'p mut Observer<'o>,
+pub(super) struct Pass<'p, 'o> {
+    pub tensors: &'p Tensors,
+    pub norm: Norm,
+    pub observe: &'p mut Observer<'o>,
 }
 
 impl Pass<'_, '_> {
-    fn normalise(
+    pub fn normalise(
         &mut self,
         layer: crate::layers::Normalisation,
         input: Tensor,
@@ -97,7 +97,7 @@ impl Pass<'_, '_> {
         Ok(shortcut.f_add(&path)?)
     }
 
-    fn cell(&mut self, cell: &Cell, input: &Tensor) -> Result<Tensor, NetError> {
+    pub fn cell(&mut self, cell: &Cell, input: &Tensor) -> Result<Tensor, NetError> {
         let mut values = vec![input.shallow_clone()];
         // Each sum, and its ReLU, is made once, however many read it.
         let mut sums: Vec<Option<Tensor>> = cell.sums.iter().map(|_| None).collect();

@@ -8,6 +8,7 @@
 mod build;
 mod forward;
 mod state;
+mod thin;
 
 use knas_space::nb201::Skeleton;
 use tch::{Device, Kind};
@@ -16,6 +17,7 @@ use crate::layers::{Convolution, Normalisation, Parameter, Pooling, Running, Ten
 
 pub use build::Source;
 pub use state::dead_parameters;
+pub use thin::ThinNetwork;
 
 /// A network and its parameters.
 #[derive(Debug)]

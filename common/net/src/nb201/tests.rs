@@ -252,3 +252,32 @@ fn weights_come_back_from_a_file() {
         "{error}"
     );
 }
+
+/// The thin network is the cell of the official one, at one channel, and then
+/// the last norm: its ReLUs see what theirs see.
+#[test]
+fn a_thin_network_is_one_cell() {
+    let cell = Cell::from_index(6111).unwrap();
+    let thin = ThinNetwork::new(&cell, 3, initial(7), OPTIONS).unwrap();
+    let state = thin.tensors.parameters.iter();
+    let state: HashMap<String, Tensor> =
+        state.map(|p| (p.name.clone(), p.tensor.detach())).collect();
+    let official = Official {
+        state,
+        cell,
+        cells: 0,
+    };
+    let x = images(4, 3).narrow(1, 0, 1);
+    let mut seen = Vec::new();
+    thin.observe(&x, Norm::Sample, &mut |event| {
+        if let crate::Event::Relu { output, .. } = event {
+            seen.push(output.shallow_clone());
+        }
+    })
+    .unwrap();
+    let expected = official.norm(&official.infer_cell(&x, "thin"), "lastact.0");
+    let last = seen.last().unwrap();
+    assert!(last.allclose(&expected.relu(), 1e-4, 1e-5, false));
+    let convolutions = cell.ops().iter().filter(|op| op.kernel().is_some());
+    assert_eq!(seen.len(), convolutions.count() + 1);
+}
