@@ -10,11 +10,18 @@ use clap_complete::Shell;
 #[derive(Clone, Debug, Args)]
 pub struct Common {
     /// Write to FILE: to FILE.part first, renamed when the run is complete
-    #[arg(short, long, value_name = "FILE", help_heading = "Common")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        group = "resumable",
+        help_heading = "Common"
+    )]
     pub output: Option<PathBuf>,
 
     /// Keep the records that FILE or FILE.part already has (needs -o)
-    #[arg(long, requires = "output", help_heading = "Common")]
+    // A tool that keeps other work too adds its flag to the group.
+    #[arg(long, requires = "resumable", help_heading = "Common")]
     pub resume: bool,
 
     /// Print errors only

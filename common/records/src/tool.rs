@@ -9,13 +9,12 @@
 //!
 //! This is the one place below `main` that talks to the terminal.
 
-use std::cell::RefCell;
 use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use clap::Parser;
@@ -49,7 +48,7 @@ pub struct Context {
     on_error: OnError,
     failures: AtomicU64,
     interrupted: Arc<AtomicBool>,
-    progress: RefCell<Option<ProgressBar>>,
+    progress: Mutex<Option<ProgressBar>>,
 }
 
 /// Parses the command line, runs the tool, and turns the outcome into an exit code.
@@ -122,7 +121,7 @@ impl Context {
             on_error: common.on_error,
             failures: AtomicU64::new(0),
             interrupted: Arc::default(),
-            progress: RefCell::new(None),
+            progress: Mutex::new(None),
         }
     }
 
@@ -208,7 +207,7 @@ impl Context {
         };
         // When nobody can be told, the exit code still tells.
         let write = || drop(io::stderr().lock().write_all(text.as_bytes()));
-        match &*self.progress.borrow() {
+        match &*self.bar() {
             Some(bar) => bar.suspend(write),
             None => write(),
         }
@@ -325,18 +324,22 @@ impl Context {
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
-        *self.progress.borrow_mut() = Some(bar);
+        *self.bar() = Some(bar);
     }
 
     /// One more record is done.
     pub fn advance(&self) {
-        if let Some(bar) = &*self.progress.borrow() {
+        if let Some(bar) = &*self.bar() {
             bar.inc(1);
         }
     }
 
+    fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn end_progress(&self) {
-        if let Some(bar) = self.progress.borrow_mut().take() {
+        if let Some(bar) = self.bar().take() {
             bar.finish_and_clear();
         }
     }
