@@ -20,6 +20,10 @@ pub use init::{Init, Initial};
 pub use layers::{Event, Norm, Observer, Parameter, Role};
 pub use nb201::{Network, Source};
 
+/// The version of libtorch that these bindings are made for, and the only one
+/// that they build with.
+pub const LIBTORCH: &str = "2.11.0";
+
 /// Why a network cannot be built or evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {

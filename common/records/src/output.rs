@@ -45,7 +45,25 @@ pub enum OutputError {
 /// A stream of records.
 pub struct Output {
     target: Target,
-    kept: HashMap<String, u64>,
+    kept: Kept,
+}
+
+/// The ids of records that need not be computed again.
+#[derive(Debug, Default)]
+pub struct Kept(HashMap<String, u64>);
+
+impl Kept {
+    /// Whether a record of this id is there. Each record answers once, so that
+    /// an id that comes twice is written twice.
+    pub fn take(&mut self, id: &str) -> bool {
+        match self.0.get_mut(id) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 enum Target {
@@ -64,7 +82,7 @@ impl Output {
     pub fn stdout() -> Self {
         Self {
             target: Target::Stdout(BufWriter::with_capacity(1 << 16, io::stdout())),
-            kept: HashMap::new(),
+            kept: Kept::default(),
         }
     }
 
@@ -96,7 +114,7 @@ impl Output {
             let target = Target::Direct(BufWriter::new(direct), file.into());
             return Ok(Self {
                 target,
-                kept: HashMap::new(),
+                kept: Kept::default(),
             });
         }
 
@@ -121,7 +139,7 @@ impl Output {
             Err(TryLockError::Error(source)) => return Err(io_error("lock", &part, source)),
         }
 
-        let mut kept = HashMap::new();
+        let mut kept: HashMap<String, u64> = HashMap::new();
         let mut end = 0;
         if resume {
             end = each_line(&opened, &part, &mut check, |id, _| {
@@ -160,25 +178,24 @@ impl Output {
                 part,
                 file: file.into(),
             },
-            kept,
+            kept: Kept(kept),
         })
     }
 
-    /// Whether a record of this id is there from an earlier run. Each kept
-    /// record answers once, so that an id that comes twice is written twice.
+    /// Whether a record of this id is there from an earlier run; see [`Kept::take`].
     pub fn take_kept(&mut self, id: &str) -> bool {
-        match self.kept.get_mut(id) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                true
-            }
-            _ => false,
-        }
+        self.kept.take(id)
     }
 
-    /// How many records are there from an earlier run and not asked for yet.
+    /// The ids of the records that are there from an earlier run, for whoever
+    /// reads the input in another thread.
+    pub fn take_kept_ids(&mut self) -> Kept {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// How many records are there from an earlier run.
     pub fn kept(&self) -> u64 {
-        self.kept.values().sum()
+        self.kept.0.values().sum()
     }
 
     /// Writes one record.

@@ -1,2 +1,20 @@
-//! knas-score
-fn main() {}
+//! Scores candidates without training them.
+
+mod catalogue;
+mod cli;
+mod memory;
+mod plan;
+mod run;
+mod scorer;
+
+use std::process::ExitCode;
+
+use knas_records::Tool;
+
+fn main() -> ExitCode {
+    let tool = Tool {
+        name: "knas-score",
+        schema: knas_records::schema::record,
+    };
+    knas_records::tool::main(&tool, |args: &cli::Args| &args.common, run::run)
+}

@@ -1,0 +1,130 @@
+//! Which scores there are, and which were asked for.
+
+use std::fmt::Write as _;
+
+use anyhow::{Result, bail};
+use knas_net::Norm;
+use knas_proxy::{Info, PROXIES, Proxy};
+use serde_json::json;
+
+use crate::cli::ListFormat;
+
+/// The scores that names and groups stand for, each once, in that order.
+pub fn choose(names: &[String]) -> Result<Vec<&'static dyn Proxy>> {
+    let mut chosen: Vec<&'static dyn Proxy> = Vec::new();
+    for name in names {
+        let found = match knas_proxy::by_name(name) {
+            Some(proxy) => vec![proxy],
+            None => knas_proxy::group(name),
+        };
+        if found.is_empty() {
+            bail!("there is no score \"{name}\" (--list-proxies lists them)");
+        }
+        for proxy in found {
+            if !chosen
+                .iter()
+                .any(|other| other.info().name == proxy.info().name)
+            {
+                chosen.push(proxy);
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+/// All scores, as text.
+pub fn list(format: ListFormat) -> String {
+    let mut text = String::new();
+    for proxy in PROXIES {
+        let info = proxy.info();
+        match format {
+            ListFormat::Ndjson => text += &format!("{}\n", record(info)),
+            ListFormat::Table => entry(&mut text, info),
+        }
+    }
+    text
+}
+
+fn record(info: &Info) -> serde_json::Value {
+    json!({
+        "name": info.name,
+        "summary": info.summary,
+        "direction": "larger is better",
+        "norm": info.norm.map(norm_name),
+        "init": info.init.map(|init| init.name()),
+        "inputs": info.inputs,
+        "labels": info.labels,
+        "passes": info.passes,
+        "groups": info.groups,
+        "source": info.source,
+    })
+}
+
+fn entry(text: &mut String, info: &Info) {
+    let norm = info.norm.map_or("-", norm_name);
+    let init = info.init.map_or("-", |init| init.name());
+    let labels = if info.labels { "labels" } else { "no labels" };
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{:<20} {}", info.name, info.summary);
+    let _ = writeln!(
+        text,
+        "{:<20} norm {norm}, init {init}, inputs {}, {labels}, passes {}; groups {}",
+        "",
+        info.inputs,
+        info.passes,
+        info.groups.join(" ")
+    );
+    let _ = writeln!(text, "{:<20} {}", "", info.source);
+}
+
+/// The name that flags and records use.
+pub fn norm_name(norm: Norm) -> &'static str {
+    match norm {
+        Norm::Sample => "sample",
+        Norm::Batch => "batch",
+        Norm::Train => "train",
+        Norm::Eval => "eval",
+        Norm::Off => "off",
+    }
+}
+
+/// What all these scores agree on, or `each score's own`.
+pub fn common(values: impl Iterator<Item = &'static str>) -> String {
+    let mut values: Vec<&str> = values.collect();
+    values.sort_unstable();
+    values.dedup();
+    match values[..] {
+        [] => "none".to_owned(),
+        [value] => value.to_owned(),
+        _ => "each score's own".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(of: &[&str]) -> Vec<&'static str> {
+        let of: Vec<String> = of.iter().map(|&n| n.to_owned()).collect();
+        choose(&of).unwrap().iter().map(|p| p.info().name).collect()
+    }
+
+    #[test]
+    fn names_and_groups_are_chosen_once_and_in_order() {
+        assert_eq!(names(&["macs", "cheap", "mgm"])[..2], ["macs", "params"]);
+        assert_eq!(names(&["all"]).len(), PROXIES.len());
+        let error = choose(&["mgn".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("\"mgn\""), "{error}");
+    }
+
+    #[test]
+    fn every_score_is_listed() {
+        let records = list(ListFormat::Ndjson);
+        assert_eq!(records.lines().count(), PROXIES.len());
+        for (line, proxy) in records.lines().zip(PROXIES) {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(record["name"], proxy.info().name);
+        }
+        assert!(list(ListFormat::Table).contains("mgm-released"));
+    }
+}

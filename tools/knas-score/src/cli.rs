@@ -1,0 +1,193 @@
+//! The flags of knas-score.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use knas_data::DataSpec;
+use knas_net::{Init, Norm};
+use knas_records::{Common, Inputs};
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
+
+const LONG: &str = "\
+Score candidates without training them.
+
+Each record gets `scores` (larger is better), `score` and `score_by` (the first \
+score that was asked for) and `scored`, which says on what the scores rest. A \
+candidate whose score is not defined, or that cannot be read, is passed on with \
+`error`; the others are not touched by it.
+
+A score depends on the architecture, the seed, the samples and the size of the \
+network, and on nothing else: not on the other records, their order or the \
+number of jobs. Cells that are the same network are scored once and get the same \
+bits.
+
+Every job computes with one thread of libtorch, since candidates side by side \
+keep cores busier than one candidate spread over them. A job needs up to 1 GB of \
+memory at the default size.";
+
+const EXAMPLES: &str = "\
+Examples:
+  knas-sample -n 100 | knas-score | knas-rank -k 5
+      the five best of 100 random cells, on CIFAR-10 where it has been fetched
+
+  knas-sample --all --unique | knas-score --data cifar100:DIR --gpu 0 -o scores.ndjson
+      one cell of every class on a GPU; after a crash, the same with --resume
+
+  knas-score --proxy mgm,grad-norm,params --seeds 3 cells.ndjson
+      three scores, each the mean over three seeds
+
+Exit: 0 all scored; 1 some lines or candidates failed; 2 nothing could be done; 130 interrupted.";
+
+/// Score candidates without training them
+#[derive(Clone, Debug, Parser)]
+#[command(name = "knas-score", version = VERSION, long_about = LONG, after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Files of records.
+    #[command(flatten)]
+    pub inputs: Inputs,
+
+    /// Scores or groups of scores; the first one ranks (see --list-proxies)
+    #[arg(
+        short,
+        long,
+        value_name = "NAME[,NAME…]",
+        value_delimiter = ',',
+        default_value = "mgm"
+    )]
+    pub proxy: Vec<String>,
+
+    /// cifar10[:DIR], cifar100[:DIR], folder:DIR or noise [default: cifar10 if fetched, else noise]
+    #[arg(short, long, value_name = "DATA")]
+    pub data: Option<DataSpec>,
+
+    /// Samples that each network is shown
+    #[arg(short = 'n', long, value_name = "N", default_value = "50")]
+    pub samples: usize,
+
+    /// Seed of the weights and of the choice of samples
+    #[arg(short, long, value_name = "SEED", default_value = "0")]
+    pub seed: u64,
+
+    /// Average over this many seeds, from SEED on
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+
+    /// Candidates at a time [default: one a core; 1 on a GPU]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+
+    /// Use CUDA device N, as this process sees them
+    #[arg(long, value_name = "N", conflicts_with = "device")]
+    pub gpu: Option<usize>,
+
+    /// cpu or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device, hide_short_help = true)]
+    pub device: Device,
+
+    /// Channels of the first stage (C)
+    #[arg(long, value_name = "C", default_value = "16")]
+    pub channels: u64,
+
+    /// Cells in each stage (N)
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub cells: u64,
+
+    /// Normalise over one sample or over the batch, whatever the score's default
+    #[arg(long, value_enum, value_name = "NORM", hide_short_help = true)]
+    pub norm: Option<NormArg>,
+
+    /// Draw weights in this way, whatever the score's default
+    #[arg(long, value_enum, value_name = "INIT", hide_short_help = true)]
+    pub init: Option<InitArg>,
+
+    /// Take weights from FILE, or from DIR/ID.safetensors, instead of drawing them
+    #[arg(long, value_name = "FILE|DIR", hide_short_help = true)]
+    pub weights: Option<PathBuf>,
+
+    /// Write each network's weights and its samples to DIR/ID.safetensors
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    pub dump: Option<PathBuf>,
+
+    /// Also record device, host, time and memory, under `meta`
+    #[arg(long, hide_short_help = true)]
+    pub meta: bool,
+
+    /// List the scores and exit
+    #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "table")]
+    pub list_proxies: Option<ListFormat>,
+
+    /// Flags that every tool has.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Where networks are evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The processor.
+    Cpu,
+    /// A CUDA device.
+    Cuda(usize),
+}
+
+fn device(text: &str) -> Result<Device, String> {
+    let number = text.strip_prefix("cuda:").map(str::parse);
+    match (text, number) {
+        ("cpu", _) => Ok(Device::Cpu),
+        (_, Some(Ok(number))) => Ok(Device::Cuda(number)),
+        _ => Err("it is cpu, or cuda:N with a number".to_owned()),
+    }
+}
+
+impl Args {
+    /// The device that --gpu or --device names.
+    pub fn device(&self) -> Device {
+        self.gpu.map_or(self.device, Device::Cuda)
+    }
+}
+
+/// `--norm`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NormArg {
+    /// Over the positions of each sample and channel.
+    Sample,
+    /// Over the batch, as batch norm in training.
+    Batch,
+}
+
+impl From<NormArg> for Norm {
+    fn from(norm: NormArg) -> Self {
+        match norm {
+            NormArg::Sample => Norm::Sample,
+            NormArg::Batch => Norm::Batch,
+        }
+    }
+}
+
+/// `--init`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InitArg {
+    /// PyTorch's default: uniform in ±1/√fan_in.
+    Default,
+    /// Kaiming-normal, fan-in.
+    Kaiming,
+}
+
+impl From<InitArg> for Init {
+    fn from(init: InitArg) -> Self {
+        match init {
+            InitArg::Default => Init::Default,
+            InitArg::Kaiming => Init::Kaiming,
+        }
+    }
+}
+
+/// `--list-proxies`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Table,
+    /// One JSON object a line.
+    Ndjson,
+}

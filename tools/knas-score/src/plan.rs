@@ -1,0 +1,183 @@
+//! Everything that is settled before the first record is read: scores, samples,
+//! size, device, and the provenance that every record will carry.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use anyhow::{Context as _, Result, bail};
+use knas_data::{DataSpec, ImageSource, SIDE};
+use knas_net::{Init, Norm, device};
+use knas_proxy::{Overrides, Proxy};
+use knas_records::schema::Scored;
+use knas_records::{Context, Record};
+use knas_space::nb201::Skeleton;
+
+use crate::catalogue;
+use crate::cli::{Args, Device};
+
+/// What a run does.
+pub struct Plan {
+    /// The scores, the one that ranks first.
+    pub proxies: Vec<&'static dyn Proxy>,
+    /// The network's size.
+    pub skeleton: Skeleton,
+    /// A seed and the samples that it draws, for each seed.
+    pub samples: Vec<(u64, knas_data::Sample)>,
+    /// What overrides the scores' defaults.
+    pub overrides: Overrides,
+    /// Where networks are evaluated.
+    pub device: tch::Device,
+    /// Candidates at a time.
+    pub jobs: usize,
+    /// A file of weights, or a folder of files named by id.
+    pub weights: Option<PathBuf>,
+    /// The folder for what was evaluated.
+    pub dump: Option<PathBuf>,
+    /// Whether records get `meta`.
+    pub meta: bool,
+    /// On what the scores rest.
+    pub scored: Scored,
+}
+
+impl Plan {
+    /// Resolves the flags.
+    pub fn new(args: &Args, context: &Context) -> Result<Self> {
+        let proxies = catalogue::choose(&args.proxy)?;
+        let device = match args.device() {
+            Device::Cpu => tch::Device::Cpu,
+            Device::Cuda(number) => device::cuda(number)?,
+        };
+        if let Some(path) = &args.weights {
+            let found = fs::metadata(path);
+            found.with_context(|| format!("--weights {}", path.display()))?;
+        }
+        if let Some(folder) = &args.dump {
+            let made = fs::create_dir_all(folder);
+            made.with_context(|| format!("--dump {}", folder.display()))?;
+        }
+        let cache = context.cache_folder();
+        let spec = match &args.data {
+            Some(spec) => spec.clone(),
+            None => fallback(&cache, context),
+        };
+        let source = ImageSource::open(&spec, &cache)?;
+        let skeleton = Skeleton::new(
+            args.channels,
+            args.cells,
+            source.classes() as u64,
+            SIDE as u64,
+        )?;
+        let Some(end) = args.seed.checked_add(args.seeds) else {
+            bail!(
+                "--seed {} leaves no room for {} seeds",
+                args.seed,
+                args.seeds
+            );
+        };
+        let draw = |seed| Ok((seed, source.sample(args.samples, seed, true)?));
+        let samples: Vec<_> = (args.seed..end).map(draw).collect::<Result<_>>()?;
+        let cores = available_parallelism().map_or(1, usize::from);
+        let jobs = match (args.jobs, device) {
+            (Some(jobs), _) => jobs.into(),
+            (None, tch::Device::Cpu) => cores,
+            (None, _) => 1,
+        };
+        let scored = provenance(args, source.name(), &samples, &proxies, &skeleton);
+        Ok(Self {
+            proxies,
+            skeleton,
+            samples,
+            overrides: Overrides {
+                norm: args.norm.map(Norm::from),
+                init: args.init.map(Init::from),
+            },
+            device,
+            jobs,
+            weights: args.weights.clone(),
+            dump: args.dump.clone(),
+            meta: args.meta,
+            scored,
+        })
+    }
+
+    /// What is wrong with a record that `--resume` would keep: one that this run
+    /// would score in another way must not stand beside those that it scores.
+    pub fn check_kept(&self, record: &Record<'_>) -> Result<(), String> {
+        if record.has_failed() {
+            return Ok(());
+        }
+        let scored = record.get::<Scored>("scored").map_err(|e| e.to_string())?;
+        if scored.as_ref() != Some(&self.scored) {
+            return Err(format!("{} was scored with other settings", record.id()));
+        }
+        let missing = self.proxies.iter().map(|proxy| proxy.info().name);
+        let has = |name: &str| matches!(record.number(&format!("scores.{name}")), Ok(Some(_)));
+        match missing.into_iter().find(|name| !has(name)) {
+            Some(name) => Err(format!("{} has no score {name}", record.id())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// CIFAR-10 where it has been fetched, noise otherwise; says which.
+fn fallback(cache: &std::path::Path, context: &Context) -> DataSpec {
+    let spec = DataSpec::fallback(cache);
+    match spec {
+        DataSpec::Noise => context.warn(
+            "scoring on noise, since no --data is given and CIFAR-10 has not been fetched \
+             (scripts/fetch-data.sh fetches it)",
+        ),
+        _ => context.info(format_args!("scoring on {spec} ({})", cache.display())),
+    }
+    spec
+}
+
+fn provenance(
+    args: &Args,
+    data: &str,
+    samples: &[(u64, knas_data::Sample)],
+    proxies: &[&'static dyn Proxy],
+    skeleton: &Skeleton,
+) -> Scored {
+    let norm = match args.norm {
+        Some(norm) => catalogue::norm_name(norm.into()).to_owned(),
+        None => {
+            let norms = proxies.iter().filter_map(|p| p.info().norm);
+            catalogue::common(norms.map(catalogue::norm_name))
+        }
+    };
+    let init = match (&args.weights, args.init) {
+        (Some(_), _) => "file".to_owned(),
+        (None, Some(init)) => Init::from(init).name().to_owned(),
+        (None, None) => {
+            let inits = proxies.iter().filter_map(|p| p.info().init);
+            catalogue::common(inits.map(Init::name))
+        }
+    };
+    let network = [
+        ("channels", skeleton.channels()),
+        ("cells", skeleton.cells()),
+        ("classes", skeleton.classes()),
+        ("side", skeleton.side()),
+    ];
+    Scored {
+        data: data.to_owned(),
+        data_sha256: samples
+            .iter()
+            .map(|(_, sample)| sample.hash.clone())
+            .collect(),
+        samples: args.samples as u64,
+        seeds: samples.iter().map(|&(seed, _)| seed.into()).collect(),
+        norm,
+        init,
+        dtype: "float32".to_owned(),
+        network: network
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect::<BTreeMap<_, _>>(),
+        tool: concat!("knas-score ", env!("CARGO_PKG_VERSION")).to_owned(),
+        libtorch: knas_net::LIBTORCH.to_owned(),
+    }
+}

@@ -1,0 +1,98 @@
+//! Reads records, scores them side by side, writes them in order.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use knas_records::pipeline::in_order;
+use knas_records::{Context, Failure, Input, Output, Place, Record, RecordError};
+
+use crate::catalogue;
+use crate::cli::Args;
+use crate::plan::Plan;
+use crate::scorer::{Known, Scorer};
+
+/// A line of the input.
+enum Item {
+    Record(Place, Record<'static>),
+    Bad(Place, String, RecordError),
+}
+
+/// A line of the input, dealt with.
+enum Done {
+    /// Scored, or passed on because it had failed before or is there already.
+    Record(Record<'static>),
+    Failed(Place, Record<'static>, Failure),
+    Bad(Place, String, RecordError),
+    Kept,
+}
+
+/// Runs the tool.
+pub fn run(args: Args, context: &Context) -> Result<()> {
+    if let Some(format) = args.list_proxies {
+        let mut out = Output::stdout();
+        out.write_text(&catalogue::list(format))?;
+        return Ok(out.finish()?);
+    }
+    let input = context.input(&args.inputs.files)?;
+    let plan = Plan::new(&args, context)?;
+    let output = context.output(&args.common, |record| plan.check_kept(record))?;
+    context.finish_records_when_interrupted()?;
+    context.start_progress(None, "candidates");
+    score(input, &plan, output, context)
+}
+
+fn score(mut input: Input, plan: &Plan, mut output: Output, context: &Context) -> Result<()> {
+    let known = Known::default();
+    let mut kept = output.take_kept_ids();
+    let source = move || {
+        let Some(line) = input.next_line()? else {
+            return Ok(None);
+        };
+        let item = match line.record() {
+            Ok(record) => Item::Record(line.place(), record.into_owned()),
+            Err(error) => Item::Bad(line.place(), line.excerpt(), error),
+        };
+        let mut done = |item: &Item| matches!(item, Item::Record(_, r) if kept.take(r.id()));
+        Ok(Some((done(&item), item)))
+    };
+    let worker = || {
+        let scorer = Scorer::new(plan, &known);
+        move |(kept, item)| match item {
+            _ if kept => Done::Kept,
+            Item::Bad(place, text, error) => Done::Bad(place, text, error),
+            Item::Record(_, record) if record.has_failed() => Done::Record(record),
+            Item::Record(place, mut record) => match scorer.score(&mut record) {
+                Ok(()) => Done::Record(record),
+                Err(failure) => Done::Failed(place, record, failure),
+            },
+        }
+    };
+    let mut failed_before = 0u64;
+    let sink = |done| {
+        match done {
+            Done::Kept => {}
+            Done::Bad(place, text, error) => context.bad_text(&place, &text, &error)?,
+            Done::Failed(place, record, failure) => {
+                context.failed(record, &place, &failure, &mut output)?;
+            }
+            Done::Record(record) => {
+                failed_before += u64::from(record.has_failed());
+                output.write(&record)?;
+            }
+        }
+        context.advance();
+        Ok::<(), anyhow::Error>(output.flush_records()?)
+    };
+    let stop = Arc::clone(&context.interrupt_flag());
+    in_order(plan.jobs, source, worker, sink, &stop)?;
+    if failed_before > 0 {
+        context.info(format_args!(
+            "{failed_before} candidates had failed before; passed on"
+        ));
+    }
+    if context.is_interrupted() {
+        output.flush_records()?; // what is done stays in FILE.part, for --resume
+        return Ok(());
+    }
+    Ok(output.finish()?)
+}

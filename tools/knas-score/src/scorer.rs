@@ -1,0 +1,290 @@
+//! The scores of one candidate.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use knas_net::weights::{self, WeightFile};
+use knas_net::{Init, Initial, Network, Source, nb201};
+use knas_proxy::{Evaluation, Proxy, Samples, Subject};
+use knas_records::record::finite;
+use knas_records::schema::Meta;
+use knas_records::{Failure, Record, RecordError};
+use knas_space::nb201::{Cell, Form};
+use tch::Kind;
+
+use crate::memory;
+use crate::plan::Plan;
+
+const STAGE: &str = "score";
+
+/// A score's name, and its mean and standard deviation over seeds, or why it
+/// has none.
+type Outcome = (&'static str, Result<(f64, f64), Failure>);
+
+/// Outcomes by network: cells that are the same network are scored once.
+#[derive(Default)]
+pub struct Known(Mutex<HashMap<String, Arc<OnceLock<Vec<Outcome>>>>>);
+
+impl Known {
+    fn slot(&self, network: String) -> Arc<OnceLock<Vec<Outcome>>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(network).or_default())
+    }
+}
+
+/// One worker: a thread's own tensors of the samples.
+pub struct Scorer<'p> {
+    plan: &'p Plan,
+    known: &'p Known,
+    samples: Vec<(u64, Samples)>,
+}
+
+impl<'p> Scorer<'p> {
+    /// Sets up the calling thread.
+    pub fn new(plan: &'p Plan, known: &'p Known) -> Self {
+        tch::set_num_threads(1);
+        let tensors = |(seed, sample): &(u64, knas_data::Sample)| {
+            let (inputs, targets) = sample.batch.tensors(plan.device);
+            (*seed, Samples { inputs, targets })
+        };
+        let samples = plan.samples.iter().map(tensors).collect();
+        Self {
+            plan,
+            known,
+            samples,
+        }
+    }
+
+    /// Adds the scores to a record.
+    ///
+    /// # Errors
+    /// Why the candidate failed; scores that are defined are in the record.
+    pub fn score(&self, record: &mut Record<'_>) -> Result<(), Failure> {
+        let start = Instant::now();
+        let cell = cell(record)?;
+        let outcomes = catch_unwind(AssertUnwindSafe(|| self.outcomes(record, &cell)))
+            .unwrap_or_else(|_| {
+                Err(fail(
+                    "panic",
+                    "the evaluation panicked; this is a bug in knas",
+                ))
+            })?;
+        self.fill(record, &outcomes).map_err(bad_record)?;
+        if self.plan.meta {
+            let meta = Meta {
+                device: device_name(self.plan.device),
+                host: memory::host(),
+                milliseconds: (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+                peak_memory_bytes: memory::peak_bytes().map(Into::into),
+                joules: None,
+                joules_source: None,
+            };
+            record
+                .merge("meta", [(STAGE.to_owned(), meta)])
+                .map_err(bad_record)?;
+        }
+        let failures: Vec<&Failure> = outcomes
+            .iter()
+            .filter_map(|(_, o)| o.as_ref().err())
+            .collect();
+        let Some(first) = failures.first() else {
+            return Ok(());
+        };
+        let messages: Vec<&str> = failures.iter().map(|f| f.message.as_str()).collect();
+        Err(fail(&first.kind, messages.join("; ")))
+    }
+
+    /// Every score, in the order asked for.
+    fn outcomes(&self, record: &Record<'_>, cell: &Cell) -> Result<Vec<Outcome>, Failure> {
+        let samples = &self.samples;
+        let weights = match &self.plan.weights {
+            Some(path) => Some(read_weights(path, record)?),
+            None => None,
+        };
+        if let Some(folder) = &self.plan.dump {
+            self.dump(folder, record, cell, weights.as_ref(), samples)?;
+        }
+        let proxies = || self.plan.proxies.iter().copied();
+        let shared: Vec<&dyn Proxy> = proxies().filter(|p| !p.counts_every_edge()).collect();
+        let own: Vec<&dyn Proxy> = proxies().filter(|p| p.counts_every_edge()).collect();
+        let mut outcomes = match &weights {
+            // A file's weights belong to its record.
+            Some(_) => self.evaluate(&shared, cell, weights.as_ref(), samples),
+            None => {
+                let slot = self.known.slot(Form::of(cell).key());
+                slot.get_or_init(|| self.evaluate(&shared, cell, None, samples))
+                    .clone()
+            }
+        };
+        outcomes.extend(self.evaluate(&own, cell, weights.as_ref(), samples));
+        let place = |name| proxies().position(|proxy| proxy.info().name == name);
+        outcomes.sort_by_key(|(name, _)| place(*name));
+        Ok(outcomes)
+    }
+
+    fn evaluate(
+        &self,
+        proxies: &[&dyn Proxy],
+        cell: &Cell,
+        weights: Option<&WeightFile>,
+        samples: &[(u64, Samples)],
+    ) -> Vec<Outcome> {
+        let mut values: Vec<Result<Vec<f64>, Failure>> =
+            proxies.iter().map(|_| Ok(vec![])).collect();
+        for (seed, samples) in samples {
+            let subject = Subject {
+                cell,
+                skeleton: self.plan.skeleton,
+                weights,
+                seed: *seed,
+                device: self.plan.device,
+            };
+            let mut evaluation = Evaluation::new(subject, samples, self.plan.overrides);
+            for (proxy, values) in proxies.iter().zip(&mut values) {
+                let Ok(so_far) = values else { continue };
+                match knas_proxy::score(*proxy, &mut evaluation) {
+                    Ok(value) => so_far.push(value),
+                    Err(error) => {
+                        *values = Err(fail(error.kind(), format!("{error} (seed {seed})")))
+                    }
+                }
+            }
+        }
+        let names = proxies.iter().map(|proxy| proxy.info().name);
+        names
+            .zip(values)
+            .map(|(name, v)| (name, v.map(|v| moments(&v))))
+            .collect()
+    }
+
+    fn fill(&self, record: &mut Record<'_>, outcomes: &[Outcome]) -> Result<(), RecordError> {
+        let (mut means, mut deviations) = (Vec::new(), Vec::new());
+        for (name, outcome) in outcomes {
+            if let Ok((mean, deviation)) = outcome {
+                means.push(((*name).to_owned(), finite(name, *mean)?));
+                deviations.push(((*name).to_owned(), finite(name, *deviation)?));
+            }
+        }
+        let first = means
+            .first()
+            .map(|(name, value)| (name.clone(), value.clone()));
+        if !means.is_empty() {
+            record.merge("scores", means)?;
+            if self.plan.samples.len() > 1 {
+                record.merge("scores_std", deviations)?;
+            }
+        }
+        if let Some((name, value)) = first {
+            record.set("score", &value)?;
+            record.set("score_by", &name)?;
+            record.set("scored", &self.plan.scored)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what the first seed's evaluation sees.
+    fn dump(
+        &self,
+        folder: &Path,
+        record: &Record<'_>,
+        cell: &Cell,
+        weights: Option<&WeightFile>,
+        samples: &[(u64, Samples)],
+    ) -> Result<(), Failure> {
+        let stem = record.file_stem().map_err(|e| fail("bad_id", e))?;
+        let Some((seed, samples)) = samples.first() else {
+            return Ok(());
+        };
+        let init = self.plan.overrides.init.unwrap_or(Init::Default);
+        let initial = Initial { init, seed: *seed };
+        let source = weights.map_or(Source::Random(initial), Source::File);
+        let options = (Kind::Float, tch::Device::Cpu);
+        let network = Network::new(cell, self.plan.skeleton, source, options);
+        let mut tensors = network.map_err(|e| fail("libtorch", e))?.state();
+        let dead = nb201::dead_parameters(cell, &self.plan.skeleton, initial);
+        tensors.extend(dead.map_err(|e| fail("libtorch", e))?);
+        tensors.push(("input".to_owned(), samples.inputs.shallow_clone()));
+        tensors.push(("target".to_owned(), samples.targets.shallow_clone()));
+        let path = folder.join(format!("{stem}.safetensors"));
+        weights::write(&path, &tensors).map_err(|e| fail("dump", e))
+    }
+}
+
+fn fail(kind: &str, message: impl std::fmt::Display) -> Failure {
+    Failure::new(STAGE, kind, message)
+}
+
+fn bad_record(error: RecordError) -> Failure {
+    fail("bad_record", error)
+}
+
+/// The cell that a record describes.
+fn cell(record: &Record<'_>) -> Result<Cell, Failure> {
+    let text = |name: &str| {
+        let value = record.get::<String>(name).map_err(bad_record)?;
+        value.ok_or_else(|| fail("bad_record", format!("there is no \"{name}\"")))
+    };
+    let space = text("space")?;
+    if space != "nb201" {
+        let message = format!("knas-score does not know the space {space:?}; it knows nb201");
+        return Err(fail("unknown_space", message));
+    }
+    text("arch")?.parse().map_err(|e| fail("bad_arch", e))
+}
+
+fn read_weights(path: &Path, record: &Record<'_>) -> Result<WeightFile, Failure> {
+    let file = if path.is_dir() {
+        let stem = record.file_stem().map_err(|e| fail("bad_id", e))?;
+        path.join(format!("{stem}.safetensors"))
+    } else {
+        path.to_owned()
+    };
+    WeightFile::read(&file).map_err(|e| fail("weights", e))
+}
+
+/// Mean and standard deviation (n−1) over seeds; the latter is 0 for one.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+    (mean, (squares / (n - 1.0).max(1.0)).sqrt())
+}
+
+fn device_name(device: tch::Device) -> String {
+    match device {
+        tch::Device::Cuda(number) => format!("cuda:{number}"),
+        _ => "cpu".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_mean_and_sample_deviation() {
+        assert_eq!(moments(&[3.0]), (3.0, 0.0));
+        // statistics.mean([1, 2, 4]), statistics.stdev([1, 2, 4])
+        let (mean, deviation) = moments(&[1.0, 2.0, 4.0]);
+        assert!((mean - 7.0 / 3.0).abs() < 1e-15);
+        assert!((deviation - 1.5275252316519468).abs() < 1e-15);
+    }
+
+    #[test]
+    fn what_is_no_cell_is_named() {
+        let kind = |line: &str| cell(&Record::parse(line).unwrap()).unwrap_err().kind;
+        assert_eq!(kind(r#"{"id":"a"}"#), "bad_record");
+        assert_eq!(kind(r#"{"id":"a","space":3}"#), "bad_record");
+        assert_eq!(
+            kind(r#"{"id":"a","space":"darts","arch":""}"#),
+            "unknown_space"
+        );
+        assert_eq!(
+            kind(r#"{"id":"a","space":"nb201","arch":"|x~0|"}"#),
+            "bad_arch"
+        );
+    }
+}
