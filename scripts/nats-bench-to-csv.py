@@ -19,8 +19,8 @@ averaged over the seeds that the benchmark has. CIFAR-10 is trained twice there:
 `cifar10` on all training images, which has the test accuracy, and
 `cifar10-valid` on half of them, which has the validation accuracy.
 
-The benchmark file cannot be redistributed with knas, so this script is not part
-of its tests; it uses two documented calls of the API, `arch` and
+No test of knas runs this script, since the benchmark file of several gigabytes
+does not come with knas. It uses two documented calls of the API, `arch` and
 `get_more_info`.
 """
 
