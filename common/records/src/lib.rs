@@ -12,6 +12,7 @@
 //! | [`pipeline`] | work in several threads, results in the order of the input |
 //! | [`cli`] | the flags that every tool has |
 //! | [`sheet`] | rows and columns: CSV, TSV, table, Markdown |
+//! | [`truth`] | what is known about candidates: accuracies from CSV or records |
 //! | [`energy`] | joules of one candidate, measured or estimated |
 //! | [`tool`] | start-up, messages, interrupts, exit codes |
 //! | [`schema`] | the fields and their meaning, published as JSON Schema |
@@ -27,9 +28,11 @@ pub mod record;
 pub mod schema;
 pub mod sheet;
 pub mod tool;
+pub mod truth;
 
 pub use cli::{Common, Inputs, OnError};
 pub use input::{Input, Line, Place};
 pub use output::Output;
 pub use record::{Failure, Record, RecordError, finite, integer};
 pub use tool::{Context, Fatal, Tool};
+pub use truth::Truth;

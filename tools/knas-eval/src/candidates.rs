@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{bail, ensure};
-use knas_records::{Context, Failure, Input, Record};
+use knas_records::{Context, Failure, Input, Record, Truth};
 use serde_json::{Map, Value};
-
-use crate::truth::Truth;
 
 /// The baselines that a score has to beat.
 pub const BASELINES: [&str; 2] = ["params", "macs"];
@@ -257,7 +255,7 @@ impl LeftOut {
                 self.without
             ));
         }
-        let rest = truth.len().saturating_sub(judged);
+        let rest = truth.rows().saturating_sub(judged);
         if rest > 0 {
             context.info(format_args!("truths without a candidate: {rest}"));
         }

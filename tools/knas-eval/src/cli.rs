@@ -1,6 +1,5 @@
 //! The flags of knas-eval.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Parser;
@@ -162,17 +161,6 @@ impl FromStr for Protocol {
     }
 }
 
-/// The file and the columns that `--truth` names. A file whose own name has a
-/// colon is found under its whole name first.
-pub fn truth_file(text: &str) -> (PathBuf, Vec<String>) {
-    match text.rsplit_once(':') {
-        Some((file, columns)) if !PathBuf::from(text).exists() => {
-            (file.into(), columns.split(',').map(str::to_owned).collect())
-        }
-        _ => (text.into(), Vec::new()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,15 +187,5 @@ mod tests {
         ] {
             assert!(wrong.parse::<Protocol>().is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn columns_follow_the_last_colon() {
-        let (file, columns) = truth_file("dir:x/truth.csv:a,b");
-        assert_eq!(
-            (file.to_str(), columns),
-            (Some("dir:x/truth.csv"), vec!["a".into(), "b".into()])
-        );
-        assert_eq!(truth_file("truth.csv"), ("truth.csv".into(), vec![]));
     }
 }

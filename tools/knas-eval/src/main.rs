@@ -6,7 +6,6 @@ mod cli;
 mod protocol;
 mod report;
 mod run;
-mod truth;
 
 use std::process::ExitCode;
 

@@ -5,15 +5,14 @@ use std::thread;
 
 use anyhow::Context as _;
 use knas_records::sheet::Format;
-use knas_records::{Common, Context, Output};
+use knas_records::{Common, Context, Output, Truth, truth};
 use knas_stats::Bootstrap;
 
 use crate::agreement::{Settings, judge};
 use crate::candidates::Candidates;
-use crate::cli::{Args, Protocol, truth_file};
+use crate::cli::{Args, Protocol};
 use crate::protocol::play;
 use crate::report::{self, Judgement, Line, Search};
-use crate::truth::Truth;
 
 /// Judges the scores that the arguments name, or plays searches with them.
 ///
@@ -27,14 +26,21 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         ..args.common.clone()
     };
     let mut output = context.output(&anew, |_| Ok(()))?;
-    let named = args.truth.as_deref().map(truth_file);
+    let named = args.truth.as_deref().map(truth::file_and_columns);
     let columns = named
         .as_ref()
         .map_or_else(Vec::new, |(_, columns)| columns.clone());
+    // The columns of a protocol need not be among those that are judged.
+    let wanted = if args.protocol.is_empty() {
+        columns.as_slice()
+    } else {
+        &[]
+    };
     let truth = match &named {
-        // The columns of a protocol need not be among those that are judged.
-        Some((file, _)) if args.protocol.is_empty() => Some(Truth::read(file, &columns, context)?),
-        Some((file, _)) => Some(Truth::read(file, &[], context)?),
+        Some((file, _)) => Some(
+            Truth::read(file, wanted, context)
+                .with_context(|| format!("--truth {}", file.display()))?,
+        ),
         None => None,
     };
     let input = context.input(&args.inputs.files)?;
