@@ -107,7 +107,7 @@ impl Equivalence {
 pub struct ArchError {
     arch: String,
     space: &'static str,
-    #[source]
+    /// Told in the message, so it is no source that would be told again.
     reason: Box<dyn Error + Send + Sync>,
 }
 
