@@ -1,2 +1,19 @@
-//! knas-sample
-fn main() {}
+//! knas-sample: candidates from a search space, one record per line.
+
+mod cli;
+mod filter;
+mod mutants;
+mod run;
+mod select;
+
+use std::process::ExitCode;
+
+use knas_records::{Tool, schema};
+
+fn main() -> ExitCode {
+    let tool = Tool {
+        name: "knas-sample",
+        schema: schema::record,
+    };
+    knas_records::tool::main(&tool, |args: &cli::Args| &args.common, run::run)
+}

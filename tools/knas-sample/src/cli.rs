@@ -1,0 +1,234 @@
+//! The flags of knas-sample.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{ArgGroup, Parser, ValueEnum};
+use knas_records::Common;
+use knas_space::Equivalence;
+
+const LONG: &str = "\
+Write candidates from a search space, one record per line: `id`, `space`, \
+`arch`, and the exact `params` and `macs` of the space's default network.
+
+Without flags: 100 distinct random NAS-Bench-201 cells. The same seed gives the \
+same cells, and a smaller -n gives the first of a larger one.
+
+The records come from one of -n, --all, --range, --arch and --mutate. Those that \
+do not satisfy --where are left out first, then those that --unique finds to be \
+the same as an earlier one; -n and --mutate count what is left; --shard splits \
+the result.";
+
+const EXAMPLES: &str = "\
+Filters: --where takes the fields id, space, arch, params and macs, numbers, \
+strings in quotes, == != < <= > >=, && || !, + - * / and parentheses:
+  --where 'params < 1e6 && macs < 100e6'
+
+Mutants: each differs from its parent in one decision. The parents take turns, \
+in their order in FILE; no mutant is written twice, and none is a parent. One \
+step of an evolution:
+  knas-rank -k 10 population.ndjson |
+      knas-sample --mutate 50 --parents - --seed 1 | knas-score > children.ndjson
+
+The pipeline:
+  knas-sample -n 100 | knas-score | knas-rank -k 5 --format table
+
+Exit: 0 all good; 1 there are fewer records than were asked for, or a parent was \
+of no use; 2 nothing could be done.";
+
+/// Write candidates from a search space, one record per line
+#[derive(Clone, Debug, Parser)]
+#[command(name = "knas-sample", version, long_about = LONG, after_long_help = EXAMPLES)]
+#[command(group = ArgGroup::new("source").args(["count", "all", "range", "arch", "mutate"]))]
+pub struct Args {
+    /// The search space (--list-spaces)
+    #[arg(long, value_name = "NAME", default_value = "nb201")]
+    pub space: String,
+
+    /// Draw COUNT distinct architectures [default: 100]
+    #[arg(short = 'n', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+
+    /// Seed of -n and --mutate
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub seed: u64,
+
+    /// All architectures, in the official order
+    #[arg(long)]
+    pub all: bool,
+
+    /// Those with indices from A up to B - 1
+    #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
+    pub range: Option<Indices>,
+
+    /// This architecture; may be given several times
+    #[arg(long, value_name = "STRING", allow_hyphen_values = true)]
+    pub arch: Vec<String>,
+
+    /// COUNT mutants of the records in --parents FILE
+    #[arg(long, value_name = "COUNT", requires = "parents", value_parser = clap::value_parser!(u64).range(1..))]
+    pub mutate: Option<u64>,
+
+    /// Records to mutate; `-` is standard input
+    #[arg(long, value_name = "FILE", requires = "mutate", hide_short_help = true)]
+    pub parents: Option<PathBuf>,
+
+    /// Only if it holds: 'params<1e6 && macs<100e6'
+    #[arg(long = "where", value_name = "EXPR", allow_hyphen_values = true)]
+    pub filter: Option<String>,
+
+    /// Only the first of each class of equals
+    ///
+    /// Without a SENSE, as the space's own benchmark counts them.
+    #[arg(long, value_enum, value_name = "SENSE", num_args = 0..=1)]
+    pub unique: Option<Option<Sense>>,
+
+    /// Every Nth record, from the Ith of 1 to N on
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+
+    /// List the search spaces and exit
+    #[arg(long, hide_short_help = true)]
+    pub list_spaces: bool,
+
+    /// Flags that every tool has.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// When two architectures are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sense {
+    /// As the space's benchmark counts them (6,466 in nb201).
+    Benchmark,
+    /// They are the same expression, whatever shares its weights (4,930 in nb201).
+    Function,
+    /// They are the same network (5,260 in nb201).
+    Network,
+}
+
+impl From<Sense> for Equivalence {
+    fn from(sense: Sense) -> Self {
+        match sense {
+            Sense::Benchmark => Self::Benchmark,
+            Sense::Function => Self::Function,
+            Sense::Network => Self::Network,
+        }
+    }
+}
+
+/// The indices `A..B`; a missing A is 0, a missing B the end of the space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indices {
+    start: u64,
+    end: Option<u64>,
+}
+
+impl Indices {
+    /// The indices within a space of `count` architectures; none where they
+    /// reach beyond it.
+    pub fn within(self, count: u64) -> Option<Range<u64>> {
+        let end = self.end.unwrap_or(count);
+        (self.start < end && end <= count).then_some(self.start..end)
+    }
+}
+
+impl FromStr for Indices {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (start, end) = text
+            .split_once("..")
+            .ok_or("expected A..B, as in 0..1000")?;
+        let number = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let number = digits.then(|| text.parse::<u64>().ok()).flatten();
+            number.ok_or_else(|| format!("{text:?} is not an index; expected A..B, as in 0..1000"))
+        };
+        let indices = Self {
+            start: if start.is_empty() { 0 } else { number(start)? },
+            end: if end.is_empty() {
+                None
+            } else {
+                Some(number(end)?)
+            },
+        };
+        match indices.end {
+            Some(end) if end <= indices.start => Err("A must be less than B".to_owned()),
+            _ => Ok(indices),
+        }
+    }
+}
+
+/// Part `part` of `parts`, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    part: u64,
+    parts: u64,
+}
+
+impl Shard {
+    /// Whether the record at `place`, counted from 0, is in this part.
+    pub fn holds(self, place: u64) -> bool {
+        place % self.parts == self.part - 1
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = "expected I/N with I from 1 to N, as in 1/4";
+        let (part, parts) = text.split_once('/').ok_or(expected)?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| expected.to_owned());
+        let shard = Self {
+            part: number(part)?,
+            parts: number(parts)?,
+        };
+        if (1..=shard.parts).contains(&shard.part) {
+            Ok(shard)
+        } else {
+            Err(expected.to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn indices_are_read_with_either_end_missing() {
+        let within = |text: &str| text.parse::<Indices>().ok()?.within(10);
+        assert_eq!(within("2..5"), Some(2..5));
+        assert_eq!(within("2.."), Some(2..10));
+        assert_eq!(within("..5"), Some(0..5));
+        assert_eq!(within(".."), Some(0..10));
+        for wrong in [
+            "", "5", "5..2", "2..2", "2..11", "10..", "-1..2", "+1..2", "1...3", "a..b",
+        ] {
+            assert_eq!(within(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn parts_split_what_there_is() {
+        let parts: Vec<Shard> = (1..=3).map(|i| format!("{i}/3").parse().unwrap()).collect();
+        for place in 0..10 {
+            assert_eq!(parts.iter().filter(|part| part.holds(place)).count(), 1);
+        }
+        for wrong in [
+            "0/3", "4/3", "1/0", "0/0", "1", "1/", "/3", "-1/3", "1/3/5", "a/b",
+        ] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Mutants of records from earlier stages.
+
+use std::collections::{HashSet, VecDeque};
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use knas_records::{Context, Record};
+use knas_space::{Architecture, Architectures, SearchSpace};
+
+/// Reads the records of `file`; what is no use as a parent is reported.
+///
+/// A parent that comes twice counts once. Candidates that an earlier stage
+/// marked as failed have no part in evolution.
+///
+/// # Errors
+/// Where the file cannot be read, or holds no parent.
+pub fn read_parents(
+    file: &Path,
+    space: &'static dyn SearchSpace,
+    context: &Context,
+) -> Result<Vec<Box<dyn Architecture>>> {
+    let mut input = context.input(&[file.to_owned()])?;
+    let (mut parents, mut ids) = (Vec::new(), HashSet::new());
+    let mut failed = 0_u64;
+    while let Some(line) = input.next_line()? {
+        let record = match line.record() {
+            Ok(record) => record,
+            Err(reason) => {
+                context.bad_line(&line, &reason)?;
+                continue;
+            }
+        };
+        if record.has_failed() {
+            failed += 1;
+            continue;
+        }
+        match parent(&record, space) {
+            Ok(parent) => {
+                if ids.insert(parent.id()) {
+                    parents.push(parent);
+                }
+            }
+            Err(reason) => {
+                let (place, id) = (line.place(), record.id());
+                context.error(format_args!("{place}: {id}: {reason:#}"));
+                context.count_failure()?;
+            }
+        }
+    }
+    if failed > 0 {
+        context.info(format_args!("{failed} failed candidates are no parents"));
+    }
+    if parents.is_empty() {
+        bail!("there is no parent in {}", file.display());
+    }
+    Ok(parents)
+}
+
+fn parent(record: &Record<'_>, space: &dyn SearchSpace) -> Result<Box<dyn Architecture>> {
+    if let Some(other) = record.get::<String>("space")?
+        && other != space.name()
+    {
+        bail!(
+            "its space is {other:?}, not {:?} (see --space)",
+            space.name()
+        );
+    }
+    match record.get::<String>("arch")? {
+        Some(arch) => Ok(space.parse(&arch)?),
+        None => bail!("it has no \"arch\""),
+    }
+}
+
+/// The mutants of `parents`: one of each in turn, until none has any left.
+pub fn of(parents: &[Box<dyn Architecture>], seed: u64) -> Architectures {
+    let mut turns: VecDeque<Architectures> =
+        parents.iter().map(|parent| parent.mutants(seed)).collect();
+    Box::new(std::iter::from_fn(move || {
+        while let Some(mut mutants) = turns.pop_front() {
+            if let Some(mutant) = mutants.next() {
+                turns.push_back(mutants);
+                return Some(mutant);
+            }
+        }
+        None
+    }))
+}

@@ -1,0 +1,69 @@
+//! What knas-sample does.
+
+use anyhow::{Result, bail};
+use knas_records::{Context, Output, Record};
+use knas_space::{SearchSpace, by_name, spaces};
+
+use crate::cli::Args;
+use crate::select::Selection;
+
+/// Writes the records that the flags select.
+pub fn run(args: Args, context: &Context) -> Result<()> {
+    if args.list_spaces {
+        return list(&args, context);
+    }
+    let Some(space) = by_name(&args.space) else {
+        let names: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
+        bail!(
+            "--space: there is no {:?}, only {}",
+            args.space,
+            names.join(", ")
+        );
+    };
+    let mut selection = Selection::new(&args, space, context)?;
+    let mut output = context.output(&args.common, |record| same_space(record, space))?;
+    write(&mut selection, &mut output)?;
+    output.finish()?;
+
+    let missing = selection.missing();
+    if let (1.., Some(wanted)) = (missing, selection.wanted()) {
+        context.error(format_args!(
+            "only {} of the {wanted} records asked for: there are no others",
+            wanted - missing
+        ));
+        context.count_failure()?;
+    }
+    Ok(())
+}
+
+fn write(selection: &mut Selection, output: &mut Output) -> Result<()> {
+    for row in selection {
+        if !output.take_kept(&row.id) {
+            let mut line = serde_json::to_string(&row)?;
+            line.push('\n');
+            output.write_text(&line)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a record that `--resume` would keep.
+fn same_space(record: &Record<'_>, space: &dyn SearchSpace) -> Result<(), String> {
+    match record.get::<String>("space") {
+        Ok(Some(name)) if name == space.name() => Ok(()),
+        _ => Err(format!("its space is not {:?}", space.name())),
+    }
+}
+
+/// `--list-spaces`: name, number of architectures, description.
+fn list(args: &Args, context: &Context) -> Result<()> {
+    let mut output = context.output(&args.common, |_| Ok(()))?;
+    for space in spaces() {
+        let count = space
+            .count()
+            .map_or("-".to_owned(), |count| count.to_string());
+        let (name, description) = (space.name(), space.description());
+        output.write_text(&format!("{name:<16}{count:>12}  {description}\n"))?;
+    }
+    Ok(output.finish()?)
+}

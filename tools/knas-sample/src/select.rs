@@ -1,0 +1,243 @@
+//! From the flags to the architectures that they select.
+
+use std::collections::HashSet;
+
+use anyhow::{Context as _, Result, bail};
+use knas_records::{Context, integer};
+use knas_space::{Architecture, Architectures, Equivalence, SearchSpace};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::{Args, Shard};
+use crate::filter::{self, Field, Truth, Values};
+use crate::mutants;
+
+/// How many random architectures there are without any flag.
+const DEFAULT_COUNT: u64 = 100;
+
+/// The fields of a record as this tool writes it, in their order.
+const FIELDS: &[Field] = &[
+    Field::Text("id"),
+    Field::Text("space"),
+    Field::Text("arch"),
+    Field::Number("params"),
+    Field::Number("macs"),
+];
+
+/// One record.
+#[derive(Serialize)]
+pub struct Row {
+    /// The architecture's name.
+    pub id: String,
+    space: &'static str,
+    arch: String,
+    params: Value,
+    macs: Value,
+}
+
+/// A record before it is written, for `--where`.
+struct Candidate<'a> {
+    row: &'a Row,
+    params: u64,
+    macs: u64,
+}
+
+impl Values for Candidate<'_> {
+    fn number(&self, field: usize) -> f64 {
+        // exact to 2^53, beyond which a comparison with a double is no better
+        let value = if field == 3 { self.params } else { self.macs };
+        value as f64
+    }
+
+    fn text(&self, field: usize) -> &str {
+        match field {
+            0 => &self.row.id,
+            1 => self.row.space,
+            _ => &self.row.arch,
+        }
+    }
+}
+
+/// The records that the flags select, one after another.
+pub struct Selection {
+    space: &'static dyn SearchSpace,
+    source: Architectures,
+    filter: Option<Truth>,
+    same: Same,
+    /// How many to select; none for all that the source has.
+    wanted: Option<u64>,
+    selected: u64,
+    shard: Option<Shard>,
+}
+
+/// Which architectures are left out because they are the same as others.
+struct Same {
+    /// None where there cannot be any, or all are wanted.
+    sense: Option<Sense>,
+    seen: HashSet<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Sense {
+    Id,
+    Equivalent(Equivalence),
+}
+
+impl Same {
+    /// Whether `architecture` is new, and no longer is.
+    fn is_new(&mut self, architecture: &dyn Architecture) -> bool {
+        match self.sense {
+            None => true,
+            Some(Sense::Id) => self.seen.insert(architecture.id()),
+            Some(Sense::Equivalent(equivalence)) => match architecture.key(equivalence) {
+                Some(key) => self.seen.insert(key),
+                None => true,
+            },
+        }
+    }
+}
+
+impl Selection {
+    /// Reads what the flags need to be read: the expression, the parents.
+    ///
+    /// # Errors
+    /// Where a flag cannot be met.
+    pub fn new(args: &Args, space: &'static dyn SearchSpace, context: &Context) -> Result<Self> {
+        let filter = match &args.filter {
+            Some(text) => Some(filter::compile(text, FIELDS).context("--where")?),
+            None => None,
+        };
+        let mut same = Same {
+            sense: equivalence(args, space)?.map(Sense::Equivalent),
+            seen: HashSet::new(),
+        };
+        let mut wanted = None;
+        let source = if args.all || args.range.is_some() {
+            enumeration(args, space)?
+        } else if !args.arch.is_empty() {
+            named(args, space)?
+        } else if let (Some(count), Some(file)) = (args.mutate, &args.parents) {
+            wanted = Some(count);
+            same.sense = same.sense.or(Some(Sense::Id));
+            let parents = mutants::read_parents(file, space, context)?;
+            for parent in &parents {
+                same.is_new(&**parent);
+            }
+            mutants::of(&parents, args.seed)
+        } else {
+            let count = args.count.unwrap_or(DEFAULT_COUNT);
+            match space.count() {
+                Some(all) if count > all => bail!(
+                    "-n {count} is more than the {all} architectures of {} (--all writes every one)",
+                    space.name()
+                ),
+                _ => wanted = Some(count),
+            }
+            space.sample(args.seed)
+        };
+        Ok(Self {
+            space,
+            source,
+            filter,
+            same,
+            wanted,
+            selected: 0,
+            shard: args.shard,
+        })
+    }
+
+    /// How many records there are too few, once the selection has ended.
+    pub fn missing(&self) -> u64 {
+        self.wanted.map_or(0, |wanted| wanted - self.selected)
+    }
+
+    /// How many records were asked for.
+    pub fn wanted(&self) -> Option<u64> {
+        self.wanted
+    }
+
+    fn row(&self, architecture: &dyn Architecture) -> Option<Row> {
+        let (params, macs) = (architecture.params(), architecture.macs());
+        let row = Row {
+            id: architecture.id(),
+            space: self.space.name(),
+            arch: architecture.to_string(),
+            params: integer(params),
+            macs: integer(macs),
+        };
+        let candidate = Candidate {
+            row: &row,
+            params,
+            macs,
+        };
+        let kept = self
+            .filter
+            .as_ref()
+            .is_none_or(|filter| filter.of(&candidate));
+        kept.then_some(row)
+    }
+}
+
+impl Iterator for Selection {
+    type Item = Row;
+
+    fn next(&mut self) -> Option<Row> {
+        while self.wanted != Some(self.selected) {
+            let architecture = self.source.next()?;
+            let Some(row) = self.row(&*architecture) else {
+                continue;
+            };
+            if !self.same.is_new(&*architecture) {
+                continue;
+            }
+            let place = self.selected;
+            self.selected += 1;
+            if self.shard.is_none_or(|shard| shard.holds(place)) {
+                return Some(row);
+            }
+        }
+        None
+    }
+}
+
+/// What `--unique` asks for.
+fn equivalence(args: &Args, space: &dyn SearchSpace) -> Result<Option<Equivalence>> {
+    let Some(sense) = args.unique else {
+        return Ok(None);
+    };
+    let known = space.equivalences();
+    let equivalence = match sense {
+        Some(sense) => Some(Equivalence::from(sense)),
+        None => known.first().copied(),
+    };
+    match equivalence {
+        Some(equivalence) if known.contains(&equivalence) => Ok(Some(equivalence)),
+        _ => {
+            let names: Vec<&str> = known.iter().map(|known| known.name()).collect();
+            bail!("--unique: {} knows {}", space.name(), names.join(", "))
+        }
+    }
+}
+
+/// `--all` and `--range`.
+fn enumeration(args: &Args, space: &'static dyn SearchSpace) -> Result<Architectures> {
+    let Some(count) = space.count() else {
+        bail!("{} cannot be enumerated; -n draws from it", space.name());
+    };
+    let indices = match args.range {
+        None => 0..count,
+        Some(range) => range
+            .within(count)
+            .with_context(|| format!("--range: {} has the indices 0..{count}", space.name()))?,
+    };
+    Ok(Box::new(indices.filter_map(|index| space.at(index))))
+}
+
+/// `--arch`.
+fn named(args: &Args, space: &dyn SearchSpace) -> Result<Architectures> {
+    let mut found = Vec::with_capacity(args.arch.len());
+    for arch in &args.arch {
+        found.push(space.parse(arch).context("--arch")?);
+    }
+    Ok(Box::new(found.into_iter()))
+}
