@@ -63,8 +63,19 @@ impl WeightFile {
                 "{length} bytes are more than are read ({MAX_FILE})"
             )));
         }
-        let bytes = fs::read(path).map_err(io)?;
-        let file = SafeTensors::deserialize(&bytes)
+        Self::from_bytes(path, &fs::read(path).map_err(io)?)
+    }
+
+    /// The tensors of a file that has been read; `path` names it in errors.
+    ///
+    /// # Errors
+    /// When the bytes are not safetensors.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, WeightsError> {
+        let format = |reason: String| WeightsError::Format {
+            path: path.into(),
+            reason,
+        };
+        let file = SafeTensors::deserialize(bytes)
             .map_err(|e| format(format!("not a safetensors file ({e})")))?;
         let mut tensors = HashMap::new();
         for (name, view) in file.tensors() {
@@ -127,10 +138,18 @@ impl WeightFile {
 /// # Errors
 /// When it cannot be written.
 pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), WeightsError> {
-    let io = |source| WeightsError::Io {
+    let bytes = to_bytes(path, tensors)?;
+    write_whole(path, &bytes).map_err(|source| WeightsError::Io {
         path: path.into(),
         source,
-    };
+    })
+}
+
+/// What [`write()`] writes; `path` names it in errors.
+///
+/// # Errors
+/// When a tensor is of a type that is not stored.
+pub fn to_bytes(path: &Path, tensors: &[(String, Tensor)]) -> Result<Vec<u8>, WeightsError> {
     let format = |reason: String| WeightsError::Format {
         path: path.into(),
         reason,
@@ -156,8 +175,7 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), WeightsErr
         let view = TensorView::new(*dtype, shape.clone(), bytes);
         views.push((*name, view.map_err(|e| format(e.to_string()))?));
     }
-    let bytes = serialize(views, None).map_err(|e| format(e.to_string()))?;
-    write_whole(path, &bytes).map_err(io)
+    serialize(views, None).map_err(|e| format(e.to_string()))
 }
 
 /// A temporary file beside the target, then a rename.

@@ -1,1 +1,92 @@
-//! train
+//! Training: optimiser, schedule, loop, checkpoints, metrics.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`task`] | what is trained: a model, and the batches that it learns from |
+//! | [`images`] | a NAS-Bench-201 network that learns to classify images |
+//! | [`optimiser`] | SGD with Nesterov momentum, as `torch.optim.SGD` defines it |
+//! | [`schedule`] | the learning rate of every step |
+//! | [`trainer`] | the loop: epochs, validation, the best epoch, early stopping |
+//! | [`checkpoint`] | what a killed run goes on from |
+//! | [`metrics`] | loss and accuracy over many batches |
+//!
+//! Training draws nothing from libtorch's generator. With the same weights,
+//! data and number of libtorch threads it gives the same bits, also when it was
+//! interrupted and taken up again after any epoch.
+
+pub mod checkpoint;
+pub mod images;
+pub mod metrics;
+pub mod optimiser;
+pub mod schedule;
+pub mod task;
+pub mod trainer;
+
+pub use checkpoint::{Checkpoint, CheckpointError, Start};
+pub use images::ImageTask;
+pub use metrics::{Metrics, Tally};
+pub use optimiser::{Optimiser, Sgd};
+pub use schedule::Schedule;
+pub use task::{Pass, Task};
+pub use trainer::{End, Epoch, Recipe, Trainer};
+
+use knas_net::NetError;
+use knas_net::weights::WeightsError;
+
+/// Why training ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The loss is NaN or infinite.
+    #[error(
+        "the loss is {loss} in epoch {epoch}, step {step} of {steps}: training diverged \
+         (a smaller learning rate may help)"
+    )]
+    Diverged {
+        /// The loss.
+        loss: f64,
+        /// The epoch, from 1.
+        epoch: u64,
+        /// The step within the epoch, from 1; one more than `steps` is validation.
+        step: u64,
+        /// Steps in an epoch.
+        steps: u64,
+    },
+    /// It was told to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// The network cannot be evaluated.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// A checkpoint cannot be written, or used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+impl TrainError {
+    /// A word for programs, as in a record's `error.kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Diverged { .. } => "diverged",
+            Self::Interrupted => "interrupted",
+            Self::Net(error) if error.is_out_of_memory() => "out_of_memory",
+            Self::Net(NetError::Weights(_)) => "weights",
+            Self::Net(_) => "libtorch",
+            Self::Checkpoint(_) => "checkpoint",
+        }
+    }
+}
+
+impl From<tch::TchError> for TrainError {
+    fn from(error: tch::TchError) -> Self {
+        Self::Net(error.into())
+    }
+}
+
+impl From<WeightsError> for TrainError {
+    fn from(error: WeightsError) -> Self {
+        Self::Net(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,358 @@
+//! What a killed run goes on from.
+//!
+//! Three files stand for one candidate:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `ID.safetensors` | the model of the best epoch so far, under its official names |
+//! | `ID.optimizer.safetensors` | what the next epoch depends on: the model as it is (`model.…`) and the optimiser's state (`momentum.…`) |
+//! | `ID.json` | the [`Manifest`]: epochs, settings, and SHA-256 of all three |
+//!
+//! A new set is written beside the old one, as `….new`. Renaming the manifest
+//! is the moment at which it counts: before it, the old set is whole; after it,
+//! a file whose content is not the manifest's is still called `….new`, and gets
+//! its name when the checkpoint is next opened. A run that is killed at any
+//! moment leaves one or the other, and so does a full disk. Content that is
+//! neither is refused.
+
+mod manifest;
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use knas_net::weights::{WeightFile, to_bytes};
+use serde_json::Value;
+
+use crate::{Metrics, TrainError, Trainer};
+
+pub use manifest::Manifest;
+use manifest::{difference, sha256};
+
+/// The largest file that is read.
+const MAX_FILE: u64 = 16 << 30;
+
+/// Why a checkpoint cannot be used, or written.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source} ({})", path.display(), kept(*epoch))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The epoch of the checkpoint that is there.
+        epoch: u64,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file is not what was written.
+    #[error("{} is damaged: {reason}; remove this candidate's files to train it anew", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is a checkpoint, and none was expected.
+    #[error("{} exists: --resume goes on from it; to train anew, remove it or name another folder", .0.display())]
+    Exists(PathBuf),
+    /// The checkpoint belongs to another training.
+    #[error("{} is of another training: {difference}", path.display())]
+    Differs {
+        /// The manifest.
+        path: PathBuf,
+        /// What is different.
+        difference: String,
+    },
+    /// Another process trains the same candidate.
+    #[error("{} is locked: another process trains this candidate", .0.display())]
+    Busy(PathBuf),
+    /// The name cannot stand for files of its own.
+    #[error("\"{0}.safetensors\" would be another candidate's file")]
+    Name(String),
+}
+
+fn kept(epoch: u64) -> String {
+    match epoch {
+        0 => "nothing is there to go on from".to_owned(),
+        epoch => format!("the checkpoint of epoch {epoch} is kept; --resume goes on from it"),
+    }
+}
+
+/// What to do with a checkpoint that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// There must be none.
+    Anew,
+    /// Go on from it.
+    Resume,
+}
+
+/// One candidate's checkpoint, which no other process writes meanwhile.
+#[derive(Debug)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    stem: String,
+    manifest: Manifest,
+    lock: PathBuf,
+    _locked: File,
+}
+
+impl Checkpoint {
+    /// The checkpoint of `stem` in a folder, which is made where it is missing.
+    /// `stem` is a file name without separators; `about` is what else the
+    /// training depends on, and must be the same whenever it is taken up.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or a checkpoint is there that must not
+    /// be, is damaged, belongs to another training, or is being written.
+    pub fn open(
+        folder: &Path,
+        stem: &str,
+        about: Value,
+        start: Start,
+    ) -> Result<Self, CheckpointError> {
+        if stem.ends_with(".optimizer") {
+            return Err(CheckpointError::Name(stem.to_owned()));
+        }
+        let write = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| CheckpointError::Write {
+                path,
+                epoch: 0,
+                source,
+            }
+        };
+        fs::create_dir_all(folder).map_err(write(folder))?;
+        let lock = folder.join(format!("{stem}.lock"));
+        let locked = File::create(&lock).map_err(write(&lock))?;
+        match locked.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(CheckpointError::Busy(lock)),
+            Err(TryLockError::Error(source)) => return Err(write(&lock)(source)),
+        }
+        let mut checkpoint = Self {
+            folder: folder.to_path_buf(),
+            stem: stem.to_owned(),
+            manifest: Manifest::new(about),
+            lock,
+            _locked: locked,
+        };
+        checkpoint.look(start)?;
+        Ok(checkpoint)
+    }
+
+    /// Finds out what is there.
+    fn look(&mut self, start: Start) -> Result<(), CheckpointError> {
+        let path = self.manifest_path();
+        if !path.exists() {
+            // Weights without a manifest are somebody else's.
+            return match self.files().into_iter().find(|file| file.exists()) {
+                Some(foreign) => Err(CheckpointError::Exists(foreign)),
+                None => Ok(()),
+            };
+        }
+        if start == Start::Anew {
+            return Err(CheckpointError::Exists(path));
+        }
+        let found = Manifest::read(&path)?;
+        if let Some(difference) = difference(&found.about, &self.manifest.about) {
+            return Err(CheckpointError::Differs { path, difference });
+        }
+        for (file, hash) in self.files().iter().zip(found.hashes()) {
+            settle(file, hash)?;
+        }
+        self.manifest = found;
+        Ok(())
+    }
+
+    /// What has been reached.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The file of the best epoch's model.
+    pub fn weights(&self) -> PathBuf {
+        let [weights, _] = self.files();
+        weights
+    }
+
+    fn files(&self) -> [PathBuf; 2] {
+        ["safetensors", "optimizer.safetensors"]
+            .map(|suffix| self.folder.join(format!("{}.{suffix}", self.stem)))
+    }
+
+    fn manifest_path(&self) -> PathBuf {
+        self.folder.join(format!("{}.json", self.stem))
+    }
+
+    /// Takes up what was saved, where something was.
+    ///
+    /// # Errors
+    /// When a file is not what was written, or does not fit the model.
+    pub fn restore(&self, trainer: &mut Trainer<'_>) -> Result<(), TrainError> {
+        if self.manifest.history.is_empty() {
+            return Ok(());
+        }
+        let [weights, optimizer] = self.files();
+        let [weights_hash, optimizer_hash] = self.manifest.hashes();
+        let best = WeightFile::from_bytes(&weights, &checked(&weights, weights_hash)?)?;
+        let state = WeightFile::from_bytes(&optimizer, &checked(&optimizer, optimizer_hash)?)?;
+        trainer.restore(self.manifest.history.clone(), &state, &best)
+    }
+
+    /// Saves a training after an epoch.
+    ///
+    /// # Errors
+    /// When a file cannot be written; what was saved before is then kept.
+    pub fn save(&mut self, trainer: &Trainer<'_>) -> Result<(), TrainError> {
+        let mut next = Manifest {
+            history: trainer.history().to_vec(),
+            ..self.manifest.clone()
+        };
+        let [weights, optimizer] = self.files();
+        let mut fresh = Vec::new();
+        if trainer.is_best() {
+            let bytes = to_bytes(&weights, &trainer.model()?)?;
+            next.weights_sha256 = sha256(&bytes);
+            fresh.push((weights, bytes));
+        }
+        let bytes = to_bytes(&optimizer, &trainer.state())?;
+        next.optimizer_sha256 = sha256(&bytes);
+        fresh.push((optimizer, bytes));
+        Ok(self.commit(next, &fresh)?)
+    }
+
+    /// Notes that there will be no further epoch, and how the best one tested.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::save`].
+    pub fn finish(&mut self, test: Option<Metrics>) -> Result<(), TrainError> {
+        let next = Manifest {
+            finished: true,
+            test,
+            ..self.manifest.clone()
+        };
+        Ok(self.commit(next, &[])?)
+    }
+
+    fn commit(
+        &mut self,
+        next: Manifest,
+        fresh: &[(PathBuf, Vec<u8>)],
+    ) -> Result<(), CheckpointError> {
+        let path = self.manifest_path();
+        let manifest = (path.clone(), next.to_bytes());
+        for (file, bytes) in fresh.iter().chain([&manifest]) {
+            if let Err(source) = write_through(&new(file), bytes) {
+                for (file, _) in fresh.iter().chain([&manifest]) {
+                    let _ = fs::remove_file(new(file)); // it may not be there
+                }
+                return Err(self.write_error(file, source));
+            }
+        }
+        let rename = |file: &Path| fs::rename(new(file), file);
+        rename(&path).map_err(|source| self.write_error(&path, source))?;
+        self.manifest = next;
+        for (file, _) in fresh {
+            rename(file).map_err(|source| self.write_error(file, source))?;
+        }
+        Ok(())
+    }
+
+    fn write_error(&self, path: &Path, source: io::Error) -> CheckpointError {
+        CheckpointError::Write {
+            path: path.to_path_buf(),
+            epoch: self.manifest.history.len() as u64,
+            source,
+        }
+    }
+}
+
+impl Drop for Checkpoint {
+    fn drop(&mut self) {
+        // While it is still locked; a lock file that stays does no harm.
+        let _ = fs::remove_file(&self.lock);
+    }
+}
+
+/// The manifest of a candidate's checkpoint and its weights, for evaluation
+/// only; none where there is no manifest.
+///
+/// # Errors
+/// When the checkpoint is damaged.
+pub fn read(folder: &Path, stem: &str) -> Result<Option<(Manifest, WeightFile)>, TrainError> {
+    let path = folder.join(format!("{stem}.json"));
+    if !path.exists() {
+        return Ok(None);
+    }
+    let manifest = Manifest::read(&path)?;
+    let weights = folder.join(format!("{stem}.safetensors"));
+    let [hash, _] = manifest.hashes();
+    let bytes = match checked(&new(&weights), hash) {
+        Ok(bytes) => bytes,
+        Err(_) => checked(&weights, hash)?,
+    };
+    Ok(Some((manifest, WeightFile::from_bytes(&weights, &bytes)?)))
+}
+
+fn new(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}
+
+/// Gives a file its name where a killed run did not come to it.
+fn settle(file: &Path, hash: &str) -> Result<(), CheckpointError> {
+    let error = match checked(file, hash) {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    let new = new(file);
+    if checked(&new, hash).is_err() {
+        return Err(error);
+    }
+    fs::rename(&new, file).map_err(|source| CheckpointError::Write {
+        path: file.to_path_buf(),
+        epoch: 0,
+        source,
+    })
+}
+
+/// The bytes of a file, which are those that were written.
+fn checked(path: &Path, hash: &str) -> Result<Vec<u8>, CheckpointError> {
+    let bytes = read_file(path, MAX_FILE)?;
+    if sha256(&bytes) == hash {
+        return Ok(bytes);
+    }
+    Err(CheckpointError::Damaged {
+        path: path.to_path_buf(),
+        reason: "its content is not what was written (SHA-256)".to_owned(),
+    })
+}
+
+fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(bytes),
+        Err(source) => Err(CheckpointError::Read {
+            path: path.to_path_buf(),
+            source,
+        }),
+    }
+}
+
+fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}

@@ -1,0 +1,290 @@
+//! The loop: epochs, validation, the best epoch, early stopping.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use knas_net::weights::WeightFile;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::{Metrics, Optimiser, Pass, Schedule, Tally, Task, TrainError};
+
+/// How long and how fast.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe {
+    /// Epochs of a whole training; the schedule spans all of them.
+    pub epochs: u64,
+    /// The learning rate at which the schedule starts.
+    pub rate: f64,
+    /// How the learning rate goes on.
+    pub schedule: Schedule,
+    /// Stop after this many epochs without a better validation accuracy.
+    pub patience: Option<u64>,
+}
+
+/// What came of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub epoch: u64,
+    /// The learning rate of its first step.
+    pub learning_rate: f64,
+    /// On the training examples, as they were when each had its step.
+    pub train: Metrics,
+    /// On the validation examples, after the epoch.
+    pub valid: Metrics,
+}
+
+/// Why there is no further epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All epochs are done.
+    Epochs,
+    /// No epoch was better for a while.
+    Patience,
+    /// The epoch that was asked for is reached, and training can go on.
+    Paused,
+}
+
+impl Recipe {
+    /// Whether `history` needs no further epoch, if training should go as far
+    /// as the epoch `until`.
+    pub fn end(&self, history: &[Epoch], until: u64) -> Option<End> {
+        let done = history.len() as u64;
+        let best = best(history).map_or(0, |epoch| epoch.epoch);
+        if done >= self.epochs {
+            Some(End::Epochs)
+        } else if self
+            .patience
+            .is_some_and(|patience| done - best >= patience)
+        {
+            Some(End::Patience)
+        } else if done >= until {
+            Some(End::Paused)
+        } else {
+            None
+        }
+    }
+}
+
+/// The epoch with the highest validation accuracy, the first of several.
+pub fn best(history: &[Epoch]) -> Option<&Epoch> {
+    history.iter().reduce(|best, epoch| {
+        if epoch.valid.accuracy > best.valid.accuracy {
+            epoch
+        } else {
+            best
+        }
+    })
+}
+
+/// A training under way.
+pub struct Trainer<'t> {
+    task: &'t dyn Task,
+    optimiser: Box<dyn Optimiser + 't>,
+    recipe: Recipe,
+    history: Vec<Epoch>,
+    /// Parameters and buffers of the best epoch.
+    best: Vec<(String, Tensor)>,
+}
+
+impl<'t> Trainer<'t> {
+    /// A training before its first epoch.
+    pub fn new(task: &'t dyn Task, optimiser: impl Optimiser + 't, recipe: Recipe) -> Self {
+        Self {
+            task,
+            optimiser: Box::new(optimiser),
+            recipe,
+            history: Vec::new(),
+            best: Vec::new(),
+        }
+    }
+
+    /// The epochs so far.
+    pub fn history(&self) -> &[Epoch] {
+        &self.history
+    }
+
+    /// Whether the last epoch is the best one.
+    pub fn is_best(&self) -> bool {
+        best(&self.history).map(|best| best.epoch) == Some(self.history.len() as u64)
+    }
+
+    /// Trains for one epoch, and validates.
+    ///
+    /// # Errors
+    /// When the model cannot be evaluated, the loss is not finite, or `stop` is
+    /// set. The training cannot go on from there.
+    pub fn run_epoch(&mut self, stop: &AtomicBool) -> Result<Epoch, TrainError> {
+        let (epoch, steps) = (self.history.len() as u64, self.task.steps());
+        let (first, total) = (epoch * steps, self.recipe.epochs * steps);
+        let rate = |step| self.recipe.rate * self.recipe.schedule.factor(step, total);
+        let finite = |loss: f64, step| match loss.is_finite() {
+            true => Ok(loss),
+            false => Err(TrainError::Diverged {
+                loss,
+                epoch: epoch + 1,
+                step,
+                steps,
+            }),
+        };
+
+        let parameters = self.task.parameters();
+        let tensors: Vec<&Tensor> = parameters.iter().map(|p| &p.tensor).collect();
+        let (mut tally, mut step) = (Tally::default(), 0);
+        self.task.epoch(epoch, &mut |pass: Pass| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(TrainError::Interrupted);
+            }
+            let loss = finite(pass.loss.f_double_value(&[])?, step + 1)?;
+            let gradients = Tensor::f_run_backward(&[pass.loss], &tensors, false, false)?;
+            self.optimiser
+                .step(parameters, gradients, rate(first + step))?;
+            tally.add(loss, pass.correct, pass.examples);
+            step += 1;
+            Ok(())
+        })?;
+        let valid = self.task.validate()?;
+        finite(valid.loss, steps + 1)?;
+        let outcome = Epoch {
+            epoch: epoch + 1,
+            learning_rate: rate(first),
+            train: tally.metrics(),
+            valid,
+        };
+        self.history.push(outcome);
+        if self.is_best() {
+            self.best = copies(self.variables())?;
+        }
+        Ok(outcome)
+    }
+
+    /// Puts the best epoch's model in place, and tests it. What was learnt
+    /// after that epoch is lost.
+    ///
+    /// # Errors
+    /// When the model cannot be evaluated.
+    pub fn test_best(&mut self) -> Result<Option<Metrics>, TrainError> {
+        {
+            let _guard = tch::no_grad_guard();
+            for ((_, mut variable), (_, best)) in self.variables().into_iter().zip(&self.best) {
+                variable.f_copy_(best)?;
+            }
+        }
+        self.task.test()
+    }
+
+    /// The model as it is, under its official names.
+    ///
+    /// # Errors
+    /// When memory does not suffice.
+    pub fn model(&self) -> Result<Vec<(String, Tensor)>, TrainError> {
+        self.task
+            .state(self.history.len() as u64 * self.task.steps())
+    }
+
+    /// Everything that the next epoch depends on, beside the history.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let model = self.variables().into_iter();
+        let mut state: Vec<_> = model.map(|(name, t)| (current(&name), t)).collect();
+        state.extend(self.optimiser.state(self.task.parameters()));
+        state
+    }
+
+    /// Takes up a training where its history ends. `state` is what
+    /// [`Trainer::state`] gave then, and `best` what [`Trainer::model`] gave
+    /// after the best epoch.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape.
+    pub fn restore(
+        &mut self,
+        history: Vec<Epoch>,
+        state: &WeightFile,
+        best: &WeightFile,
+    ) -> Result<(), TrainError> {
+        let _guard = tch::no_grad_guard();
+        let stored = |file: &WeightFile, name: &str, like: &Tensor| {
+            let stored = file.tensor(name, &like.size())?;
+            Ok::<_, TrainError>(stored.f_to_device(like.device())?.f_to_kind(like.kind())?)
+        };
+        self.best.clear();
+        for (name, mut variable) in self.variables() {
+            let value = stored(state, &current(&name), &variable)?;
+            variable.f_copy_(&value)?;
+            let value = stored(best, &name, &variable)?;
+            self.best.push((name, value));
+        }
+        self.optimiser.restore(self.task.parameters(), state)?;
+        self.history = history;
+        Ok(())
+    }
+
+    /// Parameters and buffers: the tensors that the model uses.
+    fn variables(&self) -> Vec<(String, Tensor)> {
+        let parameters = self.task.parameters().iter();
+        let mut variables: Vec<_> = parameters
+            .map(|p| (p.name.clone(), p.tensor.detach()))
+            .collect();
+        variables.extend(self.task.buffers());
+        variables
+    }
+}
+
+fn current(name: &str) -> String {
+    format!("model.{name}")
+}
+
+fn copies(tensors: Vec<(String, Tensor)>) -> Result<Vec<(String, Tensor)>, TrainError> {
+    let copy = |(name, tensor): (String, Tensor)| Ok((name, tensor.f_detach_copy()?));
+    tensors.into_iter().map(copy).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(accuracies: &[f64]) -> Vec<Epoch> {
+        let epoch = |(i, &accuracy): (usize, &f64)| {
+            let metrics = Metrics {
+                loss: 1.0,
+                accuracy,
+            };
+            Epoch {
+                epoch: i as u64 + 1,
+                learning_rate: 0.1,
+                train: metrics,
+                valid: metrics,
+            }
+        };
+        accuracies.iter().enumerate().map(epoch).collect()
+    }
+
+    #[test]
+    fn the_first_of_the_best_epochs_is_best() {
+        let best = |accuracies: &[f64]| best(&history(accuracies)).map(|epoch| epoch.epoch);
+        assert_eq!(best(&[0.2, 0.5, 0.4, 0.5]), Some(2));
+        assert_eq!(best(&[]), None);
+    }
+
+    #[test]
+    fn training_ends_at_the_last_epoch_or_when_nothing_gets_better() {
+        let recipe = Recipe {
+            epochs: 6,
+            rate: 0.1,
+            schedule: Schedule::Cosine,
+            patience: Some(2),
+        };
+        let end = |accuracies: &[f64], until| recipe.end(&history(accuracies), until);
+        assert_eq!(end(&[], 6), None);
+        assert_eq!(end(&[0.5, 0.4], 6), None);
+        assert_eq!(end(&[0.5, 0.4, 0.5], 6), Some(End::Patience));
+        assert_eq!(end(&[0.5, 0.4, 0.6], 6), None);
+        assert_eq!(end(&[0.5, 0.4, 0.6], 3), Some(End::Paused));
+        assert_eq!(end(&[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 9), Some(End::Epochs));
+        let patient = Recipe {
+            patience: None,
+            ..recipe
+        };
+        assert_eq!(patient.end(&history(&[0.5; 5]), 6), None);
+    }
+}
