@@ -88,7 +88,7 @@ impl Candidates {
                 }
                 Ok(None) => left_out.without_truth(record.id()),
                 Err(error) => {
-                    let failure = Failure::new("eval", "bad_field", format_args!("{error:#}"));
+                    let failure = Failure::new("eval", "bad_field", error);
                     context.error(format_args!("{}: {}: {failure}", line.place(), record.id()));
                     context.count_failure()?;
                 }

@@ -53,7 +53,7 @@ Exit: 0 all good; 1 some lines or candidates failed; 2 nothing could be done.";
 
 /// Tell how far a score can be trusted
 #[derive(Clone, Debug, Parser)]
-#[command(name = "knas-eval", version, long_about = LONG, after_long_help = EXAMPLES)]
+#[command(name = "knas-eval", args_override_self = true, version, long_about = LONG, after_long_help = EXAMPLES)]
 pub struct Args {
     /// Files of records.
     #[command(flatten)]

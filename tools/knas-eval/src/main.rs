@@ -6,6 +6,7 @@ mod cli;
 mod protocol;
 mod report;
 mod run;
+mod sheets;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ use crate::candidates::Candidates;
 use crate::cli::{Args, Protocol};
 use crate::protocol::play;
 use crate::report::{self, Judgement, Line, Search};
+use crate::sheets;
 
 /// Judges the scores that the arguments name, or plays searches with them.
 ///
@@ -153,10 +154,10 @@ fn write(lines: &[Line], args: &Args, output: &mut Output) -> anyhow::Result<()>
     match args.format {
         Format::Ndjson => report::write_lines(lines, output)?,
         Format::Csv | Format::Tsv if searches.is_empty() => {
-            report::full_sheet(&judgements, &args.k).write(args.format, output)?;
+            sheets::full_sheet(&judgements, &args.k).write(args.format, output)?;
         }
         Format::Csv | Format::Tsv => {
-            report::search_sheet(&searches, args.format).write(args.format, output)?;
+            sheets::search_sheet(&searches, args.format).write(args.format, output)?;
         }
         Format::Table | Format::Markdown => {
             let mut blocks = Blocks {
@@ -191,7 +192,7 @@ impl Blocks<'_> {
             self.output.write_text("\n")?;
         }
         self.first = false;
-        report::write_heading(text, self.format, self.output)
+        sheets::write_heading(text, self.format, self.output)
     }
 
     fn judgements(&mut self, block: &[&Judgement], args: &Args) -> anyhow::Result<()> {
@@ -203,9 +204,9 @@ impl Blocks<'_> {
             "Order by {truth}: rank correlations, [95 % of {} resamples]",
             first.resamples
         ))?;
-        report::agreement_sheet(block).write(self.format, self.output)?;
+        sheets::agreement_sheet(block).write(self.format, self.output)?;
         self.heading(&format!("Selection by score: {truth} of what is selected"))?;
-        report::selection_sheet(block, &args.k).write(self.format, self.output)?;
+        sheets::selection_sheet(block, &args.k).write(self.format, self.output)?;
         Ok(())
     }
 
@@ -218,7 +219,7 @@ impl Blocks<'_> {
              the fine step takes the best by {}; lo and hi hold 95 % of the searches",
             first.truth, first.reps, first.pool, first.k, first.fine
         ))?;
-        report::search_sheet(block, self.format).write(self.format, self.output)?;
+        sheets::search_sheet(block, self.format).write(self.format, self.output)?;
         Ok(())
     }
 }
