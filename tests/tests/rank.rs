@@ -304,7 +304,12 @@ fn help_schema_and_completions_are_printed() {
     );
     let schema = rank(&["--schema"], "").expect_code(0).stdout;
     let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
-    assert!(schema["properties"]["rank"].is_object());
+    let validator = jsonschema::validator_for(&schema).expect("a JSON Schema");
+    let input = format!("{CELLS}{{\"id\":\"x\"}}\n");
+    for record in rank(&["--by", "mgm,zen"], &input).expect_code(1).records() {
+        assert!(validator.is_valid(&record), "{record}");
+    }
+    assert!(!validator.is_valid(&json!({"id": "x", "rank": 0})));
     assert!(
         rank(&["--generate", "man"], "")
             .expect_code(0)
