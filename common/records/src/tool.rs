@@ -14,8 +14,8 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -61,7 +61,10 @@ pub fn main<A: Parser>(
         Ok(args) => args,
         Err(error) => {
             // A closed terminal is no reason to fail; there is nobody to tell.
-            let _ = error.print();
+            let _ = match error.use_stderr() {
+                true => write!(io::stderr(), "{}: {}", tool.name, error.render()),
+                false => error.print(),
+            };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -74,7 +77,7 @@ pub fn main<A: Parser>(
     match result {
         Err(error) if reader_went_away(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            context.error(format_args!("{error:#}"));
+            context.error(explained(&error));
             ExitCode::from(2)
         }
         Ok(()) if context.is_interrupted() => ExitCode::from(130),
@@ -92,6 +95,18 @@ fn printed(tool: &Tool, common: &Common, command: clap::Command) -> Option<io::R
     common
         .schema
         .then(|| writeln!(out, "{:#}", (tool.schema)()))
+}
+
+/// An error and its causes in one line. Typed errors often name their cause
+/// themselves; it is not said again.
+fn explained(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn reader_went_away(error: &anyhow::Error) -> bool {

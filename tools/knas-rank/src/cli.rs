@@ -34,7 +34,7 @@ Exit: 0 all ranked; 1 some lines or candidates failed here; 2 nothing could be d
 
 /// Put candidates in order, best first
 #[derive(Clone, Debug, Parser)]
-#[command(name = "knas-rank", version, long_about = LONG, after_long_help = EXAMPLES)]
+#[command(name = "knas-rank", args_override_self = true, version, long_about = LONG, after_long_help = EXAMPLES)]
 pub struct Args {
     /// Files of records.
     #[command(flatten)]

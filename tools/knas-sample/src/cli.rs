@@ -39,7 +39,7 @@ of no use; 2 nothing could be done.";
 
 /// Write candidates from a search space, one record per line
 #[derive(Clone, Debug, Parser)]
-#[command(name = "knas-sample", version, long_about = LONG, after_long_help = EXAMPLES)]
+#[command(name = "knas-sample", args_override_self = true, version, long_about = LONG, after_long_help = EXAMPLES)]
 #[command(group = ArgGroup::new("source").args(["count", "all", "range", "arch", "mutate"]))]
 pub struct Args {
     /// The search space (--list-spaces)

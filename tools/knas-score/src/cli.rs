@@ -41,7 +41,7 @@ Exit: 0 all scored; 1 some lines or candidates failed; 2 nothing could be done; 
 
 /// Score candidates without training them
 #[derive(Clone, Debug, Parser)]
-#[command(name = "knas-score", version = VERSION, long_about = LONG, after_long_help = EXAMPLES)]
+#[command(name = "knas-score", args_override_self = true, version = VERSION, long_about = LONG, after_long_help = EXAMPLES)]
 pub struct Args {
     /// Files of records.
     #[command(flatten)]
