@@ -1,0 +1,117 @@
+//! Every command of the README, run as it stands.
+//!
+//! Blocks marked `sh` run in order in one folder, with the binaries on the
+//! path. A word after `sh` says what a block needs: `setup` blocks are the
+//! scripts (which the continuous check runs), `gpu` blocks fail with a clear
+//! message where there is none, others need the program of that name.
+
+use std::env;
+use std::fs;
+use std::process::{Command, Output};
+
+use knas_tests::{binary, repository, scratch};
+
+struct Block {
+    needs: String,
+    text: String,
+}
+
+fn blocks() -> Vec<Block> {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let mut blocks = Vec::new();
+    let mut lines = readme.lines();
+    while let Some(line) = lines.next() {
+        let Some(info) = line.strip_prefix("```") else {
+            continue;
+        };
+        let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        if let Some(needs) = info.strip_prefix("sh") {
+            blocks.push(Block {
+                needs: needs.trim().to_owned(),
+                text: body.join("\n"),
+            });
+        }
+    }
+    blocks
+}
+
+fn present(program: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output();
+    found.is_ok_and(|found| found.status.success())
+}
+
+#[test]
+fn every_command_of_the_readme_does_what_it_says() {
+    let folder = scratch();
+    let binaries = binary("knas-score").parent().unwrap().to_owned();
+    let path = env::join_paths(
+        std::iter::once(binaries).chain(env::split_paths(&env::var_os("PATH").unwrap())),
+    );
+    let path = path.unwrap();
+    let run = |text: &str| -> Output {
+        Command::new("bash")
+            .args(["-euo", "pipefail", "-c", text])
+            .current_dir(folder.path())
+            .env("PATH", &path)
+            .output()
+            .unwrap()
+    };
+    let blocks = blocks();
+    assert!(blocks.len() >= 6, "the README has lost its commands");
+    for Block { needs, text } in blocks {
+        match needs.as_str() {
+            "setup" => {
+                for script in text
+                    .lines()
+                    .filter_map(|line| line.split_whitespace().next())
+                {
+                    assert!(repository().join(script).is_file(), "{script}");
+                }
+                continue;
+            }
+            "gpu" => {
+                let output = run(&text);
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(
+                    output.status.success() || said.contains("CUDA"),
+                    "{text}\n{said}"
+                );
+                continue;
+            }
+            "" => {}
+            program if !present(program) => {
+                eprintln!("skipped, without {program}: {text}");
+                continue;
+            }
+            _ => {}
+        }
+        let output = run(&text);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}\n{said}");
+    }
+    for file in ["cells.ndjson", "scores.ndjson", "long.ndjson"] {
+        assert!(folder.path().join(file).exists(), "{file}");
+    }
+}
+
+/// The README names only flags that the tools have.
+#[test]
+fn flags_in_the_table_exist() {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let rows = readme.lines().filter(|line| line.starts_with("| `knas-"));
+    let mut seen = 0;
+    for row in rows {
+        let tool = row.split('`').nth(1).unwrap();
+        let help = Command::new(binary(tool)).arg("--help").output().unwrap();
+        let help = String::from_utf8_lossy(&help.stdout).into_owned();
+        for code in row.split('`').skip(3).step_by(2) {
+            for flag in code.split_whitespace().filter(|word| word.starts_with('-')) {
+                assert!(help.contains(flag), "{tool} has no {flag}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 10, "{seen} flags");
+}
