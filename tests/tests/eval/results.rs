@@ -134,6 +134,20 @@ fn the_two_step_search_is_played() {
         end("lo") < end("mean") && end("mean") < end("hi"),
         "{random}"
     );
+    let both = eval(
+        &[
+            "--truth",
+            &truth,
+            "--protocol",
+            protocol,
+            "--protocol",
+            "pool=9,k=2,fine=acc,reps=5",
+        ],
+        &cells(),
+    );
+    let both = both.expect_code(0).stdout;
+    assert!(both.contains("acc reached by 100 searches"), "{both}");
+    assert!(both.contains("ep12 reached by 5 searches"), "{both}");
     let args = ["--truth", &truth, "--protocol", "pool=31,k=4,fine=ep12"];
     let _ = eval(&args, &cells())
         .expect_code(2)
