@@ -187,6 +187,7 @@ fn meta_tells_about_machine_and_run_only_when_asked() {
     assert_eq!(meta["device"], "cpu");
     assert!(meta["milliseconds"].as_f64().unwrap() > 0.0);
     assert!(meta["peak_memory_bytes"].as_u64().unwrap() > 1 << 20);
+    assert!(meta["joules"].as_f64().unwrap() > 0.0);
 }
 
 #[test]

@@ -13,6 +13,7 @@
 //! | [`cli`] | the flags that every tool has |
 //! | [`sheet`] | rows and columns: CSV, TSV, table, Markdown |
 //! | [`truth`] | what is known about candidates: accuracies from CSV or records |
+//! | [`meta`] | device, time, memory and energy of one candidate |
 //! | [`energy`] | joules of one candidate, measured or estimated |
 //! | [`tool`] | start-up, messages, interrupts, exit codes |
 //! | [`schema`] | the fields and their meaning, published as JSON Schema |
@@ -22,6 +23,7 @@
 pub mod cli;
 pub mod energy;
 pub mod input;
+pub mod meta;
 pub mod output;
 pub mod pipeline;
 pub mod record;

@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use crate::cli::{Color, Common, OnError};
 use crate::input::{Input, InputError, Line, Place};
+use crate::meta::Gauge;
 use crate::output::{Output, OutputError};
 use crate::record::{Failure, Record, RecordError};
 
@@ -185,6 +186,13 @@ impl Context {
         let cache = absolute("XDG_CACHE_HOME");
         let cache = cache.or_else(|| absolute("HOME").map(|home| home.join(".cache")));
         cache.unwrap_or_default().join("knas")
+    }
+
+    /// What measures candidates for `--meta`, on the processor or on the CUDA
+    /// device with this number.
+    pub fn gauge(&self, cuda: Option<usize>) -> Gauge {
+        let visible = env::var("CUDA_VISIBLE_DEVICES").ok();
+        Gauge::open(cuda, visible.as_deref())
     }
 
     /// An error that does not end the run.

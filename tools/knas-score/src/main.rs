@@ -2,7 +2,6 @@
 
 mod catalogue;
 mod cli;
-mod memory;
 mod plan;
 mod run;
 mod scorer;

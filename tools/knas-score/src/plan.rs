@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use knas_data::{DataSpec, ImageSource, SIDE};
 use knas_net::{Init, Norm, device};
 use knas_proxy::{Overrides, Proxy};
+use knas_records::meta::Gauge;
 use knas_records::schema::Scored;
 use knas_records::{Context, Record};
 use knas_space::nb201::Skeleton;
@@ -35,8 +36,8 @@ pub struct Plan {
     pub weights: Option<PathBuf>,
     /// The folder for what was evaluated.
     pub dump: Option<PathBuf>,
-    /// Whether records get `meta`.
-    pub meta: bool,
+    /// What measures candidates, where records get `meta`.
+    pub gauge: Option<Gauge>,
     /// On what the scores rest.
     pub scored: Scored,
 }
@@ -45,10 +46,11 @@ impl Plan {
     /// Resolves the flags.
     pub fn new(args: &Args, context: &Context) -> Result<Self> {
         let proxies = catalogue::choose(&args.proxy)?;
-        let device = match args.device() {
-            Device::Cpu => tch::Device::Cpu,
-            Device::Cuda(number) => device::cuda(number)?,
+        let cuda = match args.device() {
+            Device::Cpu => None,
+            Device::Cuda(number) => Some(number),
         };
+        let device = cuda.map_or(Ok(tch::Device::Cpu), device::cuda)?;
         if let Some(path) = &args.weights {
             let found = fs::metadata(path);
             found.with_context(|| format!("--weights {}", path.display()))?;
@@ -97,7 +99,7 @@ impl Plan {
             jobs,
             weights: args.weights.clone(),
             dump: args.dump.clone(),
-            meta: args.meta,
+            gauge: args.meta.then(|| context.gauge(cuda)),
             scored,
         })
     }

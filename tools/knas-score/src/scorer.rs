@@ -4,18 +4,16 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
 
 use knas_net::weights::{self, WeightFile};
 use knas_net::{Init, Initial, Network, Source, nb201};
 use knas_proxy::{Evaluation, Proxy, Samples, Subject};
+use knas_records::meta::Gauge;
 use knas_records::record::finite;
-use knas_records::schema::Meta;
 use knas_records::{Failure, Record, RecordError};
 use knas_space::nb201::{Cell, Form};
 use tch::Kind;
 
-use crate::memory;
 use crate::plan::Plan;
 
 const STAGE: &str = "score";
@@ -63,7 +61,7 @@ impl<'p> Scorer<'p> {
     /// # Errors
     /// Why the candidate failed; scores that are defined are in the record.
     pub fn score(&self, record: &mut Record<'_>) -> Result<(), Failure> {
-        let start = Instant::now();
+        let measurement = self.plan.gauge.as_ref().map(Gauge::start);
         let cell = cell(record)?;
         let outcomes = catch_unwind(AssertUnwindSafe(|| self.outcomes(record, &cell)))
             .unwrap_or_else(|_| {
@@ -73,18 +71,9 @@ impl<'p> Scorer<'p> {
                 ))
             })?;
         self.fill(record, &outcomes).map_err(bad_record)?;
-        if self.plan.meta {
-            let meta = Meta {
-                device: device_name(self.plan.device),
-                host: memory::host(),
-                milliseconds: (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
-                peak_memory_bytes: memory::peak_bytes().map(Into::into),
-                joules: None,
-                joules_source: None,
-            };
-            record
-                .merge("meta", [(STAGE.to_owned(), meta)])
-                .map_err(bad_record)?;
+        if let Some(measurement) = measurement {
+            let meta = [(STAGE.to_owned(), measurement.stop())];
+            record.merge("meta", meta).map_err(bad_record)?;
         }
         let failures: Vec<&Failure> = outcomes
             .iter()
@@ -251,13 +240,6 @@ fn moments(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
     (mean, (squares / (n - 1.0).max(1.0)).sqrt())
-}
-
-fn device_name(device: tch::Device) -> String {
-    match device {
-        tch::Device::Cuda(number) => format!("cuda:{number}"),
-        _ => "cpu".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,111 @@
+//! What differs between machines and runs, for `--meta`: measured here, so that
+//! every slow stage records it alike.
+
+use std::fs;
+use std::time::Instant;
+
+use crate::energy::{self, Gpu, Meter, Work};
+use crate::schema::Meta;
+
+/// What is the same for every candidate of a run.
+#[derive(Debug)]
+pub struct Gauge {
+    device: String,
+    host: String,
+    meter: Meter,
+}
+
+impl Gauge {
+    /// For work on the processor, or on the CUDA device with this number where
+    /// `visible` is the value of `CUDA_VISIBLE_DEVICES`.
+    pub fn open(cuda: Option<usize>, visible: Option<&str>) -> Self {
+        let meter = match cuda {
+            None => Meter::open(),
+            Some(number) => Meter::open().with_gpu(Gpu::open(number, visible)),
+        };
+        let device = cuda.map_or("cpu".to_owned(), |number| format!("cuda:{number}"));
+        Self {
+            device,
+            host: host(),
+            meter,
+        }
+    }
+
+    /// A candidate begins, on the calling thread.
+    pub fn start(&self) -> Measurement<'_> {
+        let energy = self.meter.start(Work::Thread);
+        Measurement {
+            gauge: self,
+            begin: Instant::now(),
+            energy,
+        }
+    }
+}
+
+/// A candidate that is being measured.
+#[derive(Debug)]
+pub struct Measurement<'g> {
+    gauge: &'g Gauge,
+    begin: Instant,
+    energy: energy::Running<'g>,
+}
+
+impl Measurement<'_> {
+    /// To be called once a minute at least while the candidate is worked on.
+    pub fn tick(&mut self) {
+        self.energy.tick();
+    }
+
+    /// The candidate is done; to be called from the thread that began it.
+    pub fn stop(self) -> Meta {
+        let seconds = self.begin.elapsed().as_secs_f64();
+        let energy = self.energy.stop();
+        Meta {
+            device: self.gauge.device.clone(),
+            host: self.gauge.host.clone(),
+            milliseconds: (seconds * 1e6).round() / 1e3,
+            peak_memory_bytes: peak_bytes().map(Into::into),
+            joules: energy.as_ref().map(|energy| energy.joules),
+            joules_source: energy.map(|energy| energy.source.to_owned()),
+        }
+    }
+}
+
+/// The peak resident memory of this process so far, where the system tells.
+fn peak_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// The machine's name.
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "unknown".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_takes_time_and_energy() {
+        let gauge = Gauge::open(None, None);
+        let measurement = gauge.start();
+        let mut sum = 0u64;
+        while measurement.begin.elapsed().as_millis() < 30 {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+        }
+        let meta = measurement.stop();
+        assert_eq!(meta.device, "cpu");
+        assert!(meta.milliseconds >= 30.0);
+        assert!(meta.joules.is_some_and(|joules| joules > 0.0));
+        assert!(cfg!(not(target_os = "linux")) || meta.peak_memory_bytes.is_some());
+    }
+}
