@@ -215,6 +215,7 @@ impl Checkpoint {
     /// When a file cannot be written; what was saved before is then kept.
     pub fn save(&mut self, trainer: &Trainer<'_>) -> Result<(), TrainError> {
         let mut next = Manifest {
+            epoch: trainer.history().len() as u64,
             history: trainer.history().to_vec(),
             ..self.manifest.clone()
         };
@@ -271,7 +272,7 @@ impl Checkpoint {
     fn write_error(&self, path: &Path, source: io::Error) -> CheckpointError {
         CheckpointError::Write {
             path: path.to_path_buf(),
-            epoch: self.manifest.history.len() as u64,
+            epoch: self.manifest.epoch,
             source,
         }
     }

@@ -1,6 +1,7 @@
 //! The loop: epochs, validation, the best epoch, early stopping.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use knas_net::weights::WeightFile;
 use serde::{Deserialize, Serialize};
@@ -66,10 +67,12 @@ impl Recipe {
     }
 }
 
-/// The epoch with the highest validation accuracy, the first of several.
+/// The epoch with the highest validation accuracy; of several that with the
+/// lowest validation loss, and of these the first.
 pub fn best(history: &[Epoch]) -> Option<&Epoch> {
+    let order = |epoch: &Epoch| (-epoch.valid.accuracy, epoch.valid.loss);
     history.iter().reduce(|best, epoch| {
-        if epoch.valid.accuracy > best.valid.accuracy {
+        if order(epoch) < order(best) {
             epoch
         } else {
             best
@@ -85,6 +88,7 @@ pub struct Trainer<'t> {
     history: Vec<Epoch>,
     /// Parameters and buffers of the best epoch.
     best: Vec<(String, Tensor)>,
+    last_training: Duration,
 }
 
 impl<'t> Trainer<'t> {
@@ -96,7 +100,13 @@ impl<'t> Trainer<'t> {
             recipe,
             history: Vec::new(),
             best: Vec::new(),
+            last_training: Duration::ZERO,
         }
+    }
+
+    /// How long the last epoch took before its validation.
+    pub fn last_training(&self) -> Duration {
+        self.last_training
     }
 
     /// The epochs so far.
@@ -128,6 +138,7 @@ impl<'t> Trainer<'t> {
             }),
         };
 
+        let start = Instant::now();
         let parameters = self.task.parameters();
         let tensors: Vec<&Tensor> = parameters.iter().map(|p| &p.tensor).collect();
         let (mut tally, mut step) = (Tally::default(), 0);
@@ -143,6 +154,7 @@ impl<'t> Trainer<'t> {
             step += 1;
             Ok(())
         })?;
+        self.last_training = start.elapsed();
         let valid = self.task.validate()?;
         finite(valid.loss, steps + 1)?;
         let outcome = Epoch {
@@ -244,26 +256,28 @@ mod tests {
     use super::*;
 
     fn history(accuracies: &[f64]) -> Vec<Epoch> {
-        let epoch = |(i, &accuracy): (usize, &f64)| {
-            let metrics = Metrics {
-                loss: 1.0,
-                accuracy,
-            };
-            Epoch {
-                epoch: i as u64 + 1,
-                learning_rate: 0.1,
-                train: metrics,
-                valid: metrics,
-            }
+        let losses = vec![1.0; accuracies.len()];
+        history_with(accuracies, &losses)
+    }
+
+    fn history_with(accuracies: &[f64], losses: &[f64]) -> Vec<Epoch> {
+        let metrics = accuracies.iter().zip(losses);
+        let metrics = metrics.map(|(&accuracy, &loss)| Metrics { loss, accuracy });
+        let epoch = |(metrics, number)| Epoch {
+            epoch: number,
+            learning_rate: 0.1,
+            train: metrics,
+            valid: metrics,
         };
-        accuracies.iter().enumerate().map(epoch).collect()
+        metrics.zip(1..).map(epoch).collect()
     }
 
     #[test]
-    fn the_first_of_the_best_epochs_is_best() {
-        let best = |accuracies: &[f64]| best(&history(accuracies)).map(|epoch| epoch.epoch);
-        assert_eq!(best(&[0.2, 0.5, 0.4, 0.5]), Some(2));
-        assert_eq!(best(&[]), None);
+    fn the_best_epoch_has_the_accuracy_then_the_loss_then_comes_first() {
+        let best = |a: &[f64], l: &[f64]| best(&history_with(a, l)).map(|epoch| epoch.epoch);
+        assert_eq!(best(&[0.2, 0.5, 0.4, 0.5], &[1.0; 4]), Some(2));
+        assert_eq!(best(&[0.2, 0.5, 0.4, 0.5], &[1.0, 1.0, 0.1, 0.9]), Some(4));
+        assert_eq!(best(&[], &[]), None);
     }
 
     #[test]

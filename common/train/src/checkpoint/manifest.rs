@@ -20,6 +20,8 @@ const MAX_MANIFEST: u64 = 256 << 20;
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     pub(super) format: String,
+    /// The number of its last epoch.
+    pub epoch: u64,
     /// What the training depends on.
     pub about: Value,
     /// Its epochs so far.
@@ -38,6 +40,7 @@ impl Manifest {
     pub(super) fn new(about: Value) -> Self {
         Self {
             format: FORMAT.to_owned(),
+            epoch: 0,
             about,
             history: Vec::new(),
             finished: false,

@@ -1,0 +1,191 @@
+//! The flags of knas-finetune.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Parser, ValueEnum};
+use knas_data::DataSpec;
+use knas_records::{Common, Inputs};
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
+
+const LONG: &str = "\
+Train candidates, and pass each on with `finetune`: accuracies (fractions, 0 to \
+1), losses, the best epoch, and how it was trained.
+
+The recipe is that of NAS-Bench-201: SGD with Nesterov momentum, a cosine \
+learning rate, random flips and crops. One half of the training set is trained \
+on, the other half validates; the model that is kept and tested is that of the \
+epoch with the best validation accuracy. Defaults are for a few epochs; add \
+--epochs 200 for the benchmark's long training.
+
+With --checkpoint-dir every candidate leaves three files: DIR/ID.safetensors \
+(the model, under its official names), DIR/ID.optimizer.safetensors and \
+DIR/ID.json. A run that was killed goes on from its last epoch with --resume, \
+and ends with the same bytes as one that was not.
+
+The result depends on the record, the data and the flags, but not on --jobs or \
+on the other records. It depends on --threads in its last bits, since sums are \
+then cut in other places.";
+
+const EXAMPLES: &str = "\
+Examples:
+  knas-sample -n 30 | knas-score | knas-rank -k 3 | knas-finetune --select best
+      the three best of 30 random cells, trained, and of these the best
+
+  knas-finetune --epochs 200 --checkpoint-dir run -o trained.ndjson best.ndjson
+      a long training; after a crash, the same with --resume
+
+  knas-finetune --halving 3 --select best --checkpoint-dir run cells.ndjson
+      all for a few epochs; again and again the better third goes on
+
+  knas-finetune --evaluate trained.ndjson
+      what the models in the records' checkpoints reach, without training
+
+Exit: 0 all trained; 1 some lines or candidates failed; 2 nothing could be done; 130 interrupted.";
+
+/// Train candidates, keep the best model of each
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "knas-finetune",
+    version = VERSION,
+    long_about = LONG,
+    after_long_help = EXAMPLES,
+    group = ArgGroup::new("resumable").multiple(true),
+    mut_arg("resume", |arg| arg
+        .help("Go on where a killed run stopped (needs --checkpoint-dir, or -o for whole records)"))
+)]
+pub struct Args {
+    /// Files of records.
+    #[command(flatten)]
+    pub inputs: Inputs,
+
+    /// cifar10[:DIR], cifar100[:DIR] or folder:DIR [default: cifar10, if fetched]
+    #[arg(short, long, value_name = "DATA")]
+    pub data: Option<DataSpec>,
+
+    /// Passes over the training images
+    #[arg(short, long, value_name = "N", default_value = "12", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub epochs: u64,
+
+    /// Images in a step
+    #[arg(short, long, value_name = "N", default_value = "256", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch: u32,
+
+    /// Learning rate of the first step
+    #[arg(long, value_name = "RATE", default_value = "0.1", value_parser = positive)]
+    pub lr: f64,
+
+    /// Times the weights, added to their gradients
+    #[arg(long, value_name = "FACTOR", default_value = "0.0005", value_parser = not_negative)]
+    pub weight_decay: f64,
+
+    /// Nesterov momentum
+    #[arg(long, value_name = "FACTOR", default_value = "0.9", value_parser = fraction, hide_short_help = true)]
+    pub momentum: f64,
+
+    /// Share of a target that is spread over all classes
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = fraction, hide_short_help = true)]
+    pub label_smoothing: f64,
+
+    /// Stop after N epochs without a better validation accuracy
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub patience: Option<u64>,
+
+    /// Successive halving: again and again, only one in N candidates goes on
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
+    pub halving: Option<u64>,
+
+    /// Pass on one record: the best by validation accuracy
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub select: Option<Select>,
+
+    /// At most N training images
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub train_limit: Option<usize>,
+
+    /// At most N validation images [default: --train-limit]
+    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
+    pub valid_limit: Option<usize>,
+
+    /// At most N test images
+    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
+    pub test_limit: Option<usize>,
+
+    /// Seed of the weights, of the images' order and of their augmentation
+    #[arg(short, long, value_name = "SEED", default_value = "0")]
+    pub seed: u64,
+
+    /// Channels of the first stage (C)
+    #[arg(long, value_name = "C", default_value = "16")]
+    pub channels: u64,
+
+    /// Cells in each stage (N)
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub cells: u64,
+
+    /// Start from the weights in FILE, or in DIR/ID.safetensors
+    #[arg(long, value_name = "FILE|DIR")]
+    pub weights: Option<PathBuf>,
+
+    /// Keep models, and what a killed run goes on from, in DIR
+    #[arg(long, value_name = "DIR", group = "resumable")]
+    pub checkpoint_dir: Option<PathBuf>,
+
+    /// Write one JSON object for every epoch to FILE
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
+    /// Do not train: add `evaluated`, what the models in --weights, --checkpoint-dir or
+    /// `finetune.checkpoint` reach
+    #[arg(long, conflicts_with_all = ["halving", "select", "log", "patience"], hide_short_help = true)]
+    pub evaluate: bool,
+
+    /// Use CUDA device N, as this process sees them
+    #[arg(long, value_name = "N")]
+    pub gpu: Option<usize>,
+
+    /// Candidates at a time [default: one for every --threads cores; 1 on a GPU]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+
+    /// Threads of libtorch for each candidate; more than 1 pay for single candidates
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024), hide_short_help = true)]
+    pub threads: u16,
+
+    /// Flags that every tool has.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `--select`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Select {
+    /// The highest validation accuracy.
+    Best,
+}
+
+fn number(text: &str, wanted: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
+    let value = text.parse::<f64>().ok();
+    value
+        .filter(|&value| fits(value))
+        .ok_or_else(|| format!("it is a number {wanted}"))
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, "above 0", |v| v > 0.0 && v.is_finite())
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, "from 0 up", |v| v >= 0.0 && v.is_finite())
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    number(text, "from 0 to less than 1", |v| (0.0..1.0).contains(&v))
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    let value = text.parse().ok();
+    value
+        .filter(|&value| value > 0)
+        .ok_or_else(|| "it is a whole number above 0".to_owned())
+}

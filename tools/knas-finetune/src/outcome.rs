@@ -1,0 +1,121 @@
+//! What became of a candidate, and what its record says about it.
+
+use std::path::PathBuf;
+
+use knas_records::record::finite;
+use knas_records::schema::{Finetune, Hyper};
+use knas_records::{Failure, Record, RecordError};
+use knas_train::{End, Epoch, Metrics, trainer};
+
+use crate::plan::Plan;
+
+/// The name of this stage in records.
+pub const STAGE: &str = "finetune";
+
+/// How far a candidate's training has come.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// Its epochs.
+    pub history: Vec<Epoch>,
+    /// Why there are no more.
+    pub end: End,
+    /// On test examples, once training has ended.
+    pub test: Option<Metrics>,
+    /// The file of the best epoch's model.
+    pub weights: Option<PathBuf>,
+    /// SHA-256 of the file that the first weights came from.
+    pub started_from: Option<String>,
+}
+
+/// Why a candidate's training has not come as far as it should.
+#[derive(Debug)]
+pub enum Stop {
+    /// It failed.
+    Failed(Failure),
+    /// The run is to end.
+    Interrupted,
+}
+
+/// A failure of this stage.
+pub fn fail(kind: &str, message: impl std::fmt::Display) -> Failure {
+    Failure::new(STAGE, kind, message)
+}
+
+/// A failure for a record that lacks something.
+pub fn bad_record(error: RecordError) -> Failure {
+    fail("bad_record", error)
+}
+
+/// By what candidates are compared: validation accuracy, then validation loss.
+#[derive(Clone, Copy, Debug)]
+pub struct Merit {
+    accuracy: f64,
+    loss: f64,
+}
+
+impl Merit {
+    /// Better first; equal ones have the same place.
+    pub fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let by_accuracy = other.accuracy.total_cmp(&self.accuracy);
+        by_accuracy.then(self.loss.total_cmp(&other.loss))
+    }
+}
+
+impl Reached {
+    /// How good it is; none before the first epoch.
+    pub fn merit(&self) -> Option<Merit> {
+        let best = trainer::best(&self.history)?;
+        Some(Merit {
+            accuracy: best.valid.accuracy,
+            loss: best.valid.loss,
+        })
+    }
+
+    /// Whether training went to its end.
+    pub fn is_whole(&self) -> bool {
+        self.end != End::Paused
+    }
+
+    /// Says in the record what was reached.
+    ///
+    /// # Errors
+    /// When a number is not finite.
+    pub fn write(&self, record: &mut Record<'_>, plan: &Plan) -> Result<(), Failure> {
+        let Some(best) = trainer::best(&self.history) else {
+            return Err(fail("no_epoch", "no epoch was trained"));
+        };
+        let test = self.test;
+        let hyper = Hyper {
+            weights_sha256: self.started_from.clone(),
+            ..plan.hyper.clone()
+        };
+        let finetune = Finetune {
+            valid_accuracy: best.valid.accuracy,
+            valid_loss: best.valid.loss,
+            test_accuracy: test.map(|test| test.accuracy),
+            test_loss: test.map(|test| test.loss),
+            train_accuracy: best.train.accuracy,
+            train_loss: best.train.loss,
+            best_epoch: best.epoch,
+            epochs: self.history.len() as u64,
+            stopped: match self.end {
+                End::Epochs => "epochs",
+                End::Patience => "patience",
+                End::Paused => "halving",
+            }
+            .to_owned(),
+            checkpoint: self.weights.as_ref().map(|path| path.display().to_string()),
+            data: plan.data_name.to_owned(),
+            data_sha256: plan.data_sha256.clone(),
+            examples: plan.examples.clone(),
+            network: plan.network(),
+            hyper,
+            tool: concat!("knas-finetune ", env!("CARGO_PKG_VERSION")).to_owned(),
+            libtorch: knas_net::LIBTORCH.to_owned(),
+        };
+        for loss in [Some(finetune.valid_loss), finetune.test_loss] {
+            finite("the loss", loss.unwrap_or(0.0)).map_err(|e| fail("non_finite", e))?;
+        }
+        record.set(STAGE, &finetune).map_err(bad_record)
+    }
+}
