@@ -11,7 +11,8 @@ const fn info(name: &'static str, summary: &'static str) -> Info {
         init: None,
         inputs: "none",
         labels: false,
-        passes: "0",
+        negated: false,
+        passes: "none",
         groups: &["cheap"],
         source: "baseline",
     }

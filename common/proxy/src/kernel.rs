@@ -6,7 +6,8 @@
 
 use knas_net::{Init, NetError, Norm, Role};
 
-use crate::evaluation::{Evaluation, Gradient};
+use crate::evaluation::Evaluation;
+use crate::gradients::Gradient;
 use crate::{Info, Proxy, ScoreError};
 
 /// A score that follows from the gradients of the mean loss.
@@ -36,7 +37,8 @@ const fn info(name: &'static str, summary: &'static str, source: &'static str) -
         init: Some(Init::Default),
         inputs: "samples",
         labels: true,
-        passes: "1",
+        negated: false,
+        passes: "1 forward, 1 backward",
         groups: &["kernel"],
         source,
     }

@@ -5,18 +5,39 @@
 //! scores ask for, each once however many scores want it. Larger is always
 //! better. A new score is one module and one line in [`PROXIES`].
 
+mod az;
 mod counts;
+mod epe;
 mod evaluation;
+mod fisher;
+mod forward;
+mod gradients;
+mod gradsign;
+mod grasp;
+mod jacobian;
 mod kernel;
+mod matrix;
+mod meco;
+mod naswot;
+mod ntk;
 mod offdiag;
+mod regions;
 mod released;
+mod rwe;
 mod samples;
+mod score;
+mod snip;
+mod swap;
+mod synflow;
+mod zen;
+mod zico;
 
 use std::fmt;
 
 use knas_net::{Init, NetError, Norm};
 
-pub use evaluation::{Evaluation, Gradient, Overrides, Samples, Subject};
+pub use evaluation::{Evaluation, Mode, Overrides, Passes, Samples, Subject};
+pub use gradients::Gradient;
 pub use samples::SampleGradients;
 
 /// Every score, in the order in which they are listed.
@@ -30,6 +51,28 @@ pub static PROXIES: &[&dyn Proxy] = &[
     &released::MgmReleased,
     &counts::Params,
     &counts::Macs,
+    &snip::SNIP,
+    &grasp::GRASP,
+    &fisher::FISHER,
+    &synflow::SYNFLOW,
+    &jacobian::JACOB_COV,
+    &epe::EPE,
+    &naswot::NASWOT,
+    &swap::SWAP,
+    &swap::SWAP_REG,
+    &zico::ZICO,
+    &gradsign::GRADSIGN,
+    &zen::ZEN,
+    &meco::MECO,
+    &az::EXPRESSIVITY,
+    &az::PROGRESSIVITY,
+    &az::TRAINABILITY,
+    &regions::LINEAR_REGIONS,
+    &rwe::RWE,
+    &ntk::COND,
+    &ntk::MEAN,
+    &ntk::NORM,
+    &ntk::LGA,
 ];
 
 /// The score called `name`.
@@ -76,16 +119,45 @@ pub struct Info {
     pub norm: Option<Norm>,
     /// How weights are initialised, unless it is overridden.
     pub init: Option<Init>,
-    /// What the network is shown: `samples`, or nothing.
+    /// What the network is shown: `samples`, inputs of the score's own, or
+    /// nothing.
     pub inputs: &'static str,
     /// Whether labels matter.
     pub labels: bool,
-    /// Cost: forward and backward passes over the samples.
+    /// Whether the published quantity is multiplied by −1, so that larger is
+    /// better.
+    pub negated: bool,
+    /// Cost: passes over the inputs. Scores of one mode and one kind of inputs
+    /// share them.
     pub passes: &'static str,
     /// The groups by which it can be asked for.
     pub groups: &'static [&'static str],
     /// Where it was published.
     pub source: &'static str,
+}
+
+impl Info {
+    /// What many scores have in common.
+    pub(crate) const BASE: Self = Self {
+        name: "",
+        summary: "",
+        norm: Some(Norm::Batch),
+        init: Some(Init::Default),
+        inputs: "samples",
+        labels: false,
+        negated: false,
+        passes: "1 forward",
+        groups: &["cheap"],
+        source: "",
+    };
+
+    /// That the score is not defined here.
+    pub(crate) fn undefined(&self, reason: &'static str) -> ScoreError {
+        ScoreError::Undefined {
+            name: self.name,
+            reason,
+        }
+    }
 }
 
 /// Why a candidate has no value of a score.
@@ -94,6 +166,22 @@ pub enum ScoreError {
     /// The network cannot be built or evaluated.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// The network cannot be evaluated for a score.
+    #[error("{name}: {source}")]
+    Pass {
+        /// The score.
+        name: &'static str,
+        /// What happened.
+        source: NetError,
+    },
+    /// The score's definition gives no value for this network and these inputs.
+    #[error("{name} is undefined: {reason}")]
+    Undefined {
+        /// The score.
+        name: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
     /// The value is NaN or infinite.
     #[error("{name} is {value}: {hint}")]
     NonFinite {
@@ -118,9 +206,12 @@ impl ScoreError {
     /// A word for programs, as in a record's `error.kind`.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Net(error) if error.is_out_of_memory() => "out_of_memory",
-            Self::Net(NetError::Weights(_)) => "weights",
-            Self::Net(NetError::Torch(_)) => "libtorch",
+            Self::Net(error) | Self::Pass { source: error, .. } => match error {
+                _ if error.is_out_of_memory() => "out_of_memory",
+                NetError::Weights(_) => "weights",
+                NetError::Torch(_) => "libtorch",
+            },
+            Self::Undefined { .. } => "undefined",
             Self::NonFinite { .. } => "non_finite",
             Self::Samples { .. } => "samples",
         }
@@ -144,7 +235,11 @@ impl fmt::Debug for dyn Proxy {
 /// # Errors
 /// As [`Proxy::evaluate`]; and when the value is NaN or infinite.
 pub fn score(proxy: &dyn Proxy, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let value = proxy.evaluate(evaluation)?;
+    let name = proxy.info().name;
+    let value = proxy.evaluate(evaluation).map_err(|error| match error {
+        ScoreError::Net(source) => ScoreError::Pass { name, source },
+        error => error,
+    })?;
     if value.is_finite() {
         return Ok(value);
     }
@@ -155,11 +250,7 @@ pub fn score(proxy: &dyn Proxy, evaluation: &mut Evaluation<'_>) -> Result<f64, 
         f64::INFINITY => "a number grew beyond the range of its type",
         _ => "weights or activations are not finite",
     };
-    Err(ScoreError::NonFinite {
-        name: proxy.info().name,
-        value,
-        hint,
-    })
+    Err(ScoreError::NonFinite { name, value, hint })
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use knas_net::{Init, Norm};
 
-use crate::evaluation::{Evaluation, Gradient};
+use crate::evaluation::Evaluation;
+use crate::gradients::Gradient;
 use crate::{Info, Proxy, ScoreError};
 
 /// (1/(n(n−1)))·Σ_{i≠j} ⟨g_i, g_j⟩ = (n²·MGM − Σ_i ‖g_i‖²) / (n(n−1)): how much
@@ -16,7 +17,8 @@ static INFO: Info = Info {
     init: Some(Init::Default),
     inputs: "samples",
     labels: true,
-    passes: "2 (one shared with mgm)",
+    negated: false,
+    passes: "2 forward, 2 backward (half of them shared with mgm)",
     groups: &["kernel"],
     source: "variant of mgm",
 };
@@ -34,7 +36,7 @@ impl Proxy for MgmOffdiag {
                 needs: "at least 2 samples",
             });
         }
-        if evaluation.norm(Norm::Sample) != Norm::Sample {
+        if evaluation.mode(Init::Default, Norm::Sample).norm != Norm::Sample {
             return Err(ScoreError::Samples {
                 name: INFO.name,
                 needs: "sample norm: with batch norm no sample has a gradient of its own",

@@ -25,7 +25,8 @@ static INFO: Info = Info {
     init: Some(Init::Default),
     inputs: "samples (50)",
     labels: true,
-    passes: "1",
+    negated: false,
+    passes: "1 forward, 1 backward",
     groups: &["kernel"],
     source: "the code published with Xu et al. 2021",
 };

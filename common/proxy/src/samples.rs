@@ -5,9 +5,14 @@
 //! gradient of a weight is then δ_i·x_iᵀ, summed over positions: what n passes
 //! over single samples give, for about the price of one.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use knas_net::layers::{NORM_EPSILON, cross_entropy};
 use knas_net::{Event, NetError, Network, Norm};
 use tch::{Kind, Tensor};
+
+use crate::gradients::is_layer_weight;
 
 /// How many parameter tensors `mgm-released` looks at.
 pub(crate) const RELEASED_TENSORS: usize = 11;
@@ -22,6 +27,9 @@ pub struct SampleGradients {
     /// N × 50: the first entries of the first parameter tensors that have as
     /// many and that the loss depends on, in the order of the parameters.
     pub heads: Vec<Tensor>,
+    /// Σ_i sign g_i for every convolution's weight and the classifier's, by its
+    /// place among the parameters.
+    pub signs: BTreeMap<usize, Tensor>,
 }
 
 /// A layer as the forward pass showed it.
@@ -107,6 +115,14 @@ impl SampleGradients {
         let mut heads: Vec<(usize, Tensor)> = Vec::new();
         let mut take = |parameter: usize, gradient: Tensor| {
             let flat = gradient.f_reshape([count, -1])?;
+            if is_layer_weight(network.parameters()[parameter].role) {
+                let signs = flat.f_sign()?;
+                let sum = signs.f_sum_dim_intlist([0i64].as_slice(), false, Kind::Float)?;
+                match self.signs.entry(parameter) {
+                    Entry::Vacant(entry) => drop(entry.insert(sum)),
+                    Entry::Occupied(mut entry) => *entry.get_mut() = entry.get().f_add(&sum)?,
+                }
+            }
             let wide = flat.f_to_kind(Kind::Double)?;
             squares +=
                 wide.f_square()?

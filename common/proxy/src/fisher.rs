@@ -1,0 +1,36 @@
+//! The Fisher information of activations (Theis et al. 2018; Turner et al.
+//! 2020), summed as by Abdelfattah et al. 2021.
+
+use knas_net::{Init, Norm};
+use tch::Kind;
+
+use crate::evaluation::Evaluation;
+use crate::gradients::LossGradients;
+use crate::matrix::total;
+use crate::score::Score;
+use crate::{Info, ScoreError};
+
+/// Σ_channels ½·mean_n (Σ_hw a·∂L/∂a)², a what a convolution or the classifier
+/// gives and L the mean loss.
+pub(crate) static FISHER: Score = Score {
+    info: Info {
+        name: "fisher",
+        summary: "sum over channels of half the mean square of activation · gradient",
+        labels: true,
+        passes: "1 forward, 1 backward",
+        source: "Theis et al., Faster Gaze Prediction, 2018; as in Abdelfattah et al., ICLR 2021",
+        ..Info::BASE
+    },
+    value: |_, evaluation| fisher(evaluation),
+};
+
+fn fisher(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+    let mode = evaluation.mode(Init::Default, Norm::Batch);
+    let gradients = LossGradients::of(evaluation, mode)?;
+    let layers = gradients.saliencies.iter().map(|saliency| {
+        // A loss that is a mean over samples makes the squares small.
+        let squares = saliency.f_to_kind(Kind::Double)?.f_square()?;
+        Ok(total(&squares)? / (2 * saliency.size()[0]) as f64)
+    });
+    layers.sum()
+}

@@ -1,0 +1,54 @@
+//! A forward pass that is kept.
+
+use std::rc::Rc;
+
+use knas_net::{Event, Network};
+use tch::Tensor;
+
+use crate::ScoreError;
+use crate::evaluation::{Evaluation, Mode};
+
+/// The samples' forward pass, all of them in one batch. Its autograd graph stays
+/// as long as the evaluation, so that every score that goes back from it, be it
+/// from the loss or from the logits, to the weights or to the inputs, finds it
+/// made.
+///
+/// What is kept besides the logits is what the graph holds anyway.
+pub(crate) struct Forward {
+    pub network: Rc<Network>,
+    /// The samples' images, as a variable of the graph.
+    pub inputs: Tensor,
+    pub logits: Tensor,
+    /// What every ReLU gives, in order: positive where its input is.
+    pub relus: Vec<Tensor>,
+    /// What every convolution and the classifier give.
+    pub activations: Vec<Tensor>,
+}
+
+impl Forward {
+    /// That of this mode.
+    pub(crate) fn of(evaluation: &mut Evaluation<'_>, mode: Mode) -> Result<Rc<Self>, ScoreError> {
+        evaluation.share(mode, |evaluation| {
+            let network = evaluation.network(mode.init)?;
+            let samples = evaluation.samples();
+            let inputs = samples.inputs.f_detach()?.f_set_requires_grad(true)?;
+            let (mut relus, mut activations) = (Vec::new(), Vec::new());
+            evaluation.count(1, 0);
+            let logits =
+                network.forward_observed(&inputs, mode.norm, &mut |event| match event {
+                    Event::Relu { output, .. } => relus.push(output.detach()),
+                    Event::Convolution { output, .. } | Event::Linear { output, .. } => {
+                        activations.push(output.shallow_clone());
+                    }
+                    _ => {}
+                })?;
+            Ok(Self {
+                network,
+                inputs,
+                logits,
+                relus,
+                activations,
+            })
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! GradSign: how many samples agree about where each weight should go (Zhang &
+//! Jia 2022).
+
+use knas_net::{Init, Norm};
+
+use crate::evaluation::Evaluation;
+use crate::matrix::total;
+use crate::score::Score;
+use crate::{Info, ScoreError};
+
+/// Σ_w |Σ_i sign ∂L_i/∂w| over the weights of convolutions and classifier.
+pub(crate) static GRADSIGN: Score = Score {
+    info: Info {
+        name: "gradsign",
+        summary: "sum over weights of |sum over samples of the sign of the gradient|",
+        norm: Some(Norm::Sample),
+        labels: true,
+        passes: "1 forward, 1 backward",
+        source: "Zhang & Jia, GradSign, ICLR 2022",
+        ..Info::BASE
+    },
+    value: |info, evaluation| gradsign(info, evaluation),
+};
+
+fn gradsign(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+    if evaluation.mode(Init::Default, Norm::Sample).norm != Norm::Sample {
+        return Err(ScoreError::Samples {
+            name: info.name,
+            needs: "sample norm: with batch norm no sample has a gradient of its own",
+        });
+    }
+    let gradients = evaluation.sample_gradients(Init::Default)?;
+    let sums = gradients.signs.values();
+    sums.map(|signs| Ok(total(&signs.f_abs()?)?)).sum()
+}

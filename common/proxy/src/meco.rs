@@ -1,0 +1,64 @@
+//! MeCo: how little the channels of each layer correlate (Jiang et al. 2023).
+
+use knas_net::{Event, Init, NetError, Norm};
+use knas_space::nb201::Skeleton;
+use tch::{Kind, Tensor, no_grad};
+
+use crate::evaluation::Evaluation;
+use crate::matrix::{correlations, eigenvalues, exact};
+use crate::score::Score;
+use crate::{Info, ScoreError};
+
+/// The image's side, whatever the network's own.
+const SIDE: u64 = 64;
+
+/// Σ over layers of the smallest eigenvalue of the correlations of its channels
+/// over positions, for one standard normal image of 64 × 64. Correlations that
+/// are undefined, those of a constant channel, are zero.
+pub(crate) static MECO: Score = Score {
+    info: Info {
+        name: "meco",
+        summary: "sum over layers of the least eigenvalue of the correlations of its channels",
+        inputs: "one noise image of 64×64",
+        passes: "1 forward, of one image",
+        source: "Jiang et al., MeCo, NeurIPS 2023",
+        ..Info::BASE
+    },
+    value: |_, evaluation| meco(evaluation),
+};
+
+fn meco(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+    let mode = evaluation.mode(Init::Default, Norm::Batch);
+    let own = evaluation.subject().skeleton;
+    // The size is among those that a network can have.
+    let Ok(skeleton) = Skeleton::new(own.channels(), own.cells(), own.classes(), SIDE) else {
+        return Ok(0.0);
+    };
+    let network = evaluation.build(mode.init, skeleton, Kind::Float)?;
+    let image = evaluation.noise("meco image", &[1, 3, SIDE as i64, SIDE as i64])?;
+    evaluation.count(1, 0);
+    let mut sum = Ok(0.0);
+    let _ = no_grad(|| {
+        network.forward_observed(&image, mode.norm, &mut |event| {
+            let (output, times) = match event {
+                Event::Convolution { output, .. } => (output, 1.0),
+                Event::Norm { output, .. } => (output, 1.0),
+                Event::Relu { output, .. } => (output, 1.0),
+                Event::Pool { output } => (output, 1.0),
+                Event::Block { output, .. } => (output, 1.0),
+                Event::Linear { .. } | Event::Features { .. } => return,
+            };
+            if let Ok(so_far) = sum {
+                sum = least(output).map(|value| so_far + times * value);
+            }
+        })
+    })?;
+    Ok(sum?)
+}
+
+/// The least eigenvalue of the correlations of the channels of one map.
+fn least(map: &Tensor) -> Result<f64, NetError> {
+    let channels = exact(&map.f_squeeze_dim(0)?.f_flatten(1, -1)?)?;
+    let correlations = correlations(&channels)?.f_nan_to_num(0.0, 0.0, 0.0)?;
+    Ok(eigenvalues(&correlations)?.first().copied().unwrap_or(0.0))
+}

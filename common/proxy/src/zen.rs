@@ -1,0 +1,74 @@
+//! The Zen score: how much the features move when the images do (Lin et al. 2021).
+
+use knas_net::{Event, Init, NetError, Network, Norm};
+use tch::{Kind, Tensor, no_grad};
+
+use crate::evaluation::{Evaluation, Mode};
+use crate::score::Score;
+use crate::{Info, ScoreError};
+
+/// Images in the batch.
+const BATCH: i64 = 64;
+/// How far images are moved, relative to their own size.
+const STEP: f64 = 1e-2;
+
+/// ln E‖f(x) − f(x + 0.01·ε)‖₁ + Σ_norms ln √(mean over channels of the
+/// variance), f the features before pooling, weights, x and ε standard normal.
+/// The second term gives back the scales that normalisation takes away; its
+/// variances are those of the batch x.
+pub(crate) static ZEN: Score = Score {
+    info: Info {
+        name: "zen",
+        summary: "ln of how far features move when images do, with the scales that norms hide",
+        init: Some(Init::Normal),
+        inputs: "64 noise images, twice",
+        passes: "2 forward",
+        source: "Lin et al., Zen-NAS, ICCV 2021",
+        ..Info::BASE
+    },
+    value: |_, evaluation| zen(evaluation),
+};
+
+fn zen(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+    let mode = evaluation.mode(Init::Normal, Norm::Batch);
+    let network = evaluation.network(mode.init)?;
+    let side = evaluation.subject().skeleton.side() as i64;
+    let shape = [BATCH, 3, side, side];
+    let images = evaluation.noise("zen images", &shape)?;
+    let moves = evaluation.noise("zen moves", &shape)?.f_mul_scalar(STEP)?;
+    evaluation.count(2, 0);
+    Ok(no_grad(|| {
+        let (features, scales) = pass(&network, &images, mode)?;
+        let (moved, _) = pass(&network, &images.f_add(&moves)?, mode)?;
+        let distance = features.f_sub(&moved)?.f_abs()?.f_sum(Kind::Double)?;
+        let mean = distance.f_double_value(&[])? / BATCH as f64;
+        Ok::<f64, NetError>(mean.ln() + scales)
+    })?)
+}
+
+/// The features, and Σ ln √(mean variance) over the norms on the way.
+fn pass(network: &Network, images: &Tensor, mode: Mode) -> Result<(Tensor, f64), NetError> {
+    let (mut features, mut scales) = (None, Ok(0.0));
+    let _ = network.forward_observed(images, mode.norm, &mut |event| match event {
+        Event::Features { output } => features = Some(output.shallow_clone()),
+        Event::Norm { input, .. } => {
+            if let Ok(sum) = scales {
+                scales = mean_variance(input).map(|variance| sum + variance.sqrt().ln());
+            }
+        }
+        _ => {}
+    })?;
+    let features = match features {
+        Some(features) => features,
+        None => images.f_zeros_like()?,
+    };
+    Ok((features, scales?))
+}
+
+/// The mean over channels of the (unbiased) variance over batch and positions.
+fn mean_variance(maps: &Tensor) -> Result<f64, NetError> {
+    let variance = maps
+        .f_to_kind(Kind::Double)?
+        .f_var_dim([0i64, 2, 3].as_slice(), true, false)?;
+    Ok(variance.f_mean(Kind::Double)?.f_double_value(&[])?)
+}
