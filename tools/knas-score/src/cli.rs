@@ -1,6 +1,7 @@
 //! The flags of knas-score.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use knas_data::DataSpec;
@@ -24,7 +25,12 @@ bits.
 
 Every job computes with one thread of libtorch, since candidates side by side \
 keep cores busier than one candidate spread over them. A job needs up to 1 GB of \
-memory at the default size.";
+memory at the default size.
+
+With --timeout, each job is a process of its own, and a candidate that takes \
+longer, crashes, or is killed for its memory is passed on with `error` (kind \
+`timeout` or `crashed`), while the others go on. The time counts from when the \
+candidate is begun.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -109,6 +115,14 @@ pub struct Args {
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub dump: Option<PathBuf>,
 
+    /// Give up a candidate after this time; each job is then a process of its own
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+
+    /// Score standard input for a run with --timeout.
+    #[arg(long, hide = true)]
+    pub worker: bool,
+
     /// Also record device, host, time and memory, under `meta`
     #[arg(long, hide_short_help = true)]
     pub meta: bool,
@@ -138,6 +152,12 @@ fn device(text: &str) -> Result<Device, String> {
         (_, Some(Ok(number))) => Ok(Device::Cuda(number)),
         _ => Err("it is cpu, or cuda:N with a number".to_owned()),
     }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|&seconds: &f64| seconds > 0.0);
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.ok_or_else(|| "it is a number of seconds above 0".to_owned())
 }
 
 impl Args {

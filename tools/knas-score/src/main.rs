@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod cli;
+mod isolated;
 mod plan;
 mod run;
 mod scorer;

@@ -62,6 +62,7 @@ impl Plan {
         let cache = context.cache_folder();
         let spec = match &args.data {
             Some(spec) => spec.clone(),
+            None if args.worker => DataSpec::fallback(&cache), // said already
             None => fallback(&cache, context),
         };
         let source = ImageSource::open(&spec, &cache)?;

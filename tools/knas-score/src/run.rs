@@ -8,6 +8,7 @@ use knas_records::{Context, Failure, Input, Output, Place, Record, RecordError};
 
 use crate::catalogue;
 use crate::cli::Args;
+use crate::isolated::{self, Isolated};
 use crate::plan::Plan;
 use crate::scorer::{Known, Scorer};
 
@@ -24,7 +25,13 @@ enum Done {
     Failed(Place, Record<'static>, Failure),
     Bad(Place, String, RecordError),
     Kept,
+    /// Nothing can be scored any more.
+    Fatal(anyhow::Error),
 }
+
+/// One job's way to score a record: the record with its scores, and why it
+/// failed where it did. An error ends the run.
+type Job<'p> = Box<dyn FnMut(Record<'static>) -> Result<(Record<'static>, Option<Failure>)> + 'p>;
 
 /// Runs the tool.
 pub fn run(args: Args, context: &Context) -> Result<()> {
@@ -33,16 +40,36 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
         out.write_text(&catalogue::list(format))?;
         return Ok(out.finish()?);
     }
+    if args.worker {
+        return isolated::serve(&Plan::new(&args, context)?, context);
+    }
     let input = context.input(&args.inputs.files)?;
     let plan = Plan::new(&args, context)?;
     let output = context.output(&args.common, |record| plan.check_kept(record))?;
     context.finish_records_when_interrupted()?;
     context.start_progress(None, "candidates");
-    score(input, &plan, output, context)
+    let known = Known::default();
+    let job = || -> Job<'_> {
+        if let Some(timeout) = args.timeout {
+            let mut isolated = Isolated::new(context, timeout);
+            return Box::new(move |record| isolated.score(record));
+        }
+        let scorer = Scorer::new(&plan, &known);
+        Box::new(move |mut record| {
+            let failure = scorer.score(&mut record).err();
+            Ok((record, failure))
+        })
+    };
+    score(input, plan.jobs, job, output, context)
 }
 
-fn score(mut input: Input, plan: &Plan, mut output: Output, context: &Context) -> Result<()> {
-    let known = Known::default();
+fn score<'p>(
+    mut input: Input,
+    jobs: usize,
+    job: impl Fn() -> Job<'p> + Sync,
+    mut output: Output,
+    context: &Context,
+) -> Result<()> {
     let mut kept = output.take_kept_ids();
     let source = move || {
         let Some(line) = input.next_line()? else {
@@ -56,14 +83,15 @@ fn score(mut input: Input, plan: &Plan, mut output: Output, context: &Context) -
         Ok(Some((done(&item), item)))
     };
     let worker = || {
-        let scorer = Scorer::new(plan, &known);
+        let mut job = job();
         move |(kept, item)| match item {
             _ if kept => Done::Kept,
             Item::Bad(place, text, error) => Done::Bad(place, text, error),
             Item::Record(_, record) if record.has_failed() => Done::Record(record),
-            Item::Record(place, mut record) => match scorer.score(&mut record) {
-                Ok(()) => Done::Record(record),
-                Err(failure) => Done::Failed(place, record, failure),
+            Item::Record(place, record) => match job(record) {
+                Ok((record, None)) => Done::Record(record),
+                Ok((record, Some(failure))) => Done::Failed(place, record, failure),
+                Err(error) => Done::Fatal(error),
             },
         }
     };
@@ -71,6 +99,7 @@ fn score(mut input: Input, plan: &Plan, mut output: Output, context: &Context) -
     let sink = |done| {
         match done {
             Done::Kept => {}
+            Done::Fatal(error) => return Err(error),
             Done::Bad(place, text, error) => context.bad_text(&place, &text, &error)?,
             Done::Failed(place, record, failure) => {
                 context.failed(record, &place, &failure, &mut output)?;
@@ -84,7 +113,7 @@ fn score(mut input: Input, plan: &Plan, mut output: Output, context: &Context) -
         Ok::<(), anyhow::Error>(output.flush_records()?)
     };
     let stop = Arc::clone(&context.interrupt_flag());
-    in_order(plan.jobs, source, worker, sink, &stop)?;
+    in_order(jobs, source, worker, sink, &stop)?;
     if failed_before > 0 {
         context.info(format_args!(
             "{failed_before} candidates had failed before; passed on"

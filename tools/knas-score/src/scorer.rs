@@ -202,7 +202,8 @@ impl<'p> Scorer<'p> {
     }
 }
 
-fn fail(kind: &str, message: impl std::fmt::Display) -> Failure {
+/// A failure of this stage.
+pub fn fail(kind: &str, message: impl std::fmt::Display) -> Failure {
     Failure::new(STAGE, kind, message)
 }
 
