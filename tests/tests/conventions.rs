@@ -1,0 +1,116 @@
+//! What every tool has in common.
+
+use std::process::Command;
+
+use knas_tests::{Tool, binary};
+
+const TOOLS: [&str; 6] = [
+    "knas-sample",
+    "knas-score",
+    "knas-rank",
+    "knas-finetune",
+    "knas-eval",
+    "knas-report",
+];
+
+/// The tools that read records from standard input.
+const READERS: [&str; 5] = [
+    "knas-score",
+    "knas-rank",
+    "knas-finetune",
+    "knas-eval",
+    "knas-report",
+];
+
+#[test]
+fn help_is_short_or_long_and_names_the_version() {
+    for tool in TOOLS {
+        let short = Tool::new(tool).arg("-h").run().expect_code(0).stdout;
+        let long = Tool::new(tool).arg("--help").run().expect_code(0).stdout;
+        let height = short.lines().count();
+        assert!(height <= 50, "{tool} -h has {height} lines:\n{short}");
+        assert!(long.len() > short.len());
+        assert!(long.contains(" | knas-"), "{tool} --help has no pipeline");
+        let version = Tool::new(tool).arg("--version").run().expect_code(0).stdout;
+        assert!(
+            version.starts_with(&format!("{tool} {}", env!("CARGO_PKG_VERSION"))),
+            "{version}"
+        );
+        let libtorch = ["knas-score", "knas-finetune"].contains(&tool);
+        assert_eq!(version.contains("libtorch 2.11.0"), libtorch, "{version}");
+    }
+}
+
+#[test]
+fn manual_pages_and_completions_are_generated() {
+    for tool in TOOLS {
+        let generate = |what: &str| {
+            Tool::new(tool)
+                .args(["--generate", what])
+                .run()
+                .expect_code(0)
+                .stdout
+        };
+        assert!(generate("man").contains(&format!(".TH {tool} 1")), "{tool}");
+        assert!(generate("man").contains(".SH OPTIONS"));
+        for shell in ["bash", "zsh", "fish"] {
+            let script = generate(&format!("complete-{shell}"));
+            assert!(
+                script.contains(tool) && script.contains("on-error"),
+                "{tool} {shell}"
+            );
+        }
+    }
+}
+
+#[test]
+fn schemas_are_schemas() {
+    for tool in TOOLS {
+        let schema = Tool::new(tool).arg("--schema").run().expect_code(0).stdout;
+        let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+        assert!(jsonschema::validator_for(&schema).is_ok(), "{tool}");
+    }
+}
+
+#[test]
+fn wrong_usage_says_who_complains_and_ends_with_2() {
+    for tool in TOOLS {
+        let run = Tool::new(tool).arg("--no-such-flag").run().expect_code(2);
+        assert!(
+            run.stderr.starts_with(&format!("{tool}: error: ")),
+            "{}",
+            run.stderr
+        );
+        let run = Tool::new(tool)
+            .args(["--resume"])
+            .stdin("")
+            .run()
+            .expect_code(2);
+        assert!(
+            run.stderr.contains("--output") || run.stderr.contains("-o"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+/// A terminal as standard input gets one line, not a tool that seems to hang.
+#[test]
+fn a_terminal_as_input_is_answered() {
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no script(1) to make a terminal");
+        return;
+    }
+    for tool in READERS {
+        let command = format!("{} 2>&1", binary(tool).display());
+        let mut script = Command::new("script");
+        script
+            .args(["-qec", &command, "/dev/null"])
+            .stdin(std::process::Stdio::null());
+        let output = script.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(2), "{tool}: {said}");
+        assert!(said.contains(tool), "{said}");
+        assert_eq!(said.trim().lines().count(), 1, "{tool}: {said}");
+    }
+}
