@@ -143,8 +143,8 @@ class InferCell(nn.Module):
             if op in KERNEL
             else Pooling() if op == "avg_pool_3x3" else nn.Identity()
         )
-        live = zip(cell.edges, cell.live)
-        self.layers = nn.ModuleList(make(op) if live else nn.Identity() for (_, _, op), live in live)
+        pairs = zip(cell.edges, cell.live)
+        self.layers = nn.ModuleList(make(edge[2]) if live else nn.Identity() for edge, live in pairs)
 
     def forward(self, x):
         nodes = [x, 0, 0, 0]

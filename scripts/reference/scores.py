@@ -31,56 +31,11 @@ from network import (
     Thin,
     draw,
     example_values,
-    normal,
     signs,
 )
+from run import SCORES, Run, gradients, score
 from torch import nn
 from torch.nn import functional as F
-
-SCORES = {}
-
-
-def score(name, init="default"):
-    """Registers a definition: a function of a Run."""
-
-    def register(function):
-        SCORES[name] = (function, init)
-        return function
-
-    return register
-
-
-class Run:
-    """A network, its inputs, and what it takes to draw more."""
-
-    def __init__(self, net, cell, x, y, seed):
-        self.net, self.cell, self.x, self.y, self.seed = net, cell, x, y, seed
-
-    def noise(self, purpose, *shape):
-        return normal(shape, self.seed, purpose)
-
-    def loss(self, of=slice(None)):
-        return F.cross_entropy(self.net(self.x[of]), self.y[of])
-
-    def relus(self, x):
-        """What goes into every ReLU, N × units each."""
-        seen = []
-        hooks = [
-            m.register_forward_hook(lambda _, i, o: seen.append(i[0].detach().flatten(1)))
-            for m in self.net.modules()
-            if isinstance(m, nn.ReLU)
-        ]
-        with torch.no_grad():
-            self.net(x)
-        for hook in hooks:
-            hook.remove()
-        return seen
-
-
-def gradients(value, tensors, **options):
-    found = torch.autograd.grad(value, tensors, allow_unused=True, **options)
-    return [torch.zeros_like(t) if g is None else g for g, t in zip(found, tensors)]
-
 
 # --- gradient kernels: every sample in a batch of its own -----------------------
 
@@ -143,7 +98,8 @@ def snip(run):
 def grasp(run):
     weights = run.net.weights()
     fixed = [g.detach() for g in gradients(run.loss(), weights)]
-    product = sum((a * b).sum() for a, b in zip(fixed, gradients(run.loss(), weights, create_graph=True)))
+    free = gradients(run.loss(), weights, create_graph=True)
+    product = sum((a * b).sum() for a, b in zip(fixed, free))
     curved = gradients(product, weights)
     return -sum((w * h).sum().item() for w, h in zip(weights, curved))
 
@@ -188,7 +144,8 @@ def synflow(run):
     flow = net(torch.ones_like(run.x[:1]).double()).sum()
     Norm.off = False
     weights = net.weights()
-    return math.log(sum((w * g).abs().sum().item() for w, g in zip(weights, gradients(flow, weights))))
+    found = zip(weights, gradients(flow, weights))
+    return math.log(sum((w * g).abs().sum().item() for w, g in found))
 
 
 # --- gradients of the images ----------------------------------------------------
@@ -236,7 +193,9 @@ def swap(run):
 
 @score("swap-reg")
 def swap_reg(run):
-    largest = Network(Cell("+".join("|" + "|".join(f"nor_conv_3x3~{i}" for i in range(n)) + "|" for n in (1, 2, 3))), *run.net.size)
+    nodes = [[f"nor_conv_3x3~{source}" for source in range(node)] for node in (1, 2, 3)]
+    cell = Cell("+".join(f"|{'|'.join(node)}|" for node in nodes))
+    largest = Network(cell, *run.net.size)
     count = lambda net: sum(t.numel() for t in net.parameters())
     return swap(run) * math.exp(-((count(run.net) / count(largest) - 1) ** 2))
 
@@ -379,7 +338,8 @@ def rwe(run):
     fit = x[:half] - centre
     covariance = fit.T @ fit
     ridge = 1e-3 * covariance.trace() / len(covariance)
-    weights = torch.linalg.solve(covariance + ridge * torch.eye(len(covariance)), fit.T @ (y[:half] - base))
+    regular = covariance + ridge * torch.eye(len(covariance))
+    weights = torch.linalg.solve(regular, fit.T @ (y[:half] - base))
     predicted = ((x[half:] - centre) @ weights + base).argmax(1)
     return (predicted == run.y[half:]).double().mean().item()
 

@@ -63,7 +63,7 @@ pub(crate) static TRAINABILITY: Score = Score {
         passes: "1 forward, 1 backward, block by block",
         ..BASE
     },
-    value: |info, evaluation| trainability(info, evaluation),
+    value: trainability,
 };
 
 /// What the blocks give, in order, in one autograd graph.
@@ -118,24 +118,42 @@ fn entropy(features: &Tensor) -> Result<f64, NetError> {
 
 fn trainability(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(Init::Kaiming, Norm::Batch);
-    let blocks = Blocks::of(evaluation, mode)?;
-    evaluation.count(0, 1);
-    let mut terms = Vec::new();
-    for (place, pair) in blocks.0.windows(2).enumerate() {
-        let [input, output] = pair else { continue };
-        let given = signs(evaluation, place, output)?;
-        match pulled_back(input, output, &given)? {
-            Some(pulled) if pulled == given => {
-                return Err(info.undefined("a block only passes on its input"));
-            }
-            Some(pulled) => terms.push(largest_singular(&pulled, &given)?),
-            None => {
-                return Err(info.undefined("a block's output does not depend on its input"));
-            }
-        }
-    }
+    let sigmas = Sigmas::of(info, evaluation, mode)?;
     let score = |sigma: &f64| -sigma - 1.0 / (sigma + QUOTIENT_OFFSET) + 2.0;
-    Ok(terms.iter().map(score).sum::<f64>() / terms.len() as f64)
+    Ok(sigmas.0.iter().map(score).sum::<f64>() / sigmas.0.len() as f64)
+}
+
+/// The largest singular values, block by block. Finding them uses up the
+/// blocks' graph, so that its memory is free for other scores.
+struct Sigmas(Vec<f64>);
+
+impl Sigmas {
+    fn of(
+        info: &Info,
+        evaluation: &mut Evaluation<'_>,
+        mode: Mode,
+    ) -> Result<Rc<Self>, ScoreError> {
+        evaluation.share(mode, |evaluation| {
+            let blocks = Blocks::of(evaluation, mode)?;
+            evaluation.count(0, 1);
+            let mut sigmas = Vec::new();
+            for (place, pair) in blocks.0.windows(2).enumerate() {
+                let [input, output] = pair else { continue };
+                let given = signs(evaluation, place, output)?;
+                match pulled_back(input, output, &given)? {
+                    Some(pulled) if pulled == given => {
+                        return Err(info.undefined("a block only passes on its input"));
+                    }
+                    Some(pulled) => sigmas.push(largest_singular(&pulled, &given)?),
+                    None => {
+                        let reason = "a block's output does not depend on its input";
+                        return Err(info.undefined(reason));
+                    }
+                }
+            }
+            Ok(Self(sigmas))
+        })
+    }
 }
 
 /// ±1 at random, of this shape; the same for every network.
@@ -163,7 +181,7 @@ fn pulled_back(
         return Ok(None);
     }
     let scalar = output.f_mul(given)?.f_sum(Kind::Float)?;
-    let mut gradients = Tensor::f_run_backward(&[scalar], &[input], true, false)?;
+    let mut gradients = Tensor::f_run_backward(&[scalar], &[input], false, false)?;
     Ok(gradients.pop().filter(Tensor::defined))
 }
 

@@ -30,7 +30,7 @@ pub(crate) static EPE: Score = Score {
         source: "Lopes et al., EPE-NAS, ICANN 2021",
         ..Info::BASE
     },
-    value: |info, evaluation| epe(info, evaluation),
+    value: epe,
 };
 
 fn epe(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {

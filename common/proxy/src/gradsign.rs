@@ -19,7 +19,7 @@ pub(crate) static GRADSIGN: Score = Score {
         source: "Zhang & Jia, GradSign, ICLR 2022",
         ..Info::BASE
     },
-    value: |info, evaluation| gradsign(info, evaluation),
+    value: gradsign,
 };
 
 fn gradsign(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {

@@ -26,7 +26,7 @@ pub(crate) static JACOB_COV: Score = Score {
         source: "Mellor et al., Neural Architecture Search without Training, arXiv 2006.04647v1",
         ..Info::BASE
     },
-    value: |info, evaluation| jacob_cov(info, evaluation),
+    value: jacob_cov,
 };
 
 /// N × pixels: ∂(Σ of all logits)/∂x, image by image.

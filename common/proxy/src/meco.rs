@@ -15,6 +15,10 @@ const SIDE: u64 = 64;
 /// Σ over layers of the smallest eigenvalue of the correlations of its channels
 /// over positions, for one standard normal image of 64 × 64. Correlations that
 /// are undefined, those of a constant channel, are zero.
+///
+/// Layers are convolutions, norms, ReLUs, a cell's pools, and blocks, each once.
+/// The published code also counts the containers around them, whose outputs are
+/// the same maps again, and skips, which a cell's canonical form does not have.
 pub(crate) static MECO: Score = Score {
     info: Info {
         name: "meco",
@@ -24,32 +28,31 @@ pub(crate) static MECO: Score = Score {
         source: "Jiang et al., MeCo, NeurIPS 2023",
         ..Info::BASE
     },
-    value: |_, evaluation| meco(evaluation),
+    value: meco,
 };
 
-fn meco(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+fn meco(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(Init::Default, Norm::Batch);
     let own = evaluation.subject().skeleton;
-    // The size is among those that a network can have.
-    let Ok(skeleton) = Skeleton::new(own.channels(), own.cells(), own.classes(), SIDE) else {
-        return Ok(0.0);
-    };
+    let skeleton = Skeleton::new(own.channels(), own.cells(), own.classes(), SIDE)
+        .map_err(|_| info.undefined("the network cannot have images of 64 × 64"))?;
     let network = evaluation.build(mode.init, skeleton, Kind::Float)?;
     let image = evaluation.noise("meco image", &[1, 3, SIDE as i64, SIDE as i64])?;
     evaluation.count(1, 0);
     let mut sum = Ok(0.0);
     let _ = no_grad(|| {
         network.forward_observed(&image, mode.norm, &mut |event| {
-            let (output, times) = match event {
-                Event::Convolution { output, .. } => (output, 1.0),
-                Event::Norm { output, .. } => (output, 1.0),
-                Event::Relu { output, .. } => (output, 1.0),
-                Event::Pool { output } => (output, 1.0),
-                Event::Block { output, .. } => (output, 1.0),
+            let output = match event {
+                Event::Convolution { output, .. }
+                | Event::Norm { output, .. }
+                | Event::Relu { output, .. }
+                | Event::Pool { output }
+                | Event::Block { output, .. } => output,
+                // A vector has no positions over which channels correlate.
                 Event::Linear { .. } | Event::Features { .. } => return,
             };
             if let Ok(so_far) = sum {
-                sum = least(output).map(|value| so_far + times * value);
+                sum = least(output).map(|value| so_far + value);
             }
         })
     })?;

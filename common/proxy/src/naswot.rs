@@ -19,7 +19,7 @@ pub(crate) static NASWOT: Score = Score {
         source: "Mellor et al., Neural Architecture Search without Training, ICML 2021",
         ..Info::BASE
     },
-    value: |info, evaluation| naswot(info, evaluation),
+    value: naswot,
 };
 
 fn naswot(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {

@@ -80,7 +80,7 @@ pub(crate) static LGA: Score = Score {
         source: MOK,
         ..BASE
     },
-    value: |info, evaluation| alignment(info, evaluation),
+    value: alignment,
 };
 
 /// K over all weights, and over those before the classifier: N × N.
@@ -102,13 +102,15 @@ impl Kernel {
             let weights: Vec<&Tensor> = body.iter().chain(&head).map(|p| &p.tensor).collect();
             let count = evaluation.samples().count();
             evaluation.count(0, count as usize);
-            let rows = (0..count).map(|sample| {
+            let total: usize = weights.iter().map(|weight| weight.numel()).sum();
+            let options = forward.network.options();
+            let jacobian = Tensor::f_zeros([count, total as i64], options)?;
+            for sample in 0..count {
                 let sum = forward.logits.f_narrow(0, sample, 1)?.f_sum(Kind::Float)?;
                 let gradients = Tensor::f_run_backward(&[sum], &weights, true, false)?;
-                flat(&weights, &gradients)
-            });
-            let rows: Vec<Tensor> = rows.collect::<Result<_, NetError>>()?;
-            let jacobian = Tensor::f_stack(&rows, 0)?;
+                let row = flat(&weights, &gradients)?.f_unsqueeze(0)?;
+                jacobian.f_narrow(0, sample, 1)?.f_copy_(&row)?;
+            }
             let width = body.iter().map(|p| p.tensor.numel() as i64).sum();
             let backbone = gram(&jacobian.f_narrow(1, 0, width)?)?;
             let classifier = gram(&jacobian.f_narrow(1, width, jacobian.size()[1] - width)?)?;

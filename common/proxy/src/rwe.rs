@@ -28,7 +28,7 @@ pub(crate) static RWE: Score = Score {
         source: "Hu et al., Generic Neural Architecture Search via Regression (random weights), 2021",
         ..Info::BASE
     },
-    value: |info, evaluation| rwe(info, evaluation),
+    value: rwe,
 };
 
 fn rwe(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {

@@ -25,7 +25,7 @@ pub(crate) static SYNFLOW: Score = Score {
                  as in Abdelfattah et al., ICLR 2021",
         ..Info::BASE
     },
-    value: |info, evaluation| synflow(info, evaluation),
+    value: synflow,
 };
 
 fn synflow(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {

@@ -26,7 +26,7 @@ pub(crate) static ZICO: Score = Score {
         source: "Li et al., ZiCo, ICLR 2023",
         ..Info::BASE
     },
-    value: |info, evaluation| zico(info, evaluation),
+    value: zico,
 };
 
 fn zico(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {

@@ -2,8 +2,8 @@
 //!
 //! Stem, three stages of cells with a residual reduction before the second and
 //! the third, batch norm, ReLU, global average pooling, classifier. What is
-//! evaluated is the cell's [`Form`]: edges that reach nothing cost nothing, and
-//! cells that are the same network give the same bits.
+//! evaluated is the cell's [`Form`](knas_space::nb201::Form): edges that reach
+//! nothing cost nothing, and cells that are the same network give the same bits.
 
 mod build;
 mod forward;
