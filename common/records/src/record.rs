@@ -4,16 +4,19 @@
 //! exactly as it was read: `1.0` stays `1.0`, and an integer beyond 2^53 keeps
 //! all its digits.
 
+mod object;
+
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Write};
 
 use schemars::JsonSchema;
-use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Serialize};
 use serde_json::Number;
 use serde_json::value::{RawValue, Value};
+
+use object::{Field, Fields, Text, descend, put, write_object};
 
 /// The largest integer that every JSON reader holds exactly: 2^53.
 const EXACT_INTEGER: u64 = 1 << 53;
@@ -86,8 +89,6 @@ pub struct Record<'a> {
     id: Cow<'a, str>,
     fields: Vec<Field<'a>>,
 }
-
-type Field<'a> = (Cow<'a, str>, Cow<'a, RawValue>);
 
 impl<'a> Record<'a> {
     /// Reads a record from the text of one line.
@@ -320,194 +321,5 @@ fn raw_string(text: &str) -> Box<RawValue> {
     }
 }
 
-fn put(fields: &mut Vec<Field<'_>>, name: &str, raw: Box<RawValue>) {
-    match fields.iter_mut().find(|(field, _)| field == name) {
-        Some((_, value)) => *value = Cow::Owned(raw),
-        None => fields.push((Cow::Owned(name.to_owned()), Cow::Owned(raw))),
-    }
-}
-
-fn descend<'r>(raw: &'r RawValue, path: &str) -> Option<Cow<'r, RawValue>> {
-    let Fields(fields) = serde_json::from_str::<Fields<'r>>(raw.get()).ok()?;
-    if let Some((_, raw)) = fields.iter().find(|(name, _)| name == path) {
-        return Some(raw.clone());
-    }
-    path.match_indices('.').find_map(|(dot, _)| {
-        let (_, raw) = fields.iter().find(|(name, _)| *name == path[..dot])?;
-        descend(raw, &path[dot + 1..]).map(|raw| Cow::Owned(raw.into_owned()))
-    })
-}
-
-fn write_object(fields: &[Field<'_>], out: &mut impl Write) -> io::Result<()> {
-    out.write_all(b"{")?;
-    for (i, (name, raw)) in fields.iter().enumerate() {
-        if i > 0 {
-            out.write_all(b",")?;
-        }
-        serde_json::to_writer(&mut *out, name)?;
-        out.write_all(b":")?;
-        out.write_all(raw.get().as_bytes())?;
-    }
-    out.write_all(b"}")
-}
-
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// The entries of a JSON object, in order; a name that comes twice is an error.
-struct Fields<'a>(Vec<Field<'a>>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Vec<Field<'de>>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut fields: Self::Value = Vec::with_capacity(12);
-                while let Some((Text(name), raw)) = map.next_entry::<Text, &RawValue>()? {
-                    fields.push((name, Cow::Borrowed(raw)));
-                }
-                match duplicate(&fields) {
-                    Some(name) => Err(M::Error::custom(format!("\"{name}\" comes twice"))),
-                    None => Ok(fields),
-                }
-            }
-        }
-        deserializer.deserialize_map(Entries).map(Fields)
-    }
-}
-
-/// A name that comes twice. Records are small, hostile ones need not be.
-fn duplicate<'f>(fields: &'f [Field<'_>]) -> Option<&'f str> {
-    let names = || fields.iter().map(|(name, _)| name.as_ref());
-    if fields.len() > 32 {
-        let mut seen = HashSet::new();
-        return names().find(|name| !seen.insert(*name));
-    }
-    names()
-        .enumerate()
-        .find(|(i, name)| names().take(*i).any(|n| n == *name))
-        .map(|(_, n)| n)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(record: &Record<'_>) -> String {
-        let mut out = Vec::new();
-        record.write_to(&mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn untouched_fields_keep_their_bytes_and_order() {
-        let line =
-            r#"{"z":1.0,"id":"a","big":123456789012345678901,"o":{"x": [1, 2e0]},"é\n":null}"#;
-        let mut record = Record::parse(line).unwrap();
-        record.set("score", &1.5).unwrap();
-        record.set("z", &2).unwrap();
-        assert_eq!(
-            text(&record),
-            "{\"z\":2,\"id\":\"a\",\"big\":123456789012345678901,\"o\":{\"x\": [1, 2e0]},\
-             \"é\\n\":null,\"score\":1.5}\n"
-        );
-        assert_eq!(text(&record.clone().into_owned()), text(&record));
-    }
-
-    #[test]
-    fn what_is_not_a_record_is_refused() {
-        let wrong = [
-            "",
-            "1",
-            "[]",
-            "{",
-            r#"{"id":1}"#,
-            r#"{"id":""}"#,
-            r#"{"a":1}"#,
-            r#"{"id":"a"} x"#,
-        ];
-        for line in wrong {
-            assert!(Record::parse(line).is_err(), "{line}");
-        }
-        let twice = Record::parse(r#"{"id":"a","b":1,"b":2}"#).unwrap_err();
-        assert!(twice.to_string().contains("\"b\" comes twice"), "{twice}");
-        let many: String = (0..40).map(|i| format!(",\"k{i}\":0")).collect();
-        assert!(Record::parse(&format!(r#"{{"id":"a"{many},"k7":1}}"#)).is_err());
-        assert!(Record::parse(&format!(r#"{{"id":"a"{many}}}"#)).is_ok());
-    }
-
-    #[test]
-    fn numbers_are_found_by_path() {
-        let line = r#"{"id":"a","p":"9007199254740993","s":{"mgm":2.5,"a.b":{"c":3}},"t":"x","n":null,"h":1e999}"#;
-        let record = Record::parse(line).unwrap();
-        assert_eq!(record.number("s.mgm").unwrap(), Some(2.5));
-        assert_eq!(record.number("s.a.b.c").unwrap(), Some(3.0));
-        assert_eq!(record.number("p").unwrap(), Some(9007199254740992.0));
-        assert_eq!(record.number("n").unwrap(), None);
-        assert_eq!(record.number("s.none").unwrap(), None);
-        assert!(record.number("t").is_err());
-        assert!(record.number("h").is_err());
-        assert!(record.number("s").is_err());
-    }
-
-    #[test]
-    fn merging_keeps_other_entries() {
-        let mut record = Record::parse(r#"{"id":"a","scores":{"zen":1.0,"mgm":2}}"#).unwrap();
-        record
-            .merge("scores", [("mgm".to_owned(), 3), ("new".to_owned(), 4)])
-            .unwrap();
-        assert_eq!(
-            text(&record),
-            "{\"id\":\"a\",\"scores\":{\"zen\":1.0,\"mgm\":3,\"new\":4}}\n"
-        );
-        let mut wrong = Record::parse(r#"{"id":"a","scores":[]}"#).unwrap();
-        assert!(wrong.merge("scores", [("mgm".to_owned(), 3)]).is_err());
-    }
-
-    #[test]
-    fn a_failed_record_cannot_be_ranked() {
-        let mut record =
-            Record::parse(r#"{"id":"a","score":1,"rank":2,"score_by":"mgm"}"#).unwrap();
-        assert!(!record.has_failed());
-        record.fail(&Failure::new("score", "non_finite", "mgm is \"NaN\""));
-        assert!(record.has_failed());
-        let expected = r#"{"id":"a","error":{"stage":"score","kind":"non_finite","message":"mgm is \"NaN\""}}"#;
-        assert_eq!(text(&record).trim_end(), expected);
-    }
-
-    #[test]
-    fn ids_become_files_only_where_that_is_safe() {
-        assert_eq!(Record::new("nb201-6111").file_stem().unwrap(), "nb201-6111");
-        for id in [
-            "../x",
-            "a/b",
-            "..",
-            ".hidden",
-            "a\\b",
-            "a b",
-            "é",
-            "a\0",
-            &"a".repeat(201),
-        ] {
-            assert!(Record::new(id).file_stem().is_err(), "{id}");
-        }
-    }
-
-    #[test]
-    fn integers_beyond_2_to_the_53_are_strings() {
-        assert_eq!(integer(1 << 53).to_string(), "9007199254740992");
-        assert_eq!(integer((1 << 53) + 1).to_string(), "\"9007199254740993\"");
-        assert!(
-            finite("mgm", f64::NAN)
-                .unwrap_err()
-                .to_string()
-                .contains("mgm is NaN")
-        );
-    }
-}
+mod tests;
