@@ -147,6 +147,21 @@ fn one_of_each_class_is_kept() {
     );
     let function = rank(&["--unique=function", "-k", "2"], &input).expect_code(0);
     assert_eq!(ids(&function), ["three", "one"]);
+    // 2·f(x) and f(x) + g(x) are one expression, and two networks.
+    let twins = cell(
+        "shared",
+        1,
+        "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|none~0|skip_connect~1|skip_connect~2|",
+    ) + &cell(
+        "apart",
+        2,
+        "|nor_conv_1x1~0|+|nor_conv_1x1~0|none~1|+|none~0|skip_connect~1|skip_connect~2|",
+    );
+    let senses = ["function", "network"].map(|sense| {
+        let unique = format!("--unique={sense}");
+        ids(&rank(&[&unique], &twins).expect_code(0)).len()
+    });
+    assert_eq!(senses, [1, 2]);
     let bad = cell("bad", 9, "|nor_conv_1x1~0|") + &input;
     let bad = rank(&["--unique", "-k", "1"], &bad).expect_code(1);
     assert_eq!(

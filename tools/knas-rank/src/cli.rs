@@ -106,6 +106,8 @@ impl Combine {
 pub enum Sense {
     /// As the benchmark counts them, like `knas-sample --unique`.
     Benchmark,
-    /// They compute the same function.
+    /// They are written as the same function.
     Function,
+    /// They are the same network, weights and all.
+    Network,
 }

@@ -175,6 +175,7 @@ fn class(record: &Record<'_>, sense: Sense) -> Result<String, Failure> {
             architecture.key(match sense {
                 Sense::Benchmark => Equivalence::Benchmark,
                 Sense::Function => Equivalence::Function,
+                Sense::Network => Equivalence::Network,
             })
         }
     };
