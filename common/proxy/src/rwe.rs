@@ -25,7 +25,7 @@ pub(crate) static RWE: Score = Score {
         summary: "accuracy, on half of the samples, of a linear probe fitted to the others",
         inputs: "samples, half to fit and half to judge; better with 500 or more",
         labels: true,
-        source: "Hu et al., Generic Neural Architecture Search via Regression (random weights), 2021",
+        source: "Hu et al., Multi-objective Neural Architecture Search with Almost No Training, EMO 2021",
         ..Info::BASE
     },
     value: rwe,

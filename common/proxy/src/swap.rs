@@ -21,6 +21,7 @@ pub(crate) static SWAP: Score = Score {
     info: Info {
         name: "swap",
         summary: "number of different patterns of 16 samples that switch a ReLU unit on",
+        inputs: "samples, of which 16 count",
         source: SOURCE,
         ..Info::BASE
     },
@@ -33,6 +34,7 @@ pub(crate) static SWAP: Score = Score {
 pub(crate) static SWAP_REG: Score = Score {
     info: Info {
         name: "swap-reg",
+        inputs: "samples, of which 16 count",
         summary: "swap · exp(−(1 − parameters/those of the largest cell)²)",
         source: SOURCE,
         ..Info::BASE
