@@ -15,11 +15,14 @@ optional jq jq "records, read by another program"
 optional make make "the pipeline as a makefile"
 optional parallel parallel "the pipeline under GNU parallel"
 optional shellcheck shellcheck "the scripts themselves"
+optional chromium chromium "the report, opened in a browser"
 
 # The tests run the binaries as a user does, so those come first.
 cargo build --release --workspace --bins
 cargo test --release --workspace --no-run "$@"
 
+# Tests run side by side: libtorch's own threads would only be in their way.
+export OMP_NUM_THREADS=1
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0

@@ -122,7 +122,9 @@ impl Candidates {
         }
         let trained: Map<String, Value> = record.get("finetune")?.unwrap_or_default();
         for (name, value) in &trained {
+            // Accuracy on what was learnt says nothing about candidates.
             let measures = name.contains("accuracy") || name.contains("f1");
+            let measures = measures && !name.starts_with("train");
             if let (true, Some(value)) = (measures, value.as_f64()) {
                 numbers.push((self.column(Kind::Trained, name), value));
             }
@@ -193,7 +195,7 @@ mod tests {
         let candidates = gathered(&[
             r#"{"id":"a","scores":{"mgm":1.5,"naswot":7},"score":1.5,"score_by":"mgm"}"#,
             r#"{"id":"b","params":"9007199254740993","score":2,"score_by":"mgm"}"#,
-            r#"{"id":"a","scores":{"mgm":2.5},"finetune":{"epochs":3,"valid_accuracy":0.5,"valid_loss":2}}"#,
+            r#"{"id":"a","scores":{"mgm":2.5},"finetune":{"epochs":3,"valid_accuracy":0.5,"valid_loss":2,"train_accuracy":1}}"#,
         ]);
         assert_eq!(candidates.all.len(), 2);
         let expected = [("mgm", 2.5), ("naswot", 7.0), ("valid_accuracy", 0.5)];

@@ -54,7 +54,7 @@ pub struct Args {
     pub log: Vec<PathBuf>,
 
     /// Winners whose cells are drawn
-    #[arg(short, long, value_name = "N", default_value_t = 5)]
+    #[arg(short = 'k', long, value_name = "N", default_value_t = 5)]
     pub winners: usize,
 
     /// The page's title

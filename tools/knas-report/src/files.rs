@@ -1,5 +1,6 @@
 //! The plots as files, for papers.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -19,12 +20,19 @@ use crate::theme;
 pub fn write(page: &Page<'_>, folder: &Path) -> anyhow::Result<usize> {
     fs::create_dir_all(folder).with_context(|| format!("--svg {}", folder.display()))?;
     let style = theme::file();
-    let mut written = 0;
+    let mut written = HashSet::new();
     let mut write = |name: &str, picture: &Svg| -> anyhow::Result<()> {
-        let mut output = Output::file(&folder.join(format!("{name}.svg")), false, |_| Ok(()))?;
+        // Columns whose names differ in what a file's name cannot hold.
+        let mut file = name.to_owned();
+        for number in 2.. {
+            if written.insert(file.clone()) {
+                break;
+            }
+            file = format!("{name}-{number}");
+        }
+        let mut output = Output::file(&folder.join(format!("{file}.svg")), false, |_| Ok(()))?;
         output.write_text(&picture.file(&style))?;
         output.finish()?;
-        written += 1;
         Ok(())
     };
 
@@ -58,7 +66,7 @@ pub fn write(page: &Page<'_>, folder: &Path) -> anyhow::Result<usize> {
     if let Some(training) = page.training {
         write("cost", &cost_picture(page, training).0)?;
     }
-    Ok(written)
+    Ok(written.len())
 }
 
 /// Letters, digits, `_` and `-` alone: part of a file's name.

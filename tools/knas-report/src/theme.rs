@@ -70,6 +70,7 @@ pub fn page() -> String {
 /// programs that read SVG know no variables, so colours stand in their places.
 pub fn file() -> String {
     let mut style = steps(|step| agreement(0, step)) + PLOT;
+    style = style.replace("var(--paper)", "#ffffff");
     for (name, light, _) in COLOURS {
         style = style.replace(&format!("var(--{name})"), light);
     }

@@ -1,0 +1,300 @@
+//! What one can do with the page: sort, filter, point, select; with a mouse
+//! and with a keyboard.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::Search;
+use crate::browser::{Browser, DESKTOP};
+
+/// The cells of a column of the ranking, as far as they are shown.
+fn column(browser: &mut Browser, name: &str) -> Vec<String> {
+    let cells = browser.eval(&format!(
+        "(() => {{ const table = document.getElementById('ranking-table'); \
+         const at = [...table.tHead.rows[0].cells].findIndex(head => head.innerText === {name:?}); \
+         return [...table.tBodies[0].rows].map(row => row.cells[at].innerText); }})()"
+    ));
+    let text = |cell: &Value| cell.as_str().expect("text").to_owned();
+    cells.as_array().expect("cells").iter().map(text).collect()
+}
+
+fn numbers(browser: &mut Browser, name: &str) -> Vec<f64> {
+    let cells = column(browser, name);
+    let number = |cell: &String| cell.replace('−', "-").replace(',', "").parse();
+    cells
+        .iter()
+        .map(number)
+        .collect::<Result<_, _>>()
+        .expect("numbers")
+}
+
+/// The button in the head of a column.
+fn sort_by(browser: &mut Browser, name: &str) -> String {
+    let place = browser.eval(&format!(
+        "[...document.querySelectorAll('#ranking-table thead th')].findIndex(head => head.innerText === {name:?}) + 1"
+    ));
+    format!("#ranking-table thead th:nth-child({place}) .sort")
+}
+
+#[test]
+fn the_table_sorts_with_the_mouse_and_with_the_keyboard() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(300).page(), DESKTOP);
+    assert_eq!(
+        numbers(&mut browser, "Rank"),
+        (1..=25).map(f64::from).collect::<Vec<_>>()
+    );
+    let mgm = numbers(&mut browser, "mgm");
+    assert!(mgm.is_sorted_by(|a, b| a >= b), "{mgm:?}");
+
+    let head = sort_by(&mut browser, "acc, %");
+    browser.click(&head);
+    let accuracies = numbers(&mut browser, "acc, %");
+    assert!(accuracies.is_sorted_by(|a, b| a >= b), "{accuracies:?}");
+    let sorted = browser.eval("document.querySelector('th[aria-sort]').innerText + ' ' + document.querySelector('th[aria-sort]').ariaSort");
+    assert_eq!(sorted, "acc, % descending");
+
+    browser.eval(&format!("document.querySelector({head:?}).focus()"));
+    browser.key("Enter");
+    let accuracies = numbers(&mut browser, "acc, %");
+    assert!(accuracies.is_sorted(), "{accuracies:?}");
+
+    // What is not known comes last, however the rest is sorted.
+    let head = sort_by(&mut browser, "valid_accuracy, %");
+    browser.click(&head);
+    assert_eq!(
+        column(&mut browser, "valid_accuracy, %")[..6],
+        ["86.00", "84.00", "82.00", "80.00", "78.00", ""]
+    );
+    browser.click(&head);
+    assert_eq!(
+        column(&mut browser, "valid_accuracy, %")[..6],
+        ["78.00", "80.00", "82.00", "84.00", "86.00", ""]
+    );
+    assert!(browser.complaints().is_empty());
+}
+
+#[test]
+fn the_table_filters_and_turns_its_pages() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(300).page(), DESKTOP);
+    assert_eq!(browser.text("#shown"), "1 to 25 of 294");
+    browser.click("#next");
+    assert_eq!(browser.text("#shown"), "26 to 50 of 294");
+    assert_eq!(column(&mut browser, "Rank")[0], "26");
+
+    let mut filter = |text: &str| {
+        browser.eval(&format!(
+            "(() => {{ const filter = document.getElementById('filter'); filter.value = {text:?}; \
+             filter.dispatchEvent(new Event('input')); }})()"
+        ));
+        (
+            column(&mut browser, "Candidate"),
+            numbers(&mut browser, "acc, %"),
+            browser.text("#shown"),
+        )
+    };
+    let (_, accuracies, shown) = filter("acc>90 params<1.2M");
+    assert!(
+        shown.starts_with("1 to ") && accuracies.iter().all(|accuracy| *accuracy >= 90.0),
+        "{shown}"
+    );
+    let (ids, _, _) = filter("nb201-1");
+    assert!(
+        !ids.is_empty() && ids.iter().all(|id| id.starts_with("nb201-1")),
+        "{ids:?}"
+    );
+    let (ids, _, shown) = filter("nothing-of-this-kind");
+    assert_eq!((ids.len(), shown.as_str()), (0, "None fits the filter."));
+    let (_, _, shown) = filter("");
+    assert_eq!(shown, "1 to 25 of 294");
+}
+
+/// The place in the window of the candidate of rank 1.
+fn first_ring(browser: &mut Browser) -> (f64, f64) {
+    let (left, top) = browser.scroll_to("#points");
+    let ring = browser.eval("(() => { const ring = [...document.querySelectorAll('.overlay .ring')].at(-1); return [Number(ring.getAttribute('cx')), Number(ring.getAttribute('cy'))]; })()");
+    let at = |axis: usize| ring[axis].as_f64().expect("a number");
+    (left + at(0), top + at(1))
+}
+
+#[test]
+fn a_point_tells_about_itself_and_can_be_selected() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(300).page(), DESKTOP);
+    let best = column(&mut browser, "Candidate")[0].clone();
+    let place = first_ring(&mut browser);
+    assert_eq!(browser.eval("document.getElementById('tip').hidden"), true);
+    browser.mouse("Moved", place);
+    browser.settle();
+    let tip = browser.text("#tip");
+    let accuracy = column(&mut browser, "acc, %")[0].clone();
+    assert!(
+        tip.starts_with(&best)
+            && tip.contains("rank 1")
+            && tip.contains(&format!("acc, %: {accuracy}")),
+        "{tip}"
+    );
+    browser.mouse("Pressed", place);
+    browser.mouse("Released", place);
+    assert_eq!(browser.text("tr.selected th"), best);
+    browser.mouse("Moved", (place.0, place.1 + 2000.0));
+    browser.settle();
+    assert_eq!(browser.eval("document.getElementById('tip').hidden"), true);
+
+    // A name anywhere on the page selects, too.
+    let second = browser.text(".winners figure:nth-child(2) .pick");
+    browser.click(".winners figure:nth-child(2) .pick");
+    assert_eq!(browser.text("#detail h3"), second);
+    assert_eq!(browser.text("#detail p"), "rank 2 of 294");
+}
+
+#[test]
+fn dragging_keeps_candidates_in_the_table() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(300).page(), DESKTOP);
+    let (x, y) = first_ring(&mut browser);
+    browser.mouse("Moved", (x - 120.0, y - 20.0));
+    browser.mouse("Pressed", (x - 120.0, y - 20.0));
+    browser.mouse("Moved", (x - 20.0, y + 40.0));
+    browser.mouse("Moved", (x + 12.0, y + 90.0));
+    browser.mouse("Released", (x + 12.0, y + 90.0));
+    let shown = browser.text("#shown");
+    assert!(
+        shown.ends_with(" selected") && !shown.contains("294"),
+        "{shown}"
+    );
+    assert_eq!(column(&mut browser, "Rank")[0], "1");
+    browser.click("#clear");
+    assert_eq!(browser.text("#shown"), "1 to 25 of 294");
+}
+
+#[test]
+fn the_plot_can_be_walked_with_the_keyboard() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(300).page(), DESKTOP);
+    browser.eval("document.getElementById('points').focus()");
+    let value = |browser: &mut Browser| {
+        let spoken = browser.text("#spoken");
+        let mgm = spoken
+            .split("mgm: ")
+            .nth(1)
+            .and_then(|rest| rest.split(',').next());
+        mgm.and_then(|mgm| mgm.parse::<f64>().ok())
+            .expect("a value is spoken")
+    };
+    browser.key("End");
+    let last = value(&mut browser);
+    browser.key("Home");
+    let first = value(&mut browser);
+    browser.key("ArrowRight");
+    let next = value(&mut browser);
+    assert!(first <= next && next < last, "{first} {next} {last}");
+    browser.key("Enter");
+    let chosen = browser.text("#detail h3");
+    assert!(
+        browser
+            .text("#spoken")
+            .starts_with(&format!("{chosen}, rank "))
+    );
+    browser.key("Escape");
+    assert_eq!(browser.text("#detail p"), "rank 1 of 294");
+}
+
+#[test]
+fn other_axes_can_be_chosen() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(300).page(), DESKTOP);
+    let mut choose = |id: &str, label: &str| {
+        browser.eval(&format!(
+            "(() => {{ const select = document.getElementById({id:?}); \
+             select.value = [...select.options].find(option => option.text === {label:?}).value; \
+             select.dispatchEvent(new Event('change')); }})()"
+        ));
+        (
+            browser.text("#rho"),
+            browser.eval("document.getElementById('points').ariaLabel"),
+        )
+    };
+    let (rho, _) = choose("part", "best half");
+    assert!(rho.ends_with("n = 147"), "{rho}");
+    let (rho, label) = choose("x", "naswot");
+    assert!(rho.ends_with("n = 147"), "{rho}");
+    assert_eq!(label, "acc, % against naswot, 294 candidates");
+    let (_, _) = choose("part", "all");
+    // ntk-cond is −1 ÷ mgm, so both order alike.
+    let _ = choose("x", "ntk-cond");
+    let (rho, _) = choose("y", "mgm");
+    assert_eq!(rho, "Spearman’s ρ 1.00, n = 294");
+    assert!(browser.complaints().is_empty());
+}
+
+#[test]
+fn all_of_the_benchmark_stays_responsive() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let start = Instant::now();
+    let page = Search::of(15_625);
+    browser.open(&page.page(), DESKTOP);
+    assert!(
+        start.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        start.elapsed()
+    );
+    browser.screenshot(&crate::artefact("all-cells.png"));
+    let took = |browser: &mut Browser, work: &str| {
+        let work = format!(
+            "new Promise(done => {{ const start = performance.now(); {work}; requestAnimationFrame(() => \
+             requestAnimationFrame(() => done(performance.now() - start))); }})"
+        );
+        browser.eval(&work).as_f64().expect("milliseconds")
+    };
+    // Machines that run tests are slow and busy; what is meant to be caught
+    // takes seconds.
+    let redrawn = took(
+        &mut browser,
+        "document.getElementById('y').dispatchEvent(new Event('change'))",
+    );
+    let sorted = took(
+        &mut browser,
+        "document.querySelectorAll('.sort')[1].click()",
+    );
+    let filtered = took(
+        &mut browser,
+        "const f = document.getElementById('filter'); f.value = 'nor_conv_3x3~0'; f.dispatchEvent(new Event('input'))",
+    );
+    let (left, top) = browser.scroll_to("#points");
+    let start = Instant::now();
+    for step in 0..20 {
+        browser.mouse(
+            "Moved",
+            (left + 100.0 + 20.0 * f64::from(step), top + 150.0),
+        );
+        browser.settle();
+    }
+    let pointed = start.elapsed().as_secs_f64() * 1000.0 / 20.0;
+    for (what, milliseconds) in [
+        ("redrawn", redrawn),
+        ("sorted", sorted),
+        ("filtered", filtered),
+        ("pointed", pointed),
+    ] {
+        eprintln!("15,625 candidates {what} in {milliseconds:.0} ms");
+        assert!(milliseconds < 1000.0, "{what}: {milliseconds} ms");
+    }
+    assert!(browser.complaints().is_empty());
+}
