@@ -121,7 +121,12 @@ impl Truth {
         }
     }
 
-    fn csv(reader: impl Read, wanted: &[String]) -> Result<Self, TruthError> {
+    /// Reads a table of comma-separated values. Without `wanted`, all columns
+    /// that hold numbers are taken.
+    ///
+    /// # Errors
+    /// As [`Truth::read`].
+    pub fn csv(reader: impl Read, wanted: &[String]) -> Result<Self, TruthError> {
         let mut lines = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
             .from_reader(reader);
