@@ -151,7 +151,7 @@ pub fn winners(page: &Page<'_>) -> Option<Section> {
     }
     body += "</div>\n";
     if search.cells.iter().take(shown).any(Option::is_some) {
-        body += "<p class=\"note\">Each arrow of a cell goes from left to right; a node adds up what \
+        body += "<p class=\"note\">A cell is read from left to right; a node adds up what \
                  comes in. Operations in grey are computed for nothing: their input is empty, \
                  or nothing uses their output.</p>\n";
     }
