@@ -256,15 +256,16 @@ fn all_of_the_benchmark_stays_responsive() {
         start.elapsed()
     );
     browser.screenshot(&crate::artefact("all-cells.png"));
+    // Of three tries the quickest, since machines that run tests are busy; what
+    // is meant to be caught takes seconds each time.
     let took = |browser: &mut Browser, work: &str| {
         let work = format!(
             "new Promise(done => {{ const start = performance.now(); {work}; requestAnimationFrame(() => \
              requestAnimationFrame(() => done(performance.now() - start))); }})"
         );
-        browser.eval(&work).as_f64().expect("milliseconds")
+        let tries = (0..3).map(|_| browser.eval(&work).as_f64().expect("milliseconds"));
+        tries.fold(f64::INFINITY, f64::min)
     };
-    // Machines that run tests are slow and busy; what is meant to be caught
-    // takes seconds.
     let redrawn = took(
         &mut browser,
         "document.getElementById('y').dispatchEvent(new Event('change'))",
