@@ -19,9 +19,6 @@
 //! `cargo build --release --workspace`. Whatever fails shows the command line
 //! and both of its streams.
 
-// This crate serves tests only, and a failed expectation is how a test fails.
-#![allow(clippy::expect_used, clippy::unwrap_used)]
-
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};

@@ -1,8 +1,5 @@
 //! knas-rank, run as a user runs it.
 
-// A failed expectation is how a test fails, in helpers too.
-#![allow(clippy::expect_used)]
-
 use knas_tests::{Outcome, Tool};
 use serde_json::json;
 

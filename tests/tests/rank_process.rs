@@ -1,8 +1,5 @@
 //! knas-rank as a process: files, pipes, memory and start-up.
 
-// A failed expectation is how a test fails, in helpers too.
-#![allow(clippy::expect_used)]
-
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};

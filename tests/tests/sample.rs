@@ -1,8 +1,5 @@
 //! knas-sample as a user runs it: what the flags select.
 
-// A failed expectation is how a test fails, in its helper functions too.
-#![allow(clippy::unwrap_used)]
-
 use std::collections::HashSet;
 use std::fs;
 

@@ -1,8 +1,5 @@
 //! `knas-sample --mutate`: mutants of records from other tools.
 
-// A failed expectation is how a test fails, in its helper functions too.
-#![allow(clippy::unwrap_used)]
-
 use std::collections::HashSet;
 use std::fs;
 

@@ -1,8 +1,5 @@
 //! knas-sample as a process: its output, its end, its start.
 
-// A failed expectation is how a test fails, in its helper functions too.
-#![allow(clippy::unwrap_used)]
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Command;

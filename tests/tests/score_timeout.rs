@@ -1,8 +1,6 @@
 //! knas-score --timeout: a candidate that hangs, crashes or takes too much
 //! memory costs only itself.
 #![cfg(target_os = "linux")]
-// A failed expectation is how a test fails.
-#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

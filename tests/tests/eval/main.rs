@@ -1,8 +1,5 @@
 //! knas-eval, run as a user runs it.
 
-// A failed expectation is how a test fails, in helpers too.
-#![allow(clippy::expect_used)]
-
 mod input;
 mod process;
 mod results;

@@ -1,8 +1,5 @@
 //! knas-report, run as a user runs it, and its page, opened in a browser.
 
-// A failed expectation is how a test fails, in helpers too.
-#![allow(clippy::expect_used, clippy::print_stderr)]
-
 mod browser;
 mod hostile;
 mod input;

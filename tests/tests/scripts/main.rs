@@ -3,8 +3,6 @@
 //! Nothing here downloads: each test makes a machine whose `PATH` holds the
 //! system's small tools and stand-ins for the large ones.
 #![cfg(unix)]
-// A failed expectation is how a test fails.
-#![allow(clippy::unwrap_used)]
 
 mod machine;
 
