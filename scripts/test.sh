@@ -14,6 +14,7 @@ cd "$root"
 optional jq jq "records, read by another program"
 optional make make "the pipeline as a makefile"
 optional parallel parallel "the pipeline under GNU parallel"
+optional patchelf patchelf "a package that runs elsewhere"
 optional shellcheck shellcheck "the scripts themselves"
 optional chromium chromium "the report, opened in a browser"
 
