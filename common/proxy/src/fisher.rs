@@ -12,6 +12,11 @@ use crate::{Info, ScoreError};
 
 /// Σ_channels ½·mean_n (Σ_hw a·∂L/∂a)², a what a convolution or the classifier
 /// gives and L the mean loss.
+///
+/// The code of Abdelfattah et al. then counts a channel once for each of the
+/// weights that lead into it. That is no part of the definition, but it is what
+/// published rank correlations of `fisher` rest on: .55/.55/.49 on 138 random
+/// NAS-Bench-201 cells, where the plain sum over channels has .48/.50/.45.
 pub(crate) static FISHER: Score = Score {
     info: Info {
         name: "fisher",
