@@ -1,0 +1,80 @@
+//! Checkpoints, read by other software.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use knas_tests::repository;
+use serde_json::Value;
+
+use crate::Bench;
+
+// With TinyNetwork of scripts/bench/nb201.py:
+//
+// for name, tensor in TinyNetwork(ARCH, channels=4, cells=1).state_dict().items():
+//     print(name, *tensor.shape)
+const OFFICIAL: &str = include_str!("official_names.txt");
+
+/// Its first edge into node 2 reaches nothing, as the second into node 3 is none.
+const ARCH: &str = "|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+\
+                    |skip_connect~0|nor_conv_3x3~1|none~2|";
+
+fn trained(bench: &Bench) -> Value {
+    let input = format!("{{\"id\":\"a\",\"space\":\"nb201\",\"arch\":\"{ARCH}\"}}\n");
+    let run = bench.finetune(&["--epochs", "4", "--checkpoint-dir", "run"]);
+    run.stdin(input).run().expect_code(0).records()[0].clone()
+}
+
+fn table(path: &Path) -> Value {
+    let bytes = fs::read(path).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    serde_json::from_slice(&bytes[8..8 + header]).unwrap()
+}
+
+#[test]
+fn names_and_shapes_are_the_official_ones() {
+    let bench = Bench::set_up();
+    trained(&bench);
+    let table = table(&bench.path().join("run/a.safetensors"));
+    let mut found: Vec<String> = Vec::new();
+    for (name, entry) in table.as_object().unwrap() {
+        let shape = entry["shape"].as_array().unwrap().iter();
+        found.push(shape.fold(name.clone(), |text, size| format!("{text} {size}")));
+    }
+    found.sort();
+    let mut official: Vec<&str> = OFFICIAL.lines().collect();
+    official.sort_unstable();
+    assert_eq!(found, official);
+}
+
+/// A Python that has PyTorch: `KNAS_PYTHON`, or python3.
+fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("KNAS_PYTHON").unwrap_or_else(|| "python3".into());
+    let import = Command::new(&python).args(["-c", "import torch"]).output();
+    import
+        .is_ok_and(|output| output.status.success())
+        .then(|| python.into())
+}
+
+#[test]
+fn pytorch_loads_the_model_and_finds_the_same_accuracy() {
+    let Some(python) = python() else {
+        eprintln!("skipped: no Python with PyTorch (KNAS_PYTHON names one)");
+        return;
+    };
+    let bench = Bench::set_up();
+    let record = trained(&bench);
+    let output = Command::new(python)
+        .arg(repository().join("tests/tests/finetune/load.py"))
+        .arg(repository().join("scripts/bench"))
+        .args([ARCH, "run/a.safetensors", "images/test_batch.bin"])
+        .current_dir(bench.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["accuracy"], record["finetune"]["test_accuracy"]);
+    let loss = found["loss"].as_f64().unwrap() - record["finetune"]["test_loss"].as_f64().unwrap();
+    assert!(loss.abs() < 1e-4, "{found} {record}");
+}
