@@ -3,13 +3,15 @@
 //! Blocks marked `sh` run in order in one folder, with the binaries on the
 //! path. A word after `sh` says what a block needs: `setup` blocks are the
 //! scripts (which the continuous check runs), `gpu` blocks fail with a clear
-//! message where there is none, others need the program of that name.
+//! message where there is none, `truth` blocks find accuracies in `truth.csv`,
+//! others need the program of that name.
 
 use std::env;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
-use knas_tests::{binary, repository, scratch};
+use knas_tests::{binary, repository, scratch, shared};
 
 struct Block {
     needs: String,
@@ -40,6 +42,26 @@ fn present(program: &str) -> bool {
         .args(["-c", &format!("command -v {program}")])
         .output();
     found.is_ok_and(|found| found.status.success())
+}
+
+/// The real accuracies where they are here, made ones otherwise.
+fn write_truth(path: &Path) {
+    if let Some(truth) = shared("nb201/truth.csv") {
+        fs::copy(truth, path).unwrap();
+        return;
+    }
+    let all = Command::new(binary("knas-sample"))
+        .arg("--all")
+        .output()
+        .unwrap();
+    let mut table = String::from("id,made_up\n");
+    for line in String::from_utf8(all.stdout).unwrap().lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let id = record["id"].as_str().unwrap();
+        let params = record["params"].as_f64().unwrap();
+        table += &format!("{id},{}\n", params.ln());
+    }
+    fs::write(path, table).unwrap();
 }
 
 #[test]
@@ -80,6 +102,7 @@ fn every_command_of_the_readme_does_what_it_says() {
                 );
                 continue;
             }
+            "truth" => write_truth(&folder.path().join("truth.csv")),
             "" => {}
             program if !present(program) => {
                 eprintln!("skipped, without {program}: {text}");
@@ -91,7 +114,12 @@ fn every_command_of_the_readme_does_what_it_says() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{text}\n{said}");
     }
-    for file in ["cells.ndjson", "scores.ndjson", "long.ndjson"] {
+    for file in [
+        "cells.ndjson",
+        "scores.ndjson",
+        "long.ndjson",
+        "report.html",
+    ] {
         assert!(folder.path().join(file).exists(), "{file}");
     }
 }
