@@ -33,7 +33,16 @@ impl Gauge {
 
     /// A candidate begins, on the calling thread.
     pub fn start(&self) -> Measurement<'_> {
-        let energy = self.meter.start(Work::Thread);
+        self.start_work(Work::Thread)
+    }
+
+    /// A candidate begins on which the whole process works, in several threads.
+    pub fn start_process(&self) -> Measurement<'_> {
+        self.start_work(Work::Process)
+    }
+
+    fn start_work(&self, work: Work) -> Measurement<'_> {
+        let energy = self.meter.start(work);
         Measurement {
             gauge: self,
             begin: Instant::now(),

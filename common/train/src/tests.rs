@@ -1,7 +1,6 @@
 //! Training against PyTorch's own.
 
 use std::cell::{Cell as Slot, RefCell};
-use std::sync::atomic::AtomicBool;
 
 use knas_net::{Init, Initial, Network, Norm, Parameter, Source};
 use knas_space::nb201::{Cell, Skeleton};
@@ -149,10 +148,6 @@ fn trainer(task: &Formula, epochs: u64) -> Trainer<'_> {
     Trainer::new(task, Sgd::new(0.9, 5e-4), recipe(epochs))
 }
 
-fn go() -> AtomicBool {
-    AtomicBool::new(false)
-}
-
 // With TinyNetwork of scripts/bench/nb201.py:
 //
 // net = TinyNetwork(ARCH, channels=4, cells=1)
@@ -179,8 +174,8 @@ fn go() -> AtomicBool {
 fn ten_steps_are_those_of_pytorch() {
     let task = Formula::new();
     let mut trainer = trainer(&task, 2);
-    trainer.run_epoch(&go()).unwrap();
-    trainer.run_epoch(&go()).unwrap();
+    trainer.run_epoch(&mut || true).unwrap();
+    trainer.run_epoch(&mut || true).unwrap();
     let losses = [
         2.3716385, 2.3030479, 2.3402956, 2.2932477, 2.2796619, 2.2785625, 2.2715962, 2.2489471,
         2.2456803, 2.2674730,
@@ -249,11 +244,11 @@ fn a_loss_that_is_not_finite_ends_training() {
         ..Formula::new()
     };
     let mut trainer = trainer(&task, 4);
-    trainer.run_epoch(&go()).unwrap();
-    let error = trainer.run_epoch(&go()).unwrap_err();
+    trainer.run_epoch(&mut || true).unwrap();
+    let error = trainer.run_epoch(&mut || true).unwrap_err();
     assert_eq!(error.kind(), "diverged");
     let text = error.to_string();
     assert!(text.contains("NaN in epoch 2, step 3 of 5"), "{text}");
-    let error = trainer.run_epoch(&AtomicBool::new(true)).unwrap_err();
+    let error = trainer.run_epoch(&mut || false).unwrap_err();
     assert_eq!(error.kind(), "interrupted");
 }

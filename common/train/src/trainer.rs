@@ -1,6 +1,5 @@
 //! The loop: epochs, validation, the best epoch, early stopping.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use knas_net::weights::WeightFile;
@@ -119,12 +118,13 @@ impl<'t> Trainer<'t> {
         best(&self.history).map(|best| best.epoch) == Some(self.history.len() as u64)
     }
 
-    /// Trains for one epoch, and validates.
+    /// Trains for one epoch, and validates. Before each step `go_on` is asked
+    /// whether there is to be one.
     ///
     /// # Errors
-    /// When the model cannot be evaluated, the loss is not finite, or `stop` is
-    /// set. The training cannot go on from there.
-    pub fn run_epoch(&mut self, stop: &AtomicBool) -> Result<Epoch, TrainError> {
+    /// When the model cannot be evaluated, the loss is not finite, or `go_on`
+    /// says no. The training cannot go on from there.
+    pub fn run_epoch(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Epoch, TrainError> {
         let (epoch, steps) = (self.history.len() as u64, self.task.steps());
         let (first, total) = (epoch * steps, self.recipe.epochs * steps);
         let rate = |step| self.recipe.rate * self.recipe.schedule.factor(step, total);
@@ -143,7 +143,7 @@ impl<'t> Trainer<'t> {
         let tensors: Vec<&Tensor> = parameters.iter().map(|p| &p.tensor).collect();
         let (mut tally, mut step) = (Tally::default(), 0);
         self.task.epoch(epoch, &mut |pass: Pass| {
-            if stop.load(Ordering::Relaxed) {
+            if !go_on() {
                 return Err(TrainError::Interrupted);
             }
             let loss = finite(pass.loss.f_double_value(&[])?, step + 1)?;

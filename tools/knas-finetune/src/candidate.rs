@@ -2,16 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use knas_net::weights::WeightFile;
 use knas_net::{Init, Initial, Network, Source};
-use knas_records::schema::Evaluated;
+use knas_records::meta::Measurement;
 use knas_records::{Context, Failure, Record};
 use knas_space::nb201::Cell;
-use knas_train::{
-    Checkpoint, End, ImageTask, Metrics, Sgd, Start, Task, TrainError, Trainer, checkpoint,
-};
+use knas_train::{Checkpoint, End, ImageTask, Sgd, Start, TrainError, Trainer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tch::Kind;
@@ -19,6 +18,10 @@ use tch::Kind;
 use crate::log::Log;
 use crate::outcome::{Reached, Stop, bad_record, fail};
 use crate::plan::Plan;
+use crate::progress::{Clock, words};
+
+/// How often energy counters are looked at.
+const TICK: Duration = Duration::from_secs(10);
 
 /// Where a candidate's checkpoint is.
 #[derive(Clone, Debug)]
@@ -33,7 +36,7 @@ pub struct Site {
 
 /// A thread that trains one candidate after the other.
 pub struct Worker<'p> {
-    plan: &'p Plan,
+    pub plan: &'p Plan,
     context: &'p Context,
     log: Option<&'p Log>,
 }
@@ -64,11 +67,30 @@ impl<'p> Worker<'p> {
     ) -> Result<Reached, Stop> {
         let cell = cell(record).map_err(Stop::Failed)?;
         let weights = self.first_weights(record).map_err(Stop::Failed)?;
-        let result = self.train_cell(record, &cell, weights, until, site);
-        result.map_err(|error| match error {
-            TrainError::Interrupted => Stop::Interrupted,
-            error => Stop::Failed(fail(error.kind(), error)),
-        })
+        let alone = self.plan.jobs == 1;
+        let gauge = self.plan.gauge.as_ref();
+        let mut measurement = gauge.map(|gauge| match alone {
+            true => gauge.start_process(),
+            false => gauge.start(),
+        });
+        let (mut ticked, stop) = (Instant::now(), self.context.interrupt_flag());
+        let mut go_on = || {
+            if let Some(measurement) = &mut measurement
+                && ticked.elapsed() > TICK
+            {
+                measurement.tick();
+                ticked = Instant::now();
+            }
+            !stop.load(Ordering::Relaxed)
+        };
+        match self.train_cell(record, &cell, weights, until, site, &mut go_on) {
+            Ok(reached) => Ok(Reached {
+                meta: measurement.map(Measurement::stop),
+                ..reached
+            }),
+            Err(TrainError::Interrupted) => Err(Stop::Interrupted),
+            Err(error) => Err(Stop::Failed(fail(error.kind(), error))),
+        }
     }
 
     fn train_cell(
@@ -78,6 +100,7 @@ impl<'p> Worker<'p> {
         weights: Option<Weights>,
         until: u64,
         site: Option<&Site>,
+        go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Reached, TrainError> {
         let recipe = self.plan.recipe;
         let started_from = weights.as_ref().map(|weights| weights.sha256.clone());
@@ -102,6 +125,7 @@ impl<'p> Worker<'p> {
                     test,
                     weights: kept.map(Checkpoint::weights),
                     started_from: started_from.clone(),
+                    meta: None,
                 }
             };
         if let Some(there) = &checkpoint {
@@ -135,7 +159,7 @@ impl<'p> Worker<'p> {
                 break end;
             }
             let start = Instant::now();
-            let epoch = trainer.run_epoch(&self.context.interrupt_flag())?;
+            let epoch = trainer.run_epoch(go_on)?;
             if let Some(checkpoint) = &mut checkpoint {
                 checkpoint.save(&trainer)?;
             }
@@ -152,7 +176,15 @@ impl<'p> Worker<'p> {
         Ok(reached(trainer.history(), end, test, checkpoint.as_ref()))
     }
 
-    fn task(&self, cell: &Cell, weights: Option<&WeightFile>) -> Result<ImageTask<'p>, TrainError> {
+    /// The network around a cell, and the images.
+    ///
+    /// # Errors
+    /// When it cannot be built, or the weights do not fit it.
+    pub fn task(
+        &self,
+        cell: &Cell,
+        weights: Option<&WeightFile>,
+    ) -> Result<ImageTask<'p>, TrainError> {
         let initial = Initial {
             init: Init::Default,
             seed: self.plan.seed,
@@ -233,63 +265,10 @@ impl<'p> Worker<'p> {
                 .warn(format_args!("{}: {error}", log.path().display()));
         }
     }
-
-    /// What trained weights reach: those of --weights or --checkpoint-dir, or
-    /// those that the record names.
-    ///
-    /// # Errors
-    /// When there are none, or they cannot be used.
-    pub fn evaluate(&self, record: &Record<'_>) -> Result<Evaluated, Failure> {
-        let cell = cell(record)?;
-        let path = match (&self.plan.weights, &self.plan.checkpoints) {
-            (Some(path), _) | (None, Some(path)) => named_by(path, record)?,
-            (None, None) => {
-                let named = record
-                    .get::<String>("finetune.checkpoint")
-                    .map_err(bad_record)?;
-                let none =
-                    "the record has no finetune.checkpoint: name --weights or --checkpoint-dir";
-                PathBuf::from(named.ok_or_else(|| fail("weights", none))?)
-            }
-        };
-        let evaluated = self.evaluate_file(&cell, &path);
-        let (valid, test) = evaluated.map_err(|error| fail(error.kind(), error))?;
-        let part = |(name, hash): (&String, &String)| (name.clone(), hash.clone());
-        let parts = self
-            .plan
-            .data_sha256
-            .iter()
-            .filter(|(name, _)| *name != "train");
-        Ok(Evaluated {
-            valid_accuracy: valid.accuracy,
-            valid_loss: valid.loss,
-            test_accuracy: test.map(|test| test.accuracy),
-            test_loss: test.map(|test| test.loss),
-            weights: path.display().to_string(),
-            data: self.plan.data_name.to_owned(),
-            data_sha256: parts.map(part).collect(),
-        })
-    }
-
-    fn evaluate_file(
-        &self,
-        cell: &Cell,
-        path: &Path,
-    ) -> Result<(Metrics, Option<Metrics>), TrainError> {
-        // Beside the weights of a checkpoint lies what they should be.
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let file = match checkpoint::read(folder, &stem)? {
-            Some((_, file)) => file,
-            None => WeightFile::read(path)?,
-        };
-        let task = self.task(cell, Some(&file))?;
-        Ok((task.validate()?, task.test()?))
-    }
 }
 
 /// The cell that a record describes.
-fn cell(record: &Record<'_>) -> Result<Cell, Failure> {
+pub fn cell(record: &Record<'_>) -> Result<Cell, Failure> {
     let text = |name: &str| {
         let value = record.get::<String>(name).map_err(bad_record)?;
         value.ok_or_else(|| fail("bad_record", format_args!("there is no \"{name}\"")))
@@ -305,7 +284,7 @@ fn cell(record: &Record<'_>) -> Result<Cell, Failure> {
 }
 
 /// The file itself, or in a folder the one named by the record's id.
-fn named_by(path: &Path, record: &Record<'_>) -> Result<PathBuf, Failure> {
+pub fn named_by(path: &Path, record: &Record<'_>) -> Result<PathBuf, Failure> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
@@ -313,48 +292,9 @@ fn named_by(path: &Path, record: &Record<'_>) -> Result<PathBuf, Failure> {
     Ok(path.join(format!("{stem}.safetensors")))
 }
 
-/// How long this run's epochs of a candidate took.
-#[derive(Default)]
-struct Clock {
-    epochs: u32,
-    whole: Duration,
-    /// The training part of the last one.
-    training: Duration,
-}
-
-impl Clock {
-    fn count(&mut self, whole: Duration, training: Duration) {
-        self.epochs += 1;
-        self.whole += whole;
-        self.training = training;
-    }
-
-    fn mean(&self) -> Duration {
-        self.whole / self.epochs.max(1)
-    }
-}
-
-/// A duration for people.
-fn words(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64().round() as u64;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_units_that_fit() {
-        let said = |seconds| words(Duration::from_secs_f64(seconds));
-        assert_eq!(said(0.4), "0 s");
-        assert_eq!(said(61.0), "1 min 01 s");
-        assert_eq!(said(7_260.0), "2 h 01 min");
-    }
 
     #[test]
     fn what_is_no_cell_is_named() {

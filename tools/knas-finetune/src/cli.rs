@@ -140,6 +140,10 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["halving", "select", "log", "patience"], hide_short_help = true)]
     pub evaluate: bool,
 
+    /// Also record device, host, time, memory and energy, under `meta`
+    #[arg(long, hide_short_help = true)]
+    pub meta: bool,
+
     /// Use CUDA device N, as this process sees them
     #[arg(long, value_name = "N")]
     pub gpu: Option<usize>,

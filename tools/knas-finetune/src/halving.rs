@@ -160,7 +160,10 @@ fn climb(
                 site.start = start;
             }
             match (trained, &mut slot.running) {
-                (Ok(reached), Some((_, _, so_far))) => *so_far = Some(reached),
+                (Ok(reached), Some((_, _, so_far))) => {
+                    let before = so_far.take().and_then(|reached| reached.meta);
+                    *so_far = Some(reached.spent_before(before));
+                }
                 (Err(Stop::Failed(failure)), running) => {
                     if let Some((place, record, _)) = running.take() {
                         slot.done = Some(Done::Failed(place, record, failure));

@@ -2,10 +2,12 @@
 
 mod candidate;
 mod cli;
+mod evaluate;
 mod halving;
 mod log;
 mod outcome;
 mod plan;
+mod progress;
 mod run;
 mod sink;
 

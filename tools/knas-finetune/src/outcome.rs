@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use knas_records::record::finite;
-use knas_records::schema::{Finetune, Hyper};
+use knas_records::schema::{Finetune, Hyper, Meta};
 use knas_records::{Failure, Record, RecordError};
 use knas_train::{End, Epoch, Metrics, trainer};
 
@@ -25,6 +25,8 @@ pub struct Reached {
     pub weights: Option<PathBuf>,
     /// SHA-256 of the file that the first weights came from.
     pub started_from: Option<String>,
+    /// What this run spent on it.
+    pub meta: Option<Meta>,
 }
 
 /// Why a candidate's training has not come as far as it should.
@@ -76,6 +78,16 @@ impl Reached {
         self.end != End::Paused
     }
 
+    /// Counts what was spent on the candidate before.
+    pub fn spent_before(mut self, before: Option<Meta>) -> Self {
+        if let (Some(meta), Some(before)) = (&mut self.meta, before) {
+            meta.milliseconds += before.milliseconds;
+            let joules = meta.joules.zip(before.joules);
+            meta.joules = joules.map(|(now, before)| now + before);
+        }
+        self
+    }
+
     /// Says in the record what was reached.
     ///
     /// # Errors
@@ -116,6 +128,11 @@ impl Reached {
         for loss in [Some(finetune.valid_loss), finetune.test_loss] {
             finite("the loss", loss.unwrap_or(0.0)).map_err(|e| fail("non_finite", e))?;
         }
-        record.set(STAGE, &finetune).map_err(bad_record)
+        record.set(STAGE, &finetune).map_err(bad_record)?;
+        match &self.meta {
+            Some(meta) => record.merge("meta", [(STAGE.to_owned(), meta)]),
+            None => Ok(()),
+        }
+        .map_err(bad_record)
     }
 }

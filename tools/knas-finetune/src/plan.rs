@@ -9,6 +9,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context as _, Result, bail};
 use knas_data::{DataSpec, ImageSource, Images, Limits, SIDE, Training};
 use knas_net::device;
+use knas_records::meta::Gauge;
 use knas_records::schema::{Finetune, Hyper};
 use knas_records::{Context, Record};
 use knas_space::nb201::Skeleton;
@@ -35,6 +36,8 @@ pub struct Plan {
     pub checkpoints: Option<PathBuf>,
     /// A file of weights, or a folder of files named by id.
     pub weights: Option<PathBuf>,
+    /// What measures candidates, where records get `meta`.
+    pub gauge: Option<Gauge>,
     /// The seed of everything.
     pub seed: u64,
     /// What every record says on how it was trained; no weights' hash yet.
@@ -100,6 +103,7 @@ impl Plan {
             },
             checkpoints: args.checkpoint_dir.clone(),
             weights: args.weights.clone(),
+            gauge: args.meta.then(|| context.gauge(args.gpu)),
             seed: args.seed,
             hyper: hyper(args),
             data_name: source.name(),
