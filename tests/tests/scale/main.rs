@@ -10,6 +10,7 @@ mod install;
 mod machines;
 mod makefile;
 mod parallel;
+mod schedulers;
 mod volume;
 
 use std::env;
