@@ -47,7 +47,8 @@ build=$(dirname "$(binaries)")/fuzz
 host=$(rustc -vV | sed -n 's/^host: //p')
 # What cargo-fuzz passes, less what only a nightly Rust takes. The written
 # settings' own flags are replaced by these; libtorch is then found by path.
-RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
+# Half the optimisation, since most of the time goes to compiling.
+CARGO_PROFILE_RELEASE_OPT_LEVEL=1 RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
     -Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions -Ccodegen-units=1 --cfg fuzzing" \
     cargo build --release --package knas-fuzz --bins --target "$host" --target-dir "$build" \
