@@ -18,7 +18,9 @@ const RIDGE: f64 = 1e-3;
 /// to the features of the first half, gets right. It is fitted by least squares
 /// with a small ridge to one-hot classes, so the fit has one solution.
 ///
-/// It takes hundreds of samples to tell networks apart.
+/// It takes hundreds of samples to tell networks apart, and then it ranks
+/// NAS-Bench-201 backwards (Spearman −.50/−.53/−.46 over 100 random cells, 600
+/// samples): without training, more convolutions scramble the image more.
 pub(crate) static RWE: Score = Score {
     info: Info {
         name: "rwe",
