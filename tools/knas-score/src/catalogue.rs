@@ -50,6 +50,7 @@ fn record(info: &Info) -> serde_json::Value {
         "name": info.name,
         "summary": info.summary,
         "direction": "larger is better",
+        "negated": info.negated,
         "norm": info.norm.map(norm_name),
         "init": info.init.map(|init| init.name()),
         "inputs": info.inputs,
@@ -64,11 +65,12 @@ fn entry(text: &mut String, info: &Info) {
     let norm = info.norm.map_or("-", norm_name);
     let init = info.init.map_or("-", |init| init.name());
     let labels = if info.labels { "labels" } else { "no labels" };
+    let sign = if info.negated { ", negated" } else { "" };
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{:<20} {}", info.name, info.summary);
     let _ = writeln!(
         text,
-        "{:<20} norm {norm}, init {init}, inputs {}, {labels}, passes {}; groups {}",
+        "{:<20} norm {norm}, init {init}, inputs {}, {labels}{sign}, passes {}; groups {}",
         "",
         info.inputs,
         info.passes,

@@ -25,7 +25,7 @@ bits.
 
 Every job computes with one thread of libtorch, since candidates side by side \
 keep cores busier than one candidate spread over them. A job needs up to 1 GB of \
-memory at the default size.
+memory at the default size, and half as much again for many scores at once.
 
 With --timeout, each job is a process of its own, and a candidate that takes \
 longer, crashes, or is killed for its memory is passed on with `error` (kind \
