@@ -89,14 +89,27 @@ impl Images {
     /// epoch), flipped and cropped as drawn from (seed, epoch, image), `size`
     /// (at least 1) at a time. The last batch holds what remains.
     pub fn epoch(&self, size: usize, seed: u64, epoch: u64) -> impl Iterator<Item = Batch> + '_ {
-        let places = stream(seed, "epoch-order", &[epoch.into()]).choose(self.len(), self.len());
-        self.cut(places, size, move |index| {
+        self.cut(self.order(seed, epoch), size, move |index| {
             Crop::draw(&mut stream(
                 seed,
                 "epoch-crop",
                 &[epoch.into(), (index as u64).into()],
             ))
         })
+    }
+
+    /// As [`Images::epoch`], in the same order, but with the images as they are.
+    pub fn epoch_as_is(
+        &self,
+        size: usize,
+        seed: u64,
+        epoch: u64,
+    ) -> impl Iterator<Item = Batch> + '_ {
+        self.cut(self.order(seed, epoch), size, |_| Crop::CENTRE)
+    }
+
+    fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
+        stream(seed, "epoch-order", &[epoch.into()]).choose(self.len(), self.len())
     }
 
     /// All images in one batch; `crop` gives the part of an image by its index.

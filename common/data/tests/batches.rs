@@ -173,3 +173,16 @@ fn augmentation_differs_between_epochs() {
     // 20 draws from 162 crops: 18.9 distinct ones are expected.
     assert!(distinct.count() > 14);
 }
+
+#[test]
+fn images_as_they_are_come_in_the_order_of_the_epoch() {
+    let images = images(None);
+    let as_is: Vec<Batch> = images.epoch_as_is(16, 5, 3).collect();
+    let augmented: Vec<Batch> = images.epoch(16, 5, 3).collect();
+    assert_eq!(labels(&as_is), labels(&augmented));
+    let plain = images.batches(50).next().unwrap();
+    let found = |image: &[f32]| plain.input.chunks_exact(PIXELS).any(|other| other == image);
+    let values: Vec<f32> = as_is.into_iter().flat_map(|batch| batch.input).collect();
+    assert!(values.chunks_exact(PIXELS).all(found));
+    assert_eq!(values.len(), plain.input.len());
+}

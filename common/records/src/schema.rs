@@ -171,6 +171,8 @@ pub struct Hyper {
     pub momentum: Option<f64>,
     /// The factor of the weights that is added to their gradients.
     pub weight_decay: f64,
+    /// What is done to training examples: `flip-crop` or `none`.
+    pub augment: String,
     /// The share of a target that is spread over all classes.
     pub label_smoothing: f64,
     /// Epochs without improvement after which training stops.

@@ -25,6 +25,8 @@ pub struct ImageTask<'d> {
     pub batch: usize,
     /// Seed of the batches' order and of augmentation.
     pub seed: u64,
+    /// Whether images are flipped and cropped at random.
+    pub augment: bool,
     /// The share of a target that is spread evenly over all classes, 0 to 1.
     pub label_smoothing: f64,
     /// How what the official network holds and this one does not need is drawn.
@@ -111,7 +113,12 @@ impl Task for ImageTask<'_> {
         epoch: u64,
         step: &mut dyn FnMut(Pass) -> Result<(), TrainError>,
     ) -> Result<(), TrainError> {
-        for batch in self.data.train.epoch(self.batch, self.seed, epoch) {
+        let (images, size, seed) = (&self.data.train, self.batch, self.seed);
+        let batches: Box<dyn Iterator<Item = Batch>> = match self.augment {
+            true => Box::new(images.epoch(size, seed, epoch)),
+            false => Box::new(images.epoch_as_is(size, seed, epoch)),
+        };
+        for batch in batches {
             let (inputs, targets) = self.tensors(&batch)?;
             let logits = self.network.forward(&inputs, Norm::Train)?;
             step(Pass {
@@ -130,5 +137,99 @@ impl Task for ImageTask<'_> {
     fn test(&self) -> Result<Option<Metrics>, TrainError> {
         let images = self.data.test.as_ref();
         images.map(|images| self.metrics(images)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use knas_data::{DataSpec, ImageSource, Limits, PIXELS};
+    use knas_net::{Init, Source};
+    use knas_space::nb201::Skeleton;
+
+    use super::*;
+    use crate::{Recipe, Schedule, Sgd, Trainer};
+
+    /// The real CIFAR-10 where it has been fetched, otherwise random images with
+    /// random classes, which can only be learnt by heart.
+    fn images(made: &Path) -> Training {
+        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+        let real = cache.or_else(home).map(|cache| cache.join("knas/cifar10"));
+        let folder = real.filter(|folder| folder.is_dir()).unwrap_or_else(|| {
+            let mut random = knas_stats::random::stream(0, "images", &[]);
+            for name in [
+                "data_batch_1",
+                "data_batch_2",
+                "data_batch_3",
+                "data_batch_4",
+                "data_batch_5",
+                "test_batch",
+            ] {
+                let row = |index: usize| {
+                    let label = [(index % 10) as u8];
+                    let pixels = (0..PIXELS).map(|_| random.below(256) as u8);
+                    label.into_iter().chain(pixels).collect::<Vec<u8>>()
+                };
+                let rows: Vec<u8> = (0..80).flat_map(row).collect();
+                std::fs::write(made.join(format!("{name}.bin")), rows).unwrap();
+            }
+            made.to_owned()
+        });
+        let source = ImageSource::open(&DataSpec::Cifar10(Some(folder)), made).unwrap();
+        let limits = Limits {
+            train: Some(200),
+            valid: Some(20),
+            test: Some(20),
+        };
+        source.training(limits).unwrap()
+    }
+
+    #[test]
+    fn two_hundred_images_are_learnt_by_heart() {
+        tch::set_num_threads(1);
+        let made = tempfile::tempdir().unwrap();
+        let data = images(made.path());
+        let cell: Cell = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+\
+                          |skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+            .parse()
+            .unwrap();
+        let unused = Initial {
+            init: Init::Default,
+            seed: 0,
+        };
+        let skeleton = Skeleton::new(8, 1, 10, 32).unwrap();
+        let options = (Kind::Float, Device::Cpu);
+        let source = Source::Random(unused);
+        let task = ImageTask {
+            cell,
+            network: Network::new(&cell, skeleton, source, options).unwrap(),
+            data: &data,
+            batch: 20,
+            seed: 0,
+            augment: false,
+            label_smoothing: 0.0,
+            unused,
+        };
+        let recipe = Recipe {
+            epochs: 40,
+            rate: 0.03,
+            schedule: Schedule::Cosine,
+            patience: None,
+        };
+        let mut trainer = Trainer::new(&task, Sgd::new(0.9, 5e-4), recipe);
+        let before = task.metrics(&data.train).unwrap();
+        assert!(before.accuracy < 0.3, "{before:?}");
+        for _ in 0..recipe.epochs {
+            trainer.run_epoch(&mut || true).unwrap();
+        }
+        let after = task.metrics(&data.train).unwrap();
+        assert_eq!(
+            after.accuracy,
+            1.0,
+            "{after:?} {:?}",
+            trainer.history().last()
+        );
     }
 }

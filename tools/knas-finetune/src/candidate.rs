@@ -197,6 +197,7 @@ impl<'p> Worker<'p> {
             data: &self.plan.data,
             batch: usize::try_from(self.plan.hyper.batch).unwrap_or(usize::MAX),
             seed: self.plan.seed,
+            augment: self.plan.augment,
             label_smoothing: self.plan.hyper.label_smoothing,
             unused: initial,
         })

@@ -25,7 +25,9 @@ and ends with the same bytes as one that was not.
 
 The result depends on the record, the data and the flags, but not on --jobs or \
 on the other records. It depends on --threads in its last bits, since sums are \
-then cut in other places.";
+then cut in other places. Threads sleep while they wait, so that two for each \
+candidate cost little even with a candidate on every core. A job needs some 2 GB \
+of memory at the default size and batch.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,6 +84,10 @@ pub struct Args {
     /// Nesterov momentum
     #[arg(long, value_name = "FACTOR", default_value = "0.9", value_parser = fraction, hide_short_help = true)]
     pub momentum: f64,
+
+    /// Train on the images as they are: neither flipped nor cropped at random
+    #[arg(long, hide_short_help = true)]
+    pub no_augment: bool,
 
     /// Share of a target that is spread over all classes
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = fraction, hide_short_help = true)]
@@ -148,12 +154,12 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     pub gpu: Option<usize>,
 
-    /// Candidates at a time [default: one for every --threads cores; 1 on a GPU]
+    /// Candidates at a time [default: one a core; 1 on a GPU]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
 
-    /// Threads of libtorch for each candidate; more than 1 pay for single candidates
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024), hide_short_help = true)]
+    /// Threads of libtorch for each candidate, whatever --jobs
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=1024), hide_short_help = true)]
     pub threads: u16,
 
     /// Flags that every tool has.

@@ -10,6 +10,7 @@ mod plan;
 mod progress;
 mod run;
 mod sink;
+mod threads;
 
 use std::process::ExitCode;
 
@@ -20,5 +21,11 @@ fn main() -> ExitCode {
         name: "knas-finetune",
         schema: knas_records::schema::record,
     };
-    knas_records::tool::main(&tool, |args: &cli::Args| &args.common, run::run)
+    let run = |args: cli::Args, context: &knas_records::Context| {
+        if args.threads > 1 {
+            threads::sleep_while_waiting();
+        }
+        run::run(args, context)
+    };
+    knas_records::tool::main(&tool, |args: &cli::Args| &args.common, run)
 }

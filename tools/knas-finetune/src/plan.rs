@@ -40,6 +40,8 @@ pub struct Plan {
     pub gauge: Option<Gauge>,
     /// The seed of everything.
     pub seed: u64,
+    /// Whether images are flipped and cropped at random.
+    pub augment: bool,
     /// What every record says on how it was trained; no weights' hash yet.
     pub hyper: Hyper,
     /// The data set's name.
@@ -80,7 +82,7 @@ impl Plan {
         let cores = available_parallelism().map_or(1, usize::from);
         let jobs = match (args.jobs, device) {
             (Some(jobs), _) => jobs.into(),
-            (None, Device::Cpu) => (cores / usize::from(args.threads)).max(1),
+            (None, Device::Cpu) => cores,
             (None, _) => 1,
         };
         let parts = parts(&data);
@@ -105,6 +107,7 @@ impl Plan {
             weights: args.weights.clone(),
             gauge: args.meta.then(|| context.gauge(args.gpu)),
             seed: args.seed,
+            augment: !args.no_augment,
             hyper: hyper(args),
             data_name: source.name(),
             data_sha256: parts.iter().map(by_part).collect(),
@@ -179,6 +182,11 @@ fn hyper(args: &Args) -> Hyper {
         schedule: Schedule::Cosine.name().to_owned(),
         momentum: Some(args.momentum),
         weight_decay: args.weight_decay,
+        augment: match args.no_augment {
+            true => "none",
+            false => "flip-crop",
+        }
+        .to_owned(),
         label_smoothing: args.label_smoothing,
         patience: args.patience,
         seed: args.seed.into(),
