@@ -13,6 +13,7 @@
 //! | [`cli`] | the flags that every tool has |
 //! | [`sheet`] | rows and columns: CSV, TSV, table, Markdown |
 //! | [`truth`] | what is known about candidates: accuracies from CSV or records |
+//! | [`again`] | this program, started again |
 //! | [`meta`] | device, time, memory and energy of one candidate |
 //! | [`energy`] | joules of one candidate, measured or estimated |
 //! | [`tool`] | start-up, messages, interrupts, exit codes |
@@ -20,6 +21,7 @@
 //!
 //! Nothing here knows libtorch, search spaces or scores.
 
+pub mod again;
 pub mod cli;
 pub mod energy;
 pub mod input;

@@ -13,7 +13,7 @@ use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -289,17 +289,6 @@ impl Context {
     /// What `--on-error` asks for.
     pub fn on_error(&self) -> OnError {
         self.on_error
-    }
-
-    /// A command that starts this program again: with `first`, and then the
-    /// arguments that it was given.
-    ///
-    /// # Errors
-    /// When the system does not tell where the program lies.
-    pub fn same_again(&self, first: &str) -> io::Result<Command> {
-        let mut command = Command::new(env::current_exe()?);
-        command.arg(first).args(env::args_os().skip(1));
-        Ok(command)
     }
 
     /// Which GPUs CUDA shows to this process: `CUDA_VISIBLE_DEVICES`.

@@ -274,6 +274,7 @@ pub fn files_of(folder: &str) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(repository().join(folder))
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
         .collect();
     files.sort();
     files
@@ -281,7 +282,7 @@ pub fn files_of(folder: &str) -> Vec<PathBuf> {
 
 /// Every bash script of the repository.
 pub fn bash_scripts() -> Vec<PathBuf> {
-    let mut scripts = files_of("scripts");
+    let mut scripts = [files_of("scripts"), files_of("scripts/bench")].concat();
     scripts.retain(|path| path.extension().is_some_and(|name| name == "sh"));
     scripts.push(repository().join(".ci/run"));
     scripts

@@ -10,7 +10,6 @@ mod plan;
 mod progress;
 mod run;
 mod sink;
-mod threads;
 
 use std::process::ExitCode;
 
@@ -23,7 +22,7 @@ fn main() -> ExitCode {
     };
     let run = |args: cli::Args, context: &knas_records::Context| {
         if args.threads > 1 {
-            threads::sleep_while_waiting();
+            knas_records::again::with_sleeping_threads();
         }
         run::run(args, context)
     };

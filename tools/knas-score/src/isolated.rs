@@ -13,23 +13,21 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use knas_records::{Context, Failure, Output, Record};
+use knas_records::{Context, Failure, Output, Record, again};
 
 use crate::plan::Plan;
 use crate::scorer::{Known, Scorer, fail};
 
 /// One job: a process that scores, started anew when it was lost.
-pub struct Isolated<'c> {
-    context: &'c Context,
+pub struct Isolated {
     timeout: Duration,
     worker: Option<Worker>,
 }
 
-impl<'c> Isolated<'c> {
+impl Isolated {
     /// A job that gives a candidate so much time.
-    pub fn new(context: &'c Context, timeout: Duration) -> Self {
+    pub fn new(timeout: Duration) -> Self {
         Self {
-            context,
             timeout,
             worker: None,
         }
@@ -42,7 +40,7 @@ impl<'c> Isolated<'c> {
     pub fn score(&mut self, record: Record<'static>) -> Result<(Record<'static>, Option<Failure>)> {
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
-            None => Worker::start(self.context)?,
+            None => Worker::start()?,
         };
         match worker.ask(&record, self.timeout) {
             Answer::Record(answer) => {
@@ -81,8 +79,8 @@ struct Worker {
 
 impl Worker {
     /// Starts one and waits until it is ready.
-    fn start(context: &Context) -> Result<Self> {
-        let mut command = context.same_again("--worker")?;
+    fn start() -> Result<Self> {
+        let mut command = again::with_first("--worker")?;
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().context("cannot start a job's process")?;
         let (Some(mut stdin), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {

@@ -51,7 +51,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     let known = Known::default();
     let job = || -> Job<'_> {
         if let Some(timeout) = args.timeout {
-            let mut isolated = Isolated::new(context, timeout);
+            let mut isolated = Isolated::new(timeout);
             return Box::new(move |record| isolated.score(record));
         }
         let scorer = Scorer::new(&plan, &known);

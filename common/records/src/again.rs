@@ -1,0 +1,49 @@
+//! This program, started again. No other program is ever started.
+
+use std::env;
+use std::io;
+use std::process::Command;
+
+/// The variables that say how OpenMP's threads wait; whoever sets one has decided.
+const POLICIES: [&str; 2] = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"];
+
+/// A command that starts this program again: with `first`, and then the
+/// arguments that it was given.
+///
+/// # Errors
+/// When the system does not tell where the program lies.
+pub fn with_first(first: &str) -> io::Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command.arg(first).args(env::args_os().skip(1));
+    Ok(command)
+}
+
+/// Starts this program once more in its own place, with threads of libtorch
+/// that sleep while they wait.
+///
+/// They would spin, and where other work wants the cores that costs several
+/// times the time. libgomp reads its policy when it is loaded, before `main`,
+/// so it can only be set for a new start. Where that is impossible, or somebody
+/// has decided, nothing happens.
+pub fn with_sleeping_threads() {
+    if POLICIES.iter().any(|name| env::var_os(name).is_some()) {
+        return;
+    }
+    let Ok(program) = env::current_exe() else {
+        return;
+    };
+    let mut again = Command::new(program);
+    again.args(env::args_os().skip(1));
+    again.env(POLICIES[0], "PASSIVE");
+    replace(again);
+}
+
+#[cfg(unix)]
+fn replace(mut command: Command) {
+    use std::os::unix::process::CommandExt;
+    // It only returns where it fails, and then this process goes on.
+    let _ = command.exec();
+}
+
+#[cfg(not(unix))]
+fn replace(_: Command) {}
