@@ -7,6 +7,16 @@ use std::process::Command;
 /// The variables that say how OpenMP's threads wait; whoever sets one has decided.
 const POLICIES: [&str; 2] = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"];
 
+/// Memory of one step of training stays for the next, which needs as much,
+/// instead of going back to the system and being cleared again.
+const MEMORY: (&str, &str) = (
+    "GLIBC_TUNABLES",
+    "glibc.malloc.arena_max=1:\
+     glibc.malloc.mmap_threshold=2000000000:\
+     glibc.malloc.trim_threshold=4000000000:\
+     glibc.malloc.top_pad=200000000",
+);
+
 /// A command that starts this program again: with `first`, and then the
 /// arguments that it was given.
 ///
@@ -23,8 +33,9 @@ pub fn with_first(first: &str) -> io::Result<Command> {
 ///
 /// They would spin, and where other work wants the cores that costs several
 /// times the time. libgomp reads its policy when it is loaded, before `main`,
-/// so it can only be set for a new start. Where that is impossible, or somebody
-/// has decided, nothing happens.
+/// so it can only be set for a new start; so does glibc, which is told to keep
+/// memory. Where that is impossible, or somebody has decided how threads wait,
+/// nothing happens. No result depends on it.
 pub fn with_sleeping_threads() {
     if POLICIES.iter().any(|name| env::var_os(name).is_some()) {
         return;
@@ -35,6 +46,9 @@ pub fn with_sleeping_threads() {
     let mut again = Command::new(program);
     again.args(env::args_os().skip(1));
     again.env(POLICIES[0], "PASSIVE");
+    if env::var_os(MEMORY.0).is_none() {
+        again.env(MEMORY.0, MEMORY.1);
+    }
     replace(again);
 }
 
