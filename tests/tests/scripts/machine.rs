@@ -282,7 +282,7 @@ pub fn files_of(folder: &str) -> Vec<PathBuf> {
 
 /// Every bash script of the repository.
 pub fn bash_scripts() -> Vec<PathBuf> {
-    let mut scripts = [files_of("scripts"), files_of("scripts/bench")].concat();
+    let mut scripts = files_of("scripts");
     scripts.retain(|path| path.extension().is_some_and(|name| name == "sh"));
     scripts.push(repository().join(".ci/run"));
     scripts
