@@ -61,7 +61,7 @@ pub struct Args {
     #[command(flatten)]
     pub inputs: Inputs,
 
-    /// cifar10[:DIR], cifar100[:DIR] or folder:DIR [default: cifar10, if fetched]
+    /// cifar10, cifar100 (or name:DIR) or folder:DIR [default: cifar10, if fetched]
     #[arg(short, long, value_name = "DATA")]
     pub data: Option<DataSpec>,
 

@@ -63,7 +63,7 @@ pub struct Args {
     )]
     pub proxy: Vec<String>,
 
-    /// cifar10[:DIR], cifar100[:DIR], folder:DIR or noise [default: cifar10 if fetched, else noise]
+    /// cifar10, cifar100 (or name:DIR), folder:DIR or noise [default: cifar10 if fetched, else noise]
     #[arg(short, long, value_name = "DATA")]
     pub data: Option<DataSpec>,
 
