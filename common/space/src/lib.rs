@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`space`] | what every search space offers, and the list of those there are |
 //! | [`nb201`] | NAS-Bench-201: 15,625 cells |
+//! | [`roberta_skip`] | BERT and RoBERTa with extra connections |
 //! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
 //!
 //! A search space is one module behind [`SearchSpace`]; adding one takes its
@@ -12,6 +13,7 @@
 
 pub mod nb201;
 pub mod python_random;
+pub mod roberta_skip;
 pub mod space;
 
 pub use space::{
