@@ -17,5 +17,6 @@ pub mod roberta_skip;
 pub mod space;
 
 pub use space::{
-    ArchError, Architecture, Architectures, Equivalence, SearchSpace, by_name, spaces,
+    ArchError, Architecture, Architectures, Equivalence, OptionError, Options, SearchSpace,
+    by_name, spaces,
 };

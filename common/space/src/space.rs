@@ -6,11 +6,12 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::nb201::Nb201;
+use crate::roberta_skip::{Backbone, RobertaSkip};
 
 /// Every search space, by name.
 #[must_use]
 pub fn spaces() -> &'static [&'static dyn SearchSpace] {
-    &[&Nb201]
+    &[&Nb201, &RobertaSkip::USUAL]
 }
 
 /// The search space called `name`.
@@ -30,6 +31,15 @@ pub trait SearchSpace: Sync {
     /// One line on what the space is.
     fn description(&self) -> &'static str;
 
+    /// The space as `options` want it.
+    ///
+    /// # Errors
+    /// Where they ask for what the space does not have.
+    fn with(&self, options: Options) -> Result<Box<dyn SearchSpace>, OptionError>;
+
+    /// The architecture that the others are variations of, where there is one.
+    fn baseline(&self) -> Option<Box<dyn Architecture>>;
+
     /// How many architectures there are, where they can be enumerated. Their
     /// indices run from 0 to this number, exclusive.
     fn count(&self) -> Option<u64>;
@@ -44,9 +54,9 @@ pub trait SearchSpace: Sync {
     /// What is wrong with `arch`, where, and what would be right.
     fn parse(&self, arch: &str) -> Result<Box<dyn Architecture>, ArchError>;
 
-    /// Distinct random architectures, each equally likely, until there are no
-    /// more. They depend on the seed alone: whoever takes fewer gets the
-    /// beginning of what another gets who takes more.
+    /// Distinct random architectures, until there are no more; how likely each
+    /// is, the space says. They depend on the seed alone: whoever takes fewer
+    /// gets the beginning of what another gets who takes more.
     fn sample(&self, seed: u64) -> Architectures;
 
     /// The ways in which this space tells whether two architectures are the
@@ -73,8 +83,27 @@ pub trait Architecture: fmt::Display {
     fn key(&self, equivalence: Equivalence) -> Option<String>;
 
     /// Every architecture that differs from this one in exactly one decision,
-    /// once each, in an order that depends on `seed` and [`id`](Self::id) alone.
+    /// once each, in an order that depends on `seed` and the architecture alone.
     fn mutants(&self, seed: u64) -> Architectures;
+}
+
+/// What can be asked of a space beyond its name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The encoder whose variations are meant.
+    pub backbone: Option<Backbone>,
+    /// Extra connections, at most.
+    pub links: Option<usize>,
+    /// Layers left out, at most.
+    pub left_out: Option<usize>,
+}
+
+/// A space that has nothing for an option to choose from.
+#[derive(Debug, Error)]
+#[error("{space} has no preset, extra connections or layers to leave out")]
+pub struct OptionError {
+    /// The space's name.
+    pub space: &'static str,
 }
 
 /// A sense in which two architectures can be the same.

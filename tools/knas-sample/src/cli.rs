@@ -15,6 +15,12 @@ Write candidates from a search space, one record per line: `id`, `space`, \
 Without flags: 100 distinct random NAS-Bench-201 cells. The same seed gives the \
 same cells, and a smaller -n gives the first of a larger one.
 
+With --space roberta-skip: BERT or RoBERTa, of the sizes that --preset names, in \
+which layers and the classifier (`head`) also take the outputs of earlier ones. \
+`minilm:1|2|3~0|4|5~1~3|6|head~4:mean` keeps the six layers; layer 3 also takes \
+the embeddings (0), layer 5 the outputs of 1 and 3, the head that of 4, and what \
+comes together is averaged. Counts are for 128 tokens and two classes.
+
 The records come from one of -n, --all, --range, --arch and --mutate. Those that \
 do not satisfy --where are left out first, then those that --unique finds to be \
 the same as an earlier one; -n and --mutate count what is left; --shard splits \
@@ -34,6 +40,9 @@ step of an evolution:
 The pipeline:
   knas-sample -n 100 | knas-score | knas-rank -k 5 --format table
 
+Encoders, for pairs of sentences:
+  knas-sample --space roberta-skip --preset minilm -n 50 --with-baseline
+
 Exit: 0 all good; 1 there are fewer records than were asked for, or a parent was \
 of no use; 2 nothing could be done.";
 
@@ -45,6 +54,25 @@ pub struct Args {
     /// The search space (--list-spaces)
     #[arg(long, value_name = "NAME", default_value = "nb201")]
     pub space: String,
+
+    /// The encoder of roberta-skip: a preset, or a folder with a config.json
+    ///
+    /// roberta-large, roberta-base, minilm or tiny [default: roberta-large, and
+    /// whatever records and --arch name].
+    #[arg(long, value_name = "NAME|DIR", hide_short_help = true)]
+    pub preset: Option<String>,
+
+    /// Extra connections, at most (roberta-skip) [default: 4]
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    pub links: Option<usize>,
+
+    /// Layers left out, at most (roberta-skip) [default: 0]
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    pub drop: Option<usize>,
+
+    /// Begin with the encoder as it is, as one of -n (roberta-skip)
+    #[arg(long, conflicts_with_all = ["all", "range", "arch", "mutate"], hide_short_help = true)]
+    pub with_baseline: bool,
 
     /// Draw COUNT distinct architectures [default: 100]
     #[arg(short = 'n', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
@@ -80,7 +108,8 @@ pub struct Args {
 
     /// Only the first of each class of equals
     ///
-    /// Without a SENSE, as the space's own benchmark counts them.
+    /// Without a SENSE, as the space's own benchmark counts them, or else by
+    /// network.
     #[arg(long, value_enum, value_name = "SENSE", num_args = 0..=1)]
     pub unique: Option<Option<Sense>>,
 

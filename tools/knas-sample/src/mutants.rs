@@ -16,7 +16,7 @@ use knas_space::{Architecture, Architectures, SearchSpace};
 /// Where the file cannot be read, or holds no parent.
 pub fn read_parents(
     file: &Path,
-    space: &'static dyn SearchSpace,
+    space: &dyn SearchSpace,
     context: &Context,
 ) -> Result<Vec<Box<dyn Architecture>>> {
     let mut input = context.input(&[file.to_owned()])?;

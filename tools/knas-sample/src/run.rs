@@ -1,8 +1,13 @@
 //! What knas-sample does.
 
-use anyhow::{Result, bail};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
 use knas_records::{Context, Output, Record};
-use knas_space::{SearchSpace, by_name, spaces};
+use knas_space::roberta_skip::{Backbone, PRESETS};
+use knas_space::{Options, SearchSpace, by_name, spaces};
 
 use crate::cli::Args;
 use crate::select::Selection;
@@ -12,14 +17,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     if args.list_spaces {
         return list(&args, context);
     }
-    let Some(space) = by_name(&args.space) else {
-        let names: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
-        bail!(
-            "--space: there is no {:?}, only {}",
-            args.space,
-            names.join(", ")
-        );
-    };
+    let space = &*space(&args)?;
     let mut selection = Selection::new(&args, space, context)?;
     let mut output = context.output(&args.common, |record| same_space(record, space))?;
     write(&mut selection, &mut output)?;
@@ -36,7 +34,45 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn write(selection: &mut Selection, output: &mut Output) -> Result<()> {
+/// The space that the flags ask for.
+fn space(args: &Args) -> Result<Box<dyn SearchSpace>> {
+    let Some(space) = by_name(&args.space) else {
+        let names: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
+        bail!(
+            "--space: there is no {:?}, only {}",
+            args.space,
+            names.join(", ")
+        );
+    };
+    let backbone = args.preset.as_deref().map(backbone).transpose();
+    let options = Options {
+        backbone: backbone.context("--preset")?,
+        links: args.links,
+        left_out: args.drop,
+    };
+    Ok(space.with(options)?)
+}
+
+/// The preset of that name, or what the `config.json` of that folder describes.
+fn backbone(preset: &str) -> Result<Backbone> {
+    const LARGEST: u64 = 1 << 20;
+    if let Some(found) = Backbone::preset(preset) {
+        return Ok(found);
+    }
+    let path = Path::new(preset).join("config.json");
+    let file = File::open(&path).with_context(|| {
+        let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
+        let names = names.join(", ");
+        format!("{preset:?} is neither {names} nor a folder with a config.json")
+    })?;
+    let mut text = String::new();
+    let read = file.take(LARGEST).read_to_string(&mut text);
+    let found = read.map_err(anyhow::Error::from);
+    let found = found.and_then(|_| Ok(Backbone::from_config(&text)?));
+    found.with_context(|| path.display().to_string())
+}
+
+fn write(selection: &mut Selection<'_>, output: &mut Output) -> Result<()> {
     for row in selection {
         if !output.take_kept(&row.id) {
             let mut line = serde_json::to_string(&row)?;

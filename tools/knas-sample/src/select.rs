@@ -1,10 +1,11 @@
 //! From the flags to the architectures that they select.
 
 use std::collections::HashSet;
+use std::iter::once;
 
 use anyhow::{Context as _, Result, bail};
 use knas_records::{Context, integer};
-use knas_space::{Architecture, Architectures, Equivalence, SearchSpace};
+use knas_space::{Architecture, Equivalence, SearchSpace};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -58,10 +59,13 @@ impl Values for Candidate<'_> {
     }
 }
 
+/// Architectures, for as long as their space is there.
+type Source<'a> = Box<dyn Iterator<Item = Box<dyn Architecture>> + 'a>;
+
 /// The records that the flags select, one after another.
-pub struct Selection {
-    space: &'static dyn SearchSpace,
-    source: Architectures,
+pub struct Selection<'a> {
+    space: &'a dyn SearchSpace,
+    source: Source<'a>,
     filter: Option<Truth>,
     same: Same,
     /// How many to select; none for all that the source has.
@@ -97,12 +101,12 @@ impl Same {
     }
 }
 
-impl Selection {
+impl<'a> Selection<'a> {
     /// Reads what the flags need to be read: the expression, the parents.
     ///
     /// # Errors
     /// Where a flag cannot be met.
-    pub fn new(args: &Args, space: &'static dyn SearchSpace, context: &Context) -> Result<Self> {
+    pub fn new(args: &Args, space: &'a dyn SearchSpace, context: &Context) -> Result<Self> {
         let filter = match &args.filter {
             Some(text) => Some(filter::compile(text, FIELDS).context("--where")?),
             None => None,
@@ -133,7 +137,10 @@ impl Selection {
                 ),
                 _ => wanted = Some(count),
             }
-            space.sample(args.seed)
+            match args.with_baseline {
+                false => space.sample(args.seed),
+                true => baseline_first(args, space)?,
+            }
         };
         Ok(Self {
             space,
@@ -178,7 +185,7 @@ impl Selection {
     }
 }
 
-impl Iterator for Selection {
+impl Iterator for Selection<'_> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
@@ -220,7 +227,7 @@ fn equivalence(args: &Args, space: &dyn SearchSpace) -> Result<Option<Equivalenc
 }
 
 /// `--all` and `--range`.
-fn enumeration(args: &Args, space: &'static dyn SearchSpace) -> Result<Architectures> {
+fn enumeration<'a>(args: &Args, space: &'a dyn SearchSpace) -> Result<Source<'a>> {
     let Some(count) = space.count() else {
         bail!("{} cannot be enumerated; -n draws from it", space.name());
     };
@@ -233,8 +240,18 @@ fn enumeration(args: &Args, space: &'static dyn SearchSpace) -> Result<Architect
     Ok(Box::new(indices.filter_map(|index| space.at(index))))
 }
 
+/// `--with-baseline`.
+fn baseline_first(args: &Args, space: &dyn SearchSpace) -> Result<Source<'static>> {
+    let Some(baseline) = space.baseline() else {
+        bail!("--with-baseline: {} has no baseline", space.name());
+    };
+    let id = baseline.id();
+    let others = space.sample(args.seed).filter(move |one| one.id() != id);
+    Ok(Box::new(once(baseline).chain(others)))
+}
+
 /// `--arch`.
-fn named(args: &Args, space: &dyn SearchSpace) -> Result<Architectures> {
+fn named(args: &Args, space: &dyn SearchSpace) -> Result<Source<'static>> {
     let mut found = Vec::with_capacity(args.arch.len());
     for arch in &args.arch {
         found.push(space.parse(arch).context("--arch")?);

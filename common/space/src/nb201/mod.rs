@@ -23,7 +23,9 @@ pub use skeleton::{Skeleton, SkeletonError};
 
 use knas_stats::random::stream;
 
-use crate::space::{ArchError, Architecture, Architectures, Equivalence, SearchSpace};
+use crate::space::{
+    ArchError, Architecture, Architectures, Equivalence, OptionError, Options, SearchSpace,
+};
 
 /// The space of all cells.
 pub struct Nb201;
@@ -35,6 +37,17 @@ impl SearchSpace for Nb201 {
 
     fn description(&self) -> &'static str {
         "NAS-Bench-201: image cells of 6 edges with 5 operations each, in their official order"
+    }
+
+    fn with(&self, options: Options) -> Result<Box<dyn SearchSpace>, OptionError> {
+        match options == Options::default() {
+            true => Ok(Box::new(Self)),
+            false => Err(OptionError { space: self.name() }),
+        }
+    }
+
+    fn baseline(&self) -> Option<Box<dyn Architecture>> {
+        None
     }
 
     fn count(&self) -> Option<u64> {
@@ -53,6 +66,7 @@ impl SearchSpace for Nb201 {
         }
     }
 
+    /// Each cell is equally likely.
     fn sample(&self, seed: u64) -> Architectures {
         let drawn = stream(seed, "nb201 sample", &[]).choose(CELLS, CELLS);
         boxed(drawn.into_iter().filter_map(Cell::from_index))

@@ -7,16 +7,22 @@
 //! | [`layout`] | a layout, and what its network computes |
 //! | [`notation`] | how a layout is written |
 //! | [`counts`] | parameters and multiply-accumulates |
+//! | [`search`] | drawing layouts, and their neighbours |
+//! | [`space`] | the search space |
 
 pub mod backbone;
 pub mod counts;
 pub mod layout;
 pub mod notation;
+pub mod search;
+pub mod space;
 
 pub use backbone::{Backbone, BackboneError, Kind, PRESETS};
 pub use counts::Task;
 pub use layout::{Combination, Layout, Link};
 pub use notation::LayoutError;
+pub use search::Limits;
+pub use space::RobertaSkip;
 
 #[cfg(test)]
 mod tests {

@@ -26,25 +26,34 @@ impl fmt::Display for Layout {
 }
 
 impl Layout {
-    /// Writes the notation, with nodes other than the head called `name`.
-    pub(super) fn write(
-        &self,
-        f: &mut impl fmt::Write,
-        name: impl Fn(usize) -> usize,
-    ) -> fmt::Result {
+    /// What two layouts share exactly where they are the same function of their
+    /// weights, wherever those come from: the notation with the layers numbered
+    /// as they follow one another.
+    #[must_use]
+    pub fn function(&self) -> String {
+        struct Renumbered<'a>(&'a Layout);
+        impl fmt::Display for Renumbered<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write(f, |node| node)
+            }
+        }
+        Renumbered(self).to_string()
+    }
+
+    /// Writes the notation, with the layer at a node called `name(node)`.
+    fn write(&self, f: &mut fmt::Formatter<'_>, name: impl Fn(usize) -> usize) -> fmt::Result {
         write!(f, "{}:", self.backbone())?;
-        let mut links = self.links().iter().peekable();
         for node in 1..=self.head() {
             if node == self.head() {
                 f.write_str("head")?;
             } else {
                 write!(f, "{}", name(node))?;
             }
-            while let Some(link) = links.next_if(|link| link.target == node) {
+            for link in self.links().iter().filter(|link| link.target == node) {
                 write!(f, "~{}", name(link.source))?;
             }
             if node < self.head() {
-                f.write_char('|')?;
+                f.write_str("|")?;
             }
         }
         if !self.links().is_empty() {
