@@ -20,7 +20,7 @@ fn candidates_are_joined_by_id_index_or_arch() {
         let outcome = outcome
             .expect_stderr("candidates without truth: 1 (nb201-5 …)")
             .expect_stderr("truths without a candidate: 1")
-            .expect_stderr("failed candidates left out: 1");
+            .expect_stderr("failed candidates without scores, left out: 1");
         let lines = outcome.records();
         assert_eq!(
             (lines.len(), &lines[0]["score"]),
@@ -39,6 +39,29 @@ fn candidates_are_joined_by_id_index_or_arch() {
     );
     let outcome = eval(&["--truth", &mismatch], records).expect_code(1);
     let _ = outcome.expect_stderr("stdin:3: nb201-5: bad_field: its arch is |c|");
+}
+
+#[test]
+fn what_lacks_one_score_is_judged_by_its_others() {
+    let folder = scratch();
+    let truth = write(&folder, "truth.csv", "index,acc\n1,1\n2,2\n3,3\n4,4\n");
+    let failure = r#"{"stage":"score","kind":"undefined","message":"zen is undefined"}"#;
+    let records = format!(
+        "{{\"id\":\"nb201-1\",\"scores\":{{\"mgm\":5,\"zen\":1}}}}\n\
+         {{\"id\":\"nb201-2\",\"scores\":{{\"mgm\":6,\"zen\":2}}}}\n\
+         {{\"id\":\"nb201-3\",\"scores\":{{\"mgm\":7,\"zen\":3}}}}\n\
+         {{\"id\":\"nb201-4\",\"scores\":{{\"mgm\":1}},\"error\":{failure}}}\n"
+    );
+    let lines = eval(&["--truth", &truth, "--format", "ndjson"], &records);
+    let lines = lines.expect_code(0).records();
+    let spearman = |line: &serde_json::Value| line["all"]["spearman"]["value"].as_f64().unwrap();
+    assert_eq!(lines[0]["score"], json!("mgm"));
+    // The ranks 2, 3, 4, 1 beside 1, 2, 3, 4: 1 − 6·12/(4·15).
+    assert!((spearman(&lines[0]) + 0.2).abs() < 1e-12);
+    assert_eq!(
+        (&lines[1]["score"], spearman(&lines[1])),
+        (&json!("zen"), 1.0)
+    );
 }
 
 #[test]

@@ -64,7 +64,8 @@ impl Candidates {
                     continue;
                 }
             };
-            if record.has_failed() {
+            // One that has no value of one score has its values of the others.
+            if record.has_failed() && record.raw("scores").is_none() {
                 left_out.failed += 1;
                 continue;
             }
@@ -240,7 +241,10 @@ impl LeftOut {
 
     fn report(&self, judged: usize, truth: &Truth, context: &Context) {
         if self.failed > 0 {
-            context.warn(format_args!("failed candidates left out: {}", self.failed));
+            context.warn(format_args!(
+                "failed candidates without scores, left out: {}",
+                self.failed
+            ));
         }
         if self.twice > 0 {
             context.warn(format_args!(

@@ -13,7 +13,8 @@ parameters.
 
 Candidates and truth are joined on the id, or else on the arch. Scores are all \
 those in the records, or those that --by names; `params` and `macs` come along \
-as baselines. Larger is better for all of them.";
+as baselines. Larger is better for all of them. A candidate that has no value of \
+one score is judged by its others.";
 
 const EXAMPLES: &str = "\
 Examples:
