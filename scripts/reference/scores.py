@@ -78,6 +78,17 @@ def mgm_offdiag(run):
     return ((gram.sum() - gram.trace()) / (n * (n - 1))).item()
 
 
+@score("gram-entropy")
+def gram_entropy(run):
+    weights = [t for name, t in run.net.named_parameters() if not name.endswith("bias")]
+    entropies = []
+    for g in sample_gradients(run, weights):
+        g = F.normalize(g, dim=1)
+        p = torch.linalg.eigvalsh(g @ g.T).clamp(min=1e-300) / g.norm() ** 2
+        entropies.append(-(p * p.log()).sum().item())
+    return float(np.mean(entropies))
+
+
 @score("gradsign")
 def gradsign(run):
     columns = sample_gradients(run, run.net.weights())
@@ -309,8 +320,7 @@ def trainability(run):
     return float(np.mean(terms))
 
 
-@score("meco")
-def meco(run):
+def least_eigenvalues(run, counted):
     image, total = run.noise("meco image", 1, 3, 64, 64), []
 
     def add(module, _, output):
@@ -318,14 +328,19 @@ def meco(run):
             c = np.corrcoef(output[0].detach().flatten(1).double().numpy())
             total.append(np.linalg.eigvalsh(np.nan_to_num(c)).min())
 
-    counted = (nn.Conv2d, Norm, nn.ReLU, Pooling, InferCell, Reduction)
     for module in run.net.modules():
         if isinstance(module, counted):
             module.register_forward_hook(add)
-    run.net.stem.register_forward_hook(add)
+    if nn.Conv2d in counted:  # and so all blocks, of which the stem is one
+        run.net.stem.register_forward_hook(add)
     with np.errstate(all="ignore"), torch.no_grad():
         run.net(image)
     return float(sum(total))
+
+
+BLOCKS = (InferCell, Reduction)
+score("meco")(lambda run: least_eigenvalues(run, (nn.Conv2d, Norm, nn.ReLU, Pooling, *BLOCKS)))
+score("meco-relu")(lambda run: least_eigenvalues(run, (nn.ReLU,)))
 
 
 @score("rwe")

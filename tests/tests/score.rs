@@ -125,6 +125,29 @@ fn cells_that_are_one_network_get_the_same_bits() {
     assert_ne!(params[0], params[1], "dead edges still count as parameters");
 }
 
+/// `auto` is the same scores to the tool that computes them and to the one that
+/// ranks by them; a cell that is cut off from its input comes last.
+#[test]
+fn auto_is_scored_and_ranked() {
+    let cut_off = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
+    let input = cells(&["-n", "3"]) + &cells(&["--arch", cut_off]);
+    let scored = score(&["--proxy", "auto", "-n", "8"], &input).expect_code(0);
+    let scores = scored.records()[0]["scores"].as_object().unwrap().clone();
+    let names: Vec<String> = scores.keys().cloned().collect();
+    let rank = |args: &[&str]| {
+        let tool = Tool::new("knas-rank").args(args);
+        tool.stdin(scored.stdout.as_str()).run()
+    };
+    let auto = rank(&["--by", "auto"]).expect_code(0);
+    let by = format!("log-rank({})", names.join(","));
+    assert_eq!(auto.column("score_by"), [by.as_str(); 4].map(Value::from));
+    assert_eq!(auto.records()[3]["arch"], cut_off);
+    let spelled = rank(&["--by", &names.join(","), "--combine", "log-rank"]);
+    assert_eq!(auto.stdout, spelled.stdout);
+    let mixed = rank(&["--by", "auto,params"]).expect_code(2);
+    let _ = mixed.expect_stderr("--by auto stands alone");
+}
+
 #[test]
 fn seeds_are_averaged() {
     let input = cells(&["-n", "2"]);

@@ -13,6 +13,7 @@ mod fisher;
 mod forward;
 mod gradients;
 mod gradsign;
+mod gram;
 mod grasp;
 mod jacobian;
 mod kernel;
@@ -47,6 +48,7 @@ pub static PROXIES: &[&dyn Proxy] = &[
     &kernel::MGM_LAYER,
     &kernel::MGM_LOG,
     &kernel::GRAD_NORM,
+    &gram::GRAM_ENTROPY,
     &offdiag::MgmOffdiag,
     &released::MgmReleased,
     &counts::Params,
@@ -64,6 +66,7 @@ pub static PROXIES: &[&dyn Proxy] = &[
     &gradsign::GRADSIGN,
     &zen::ZEN,
     &meco::MECO,
+    &meco::MECO_RELU,
     &az::EXPRESSIVITY,
     &az::PROGRESSIVITY,
     &az::TRAINABILITY,

@@ -1,10 +1,12 @@
 //! MeCo: how little the channels of each layer correlate (Jiang et al. 2023).
 
+use std::rc::Rc;
+
 use knas_net::{Event, Init, NetError, Norm};
 use knas_space::nb201::Skeleton;
 use tch::{Kind, Tensor, no_grad};
 
-use crate::evaluation::Evaluation;
+use crate::evaluation::{Evaluation, Mode};
 use crate::matrix::{correlations, eigenvalues, exact};
 use crate::score::Score;
 use crate::{Info, ScoreError};
@@ -23,40 +25,76 @@ pub(crate) static MECO: Score = Score {
     info: Info {
         name: "meco",
         summary: "sum over layers of the least eigenvalue of the correlations of its channels",
-        inputs: "one noise image of 64×64",
-        passes: "1 forward, of one image",
-        source: "Jiang et al., MeCo, NeurIPS 2023",
-        ..Info::BASE
+        ..BASE
     },
-    value: meco,
+    value: |info, evaluation| Ok(Least::of(info, evaluation)?.layers),
 };
 
-fn meco(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Batch);
-    let own = evaluation.subject().skeleton;
-    let skeleton = Skeleton::new(own.channels(), own.cells(), own.classes(), SIDE)
-        .map_err(|_| info.undefined("the network cannot have images of 64 × 64"))?;
-    let network = evaluation.build(mode.init, skeleton, Kind::Float)?;
-    let image = evaluation.noise("meco image", &[1, 3, SIDE as i64, SIDE as i64])?;
-    evaluation.count(1, 0);
-    let mut sum = Ok(0.0);
-    let _ = no_grad(|| {
-        network.forward_observed(&image, mode.norm, &mut |event| {
-            let output = match event {
-                Event::Convolution { output, .. }
-                | Event::Norm { output, .. }
-                | Event::Relu { output, .. }
-                | Event::Pool { output }
-                | Event::Block { output, .. } => output,
-                // A vector has no positions over which channels correlate.
-                Event::Linear { .. } | Event::Features { .. } => return,
-            };
-            if let Ok(so_far) = sum {
-                sum = least(output).map(|value| so_far + value);
-            }
-        })
-    })?;
-    Ok(sum?)
+/// [`MECO`] over ReLUs alone, which ranks better: channels that are switched
+/// alike are of no use beside each other, and before the ReLU that hardly shows.
+pub(crate) static MECO_RELU: Score = Score {
+    info: Info {
+        name: "meco-relu",
+        summary: "sum over ReLUs of the least eigenvalue of the correlations of its channels",
+        groups: &["cheap", "auto"],
+        ..BASE
+    },
+    value: |info, evaluation| Ok(Least::of(info, evaluation)?.relus),
+};
+
+const BASE: Info = Info {
+    inputs: "one noise image of 64×64",
+    passes: "1 forward, of one image",
+    source: "Jiang et al., MeCo, NeurIPS 2023",
+    ..Info::BASE
+};
+
+/// Sums of least eigenvalues.
+#[derive(Clone, Copy, Default)]
+struct Least {
+    layers: f64,
+    relus: f64,
+}
+
+impl Least {
+    fn of(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<Rc<Self>, ScoreError> {
+        let mode = evaluation.mode(Init::Default, Norm::Batch);
+        evaluation.share(mode, |evaluation| Self::compute(info, mode, evaluation))
+    }
+
+    fn compute(
+        info: &Info,
+        mode: Mode,
+        evaluation: &mut Evaluation<'_>,
+    ) -> Result<Self, ScoreError> {
+        let own = evaluation.subject().skeleton;
+        let skeleton = Skeleton::new(own.channels(), own.cells(), own.classes(), SIDE)
+            .map_err(|_| info.undefined("the network cannot have images of 64 × 64"))?;
+        let network = evaluation.build(mode.init, skeleton, Kind::Float)?;
+        let image = evaluation.noise("meco image", &[1, 3, SIDE as i64, SIDE as i64])?;
+        evaluation.count(1, 0);
+        let mut sums = Ok(Self::default());
+        let _ = no_grad(|| {
+            network.forward_observed(&image, mode.norm, &mut |event| {
+                let (output, relu) = match event {
+                    Event::Relu { output, .. } => (output, true),
+                    Event::Convolution { output, .. }
+                    | Event::Norm { output, .. }
+                    | Event::Pool { output }
+                    | Event::Block { output, .. } => (output, false),
+                    // A vector has no positions over which channels correlate.
+                    Event::Linear { .. } | Event::Features { .. } => return,
+                };
+                if let Ok(so_far) = sums {
+                    sums = least(output).map(|value| Self {
+                        layers: so_far.layers + value,
+                        relus: so_far.relus + if relu { value } else { 0.0 },
+                    });
+                }
+            })
+        })?;
+        Ok(sums?)
+    }
 }
 
 /// The least eigenvalue of the correlations of the channels of one map.

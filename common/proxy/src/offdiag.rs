@@ -4,6 +4,7 @@ use knas_net::{Init, Norm};
 
 use crate::evaluation::Evaluation;
 use crate::gradients::Gradient;
+use crate::samples::require_own_gradients;
 use crate::{Info, Proxy, ScoreError};
 
 /// (1/(n(n−1)))·Σ_{i≠j} ⟨g_i, g_j⟩ = (n²·MGM − Σ_i ‖g_i‖²) / (n(n−1)): how much
@@ -29,19 +30,8 @@ impl Proxy for MgmOffdiag {
     }
 
     fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+        require_own_gradients(&INFO, evaluation)?;
         let count = evaluation.samples().count();
-        if count < 2 {
-            return Err(ScoreError::Samples {
-                name: INFO.name,
-                needs: "at least 2 samples",
-            });
-        }
-        if evaluation.mode(Init::Default, Norm::Sample).norm != Norm::Sample {
-            return Err(ScoreError::Samples {
-                name: INFO.name,
-                needs: "sample norm: with batch norm no sample has a gradient of its own",
-            });
-        }
         let gradients = evaluation.gradients(Norm::Sample, Init::Default)?;
         let by_sample = evaluation.sample_gradients(Init::Default)?;
         let n = count as f64;

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use knas_net::layers::{NORM_EPSILON, cross_entropy};
-use knas_net::{Event, NetError, Network, Norm};
+use knas_net::{Event, Init, NetError, Network, Norm};
 use tch::{Kind, Tensor};
 
+use crate::evaluation::Evaluation;
 use crate::gradients::is_layer_weight;
+use crate::{Info, ScoreError};
 
 /// How many parameter tensors `mgm-released` looks at.
 pub(crate) const RELEASED_TENSORS: usize = 11;
@@ -30,6 +32,27 @@ pub struct SampleGradients {
     /// Σ_i sign g_i for every convolution's weight and the classifier's, by its
     /// place among the parameters.
     pub signs: BTreeMap<usize, Tensor>,
+}
+
+/// That there are samples to compare, and that each has a gradient of its own.
+///
+/// # Errors
+/// When there is only one, or the norm mixes them.
+pub(crate) fn require_own_gradients(
+    info: &Info,
+    evaluation: &Evaluation<'_>,
+) -> Result<(), ScoreError> {
+    let fails = |needs| {
+        let name = info.name;
+        Err(ScoreError::Samples { name, needs })
+    };
+    if evaluation.samples().count() < 2 {
+        return fails("at least 2 samples");
+    }
+    if evaluation.mode(Init::Default, Norm::Sample).norm != Norm::Sample {
+        return fails("sample norm: with batch norm no sample has a gradient of its own");
+    }
+    Ok(())
 }
 
 /// A layer as the forward pass showed it.
@@ -58,59 +81,7 @@ impl SampleGradients {
         inputs: &Tensor,
         targets: &Tensor,
     ) -> Result<(), NetError> {
-        let (mut layers, mut outputs) = (Vec::new(), Vec::new());
-        let logits = network.forward_observed(inputs, Norm::Sample, &mut |event| {
-            let (layer, output) = match event {
-                Event::Convolution {
-                    weight,
-                    stride,
-                    padding,
-                    input,
-                    output,
-                } => {
-                    let input = input.detach();
-                    (
-                        Layer::Convolution {
-                            weight,
-                            stride,
-                            padding,
-                            input,
-                        },
-                        output,
-                    )
-                }
-                Event::Norm {
-                    weight,
-                    input,
-                    output,
-                } => (
-                    Layer::Norm {
-                        weight,
-                        input: input.detach(),
-                    },
-                    output,
-                ),
-                Event::Linear {
-                    weight,
-                    input,
-                    output,
-                } => (
-                    Layer::Linear {
-                        weight,
-                        input: input.detach(),
-                    },
-                    output,
-                ),
-                _ => return,
-            };
-            layers.push(layer);
-            outputs.push(output.shallow_clone());
-        })?;
         let count = inputs.size()[0];
-        // The sum over samples, so that none is scaled by how many there are.
-        let loss = cross_entropy(&logits, targets)?.f_mul_scalar(count as f64)?;
-        let deltas = Tensor::f_run_backward(&[loss], &outputs, false, false)?;
-
         let mut squares = Tensor::f_zeros([count], (Kind::Double, inputs.device()))?;
         let mut heads: Vec<(usize, Tensor)> = Vec::new();
         let mut take = |parameter: usize, gradient: Tensor| {
@@ -132,11 +103,7 @@ impl SampleGradients {
             }
             Ok::<(), NetError>(())
         };
-        for (layer, delta) in layers.iter().zip(&deltas) {
-            if delta.defined() {
-                layer.gradients(delta, &mut take)?;
-            }
-        }
+        each_gradient(network, inputs, targets, &mut take)?;
         self.squared_norms.extend(Vec::<f64>::try_from(
             squares.f_to_device(tch::Device::Cpu)?,
         )?);
@@ -150,6 +117,74 @@ impl SampleGradients {
         }
         Ok(())
     }
+}
+
+/// Shows `take` the gradients of every parameter that the loss depends on, in
+/// the order of the forward pass: the parameter's place, and N × its shape.
+pub(crate) fn each_gradient(
+    network: &Network,
+    inputs: &Tensor,
+    targets: &Tensor,
+    take: &mut impl FnMut(usize, Tensor) -> Result<(), NetError>,
+) -> Result<(), NetError> {
+    let (mut layers, mut outputs) = (Vec::new(), Vec::new());
+    let logits = network.forward_observed(inputs, Norm::Sample, &mut |event| {
+        let (layer, output) = match event {
+            Event::Convolution {
+                weight,
+                stride,
+                padding,
+                input,
+                output,
+            } => {
+                let input = input.detach();
+                (
+                    Layer::Convolution {
+                        weight,
+                        stride,
+                        padding,
+                        input,
+                    },
+                    output,
+                )
+            }
+            Event::Norm {
+                weight,
+                input,
+                output,
+            } => (
+                Layer::Norm {
+                    weight,
+                    input: input.detach(),
+                },
+                output,
+            ),
+            Event::Linear {
+                weight,
+                input,
+                output,
+            } => (
+                Layer::Linear {
+                    weight,
+                    input: input.detach(),
+                },
+                output,
+            ),
+            _ => return,
+        };
+        layers.push(layer);
+        outputs.push(output.shallow_clone());
+    })?;
+    let count = inputs.size()[0];
+    // The sum over samples, so that none is scaled by how many there are.
+    let loss = cross_entropy(&logits, targets)?.f_mul_scalar(count as f64)?;
+    let deltas = Tensor::f_run_backward(&[loss], &outputs, false, false)?;
+    for (layer, delta) in layers.iter().zip(&deltas) {
+        if delta.defined() {
+            layer.gradients(delta, take)?;
+        }
+    }
+    Ok(())
 }
 
 impl Layer {

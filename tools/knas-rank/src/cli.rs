@@ -20,6 +20,9 @@ Examples:
   knas-sample | knas-score | knas-rank -k 5
       the five best of 100 random cells
 
+  knas-sample -n 1000 | knas-score --proxy auto | knas-rank -k 20 --by auto
+      the two scores that rank best together
+
   knas-rank -k 10 --by grad-norm,naswot,-macs --combine log-rank scored.ndjson
       two scores and the cost, combined as in AZ-NAS
 
@@ -28,7 +31,7 @@ Examples:
 
 Names in --by: an entry of `scores` (mgm), or a numeric field (params, macs, \
 finetune.valid_accuracy). A minus prefers small values, and the `score` is then \
-the negative of the value.
+the negative of the value. `auto` is gram-entropy,meco-relu combined by log-rank.
 
 Exit: 0 all ranked; 1 some lines or candidates failed here; 2 nothing could be done.";
 

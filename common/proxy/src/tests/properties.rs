@@ -110,6 +110,8 @@ fn scores_share_passes() {
         passes(1, 1)
     );
     assert_eq!(asked(&["naswot", "jacob-cov", "epe", "snip"]), passes(1, 2));
+    assert_eq!(asked(&["meco", "meco-relu"]), passes(1, 0));
+    assert_eq!(asked(&["gram-entropy", "meco-relu"]), passes(2, 1));
     assert_eq!(asked(&["grasp", "snip"]), passes(1, 3));
     assert_eq!(
         asked(&["az-expressivity", "az-progressivity", "az-trainability"]),
@@ -120,10 +122,10 @@ fn scores_share_passes() {
         passes(1, 50)
     );
     let names: Vec<&str> = PROXIES.iter().map(|proxy| proxy.info().name).collect();
-    // Forward: 1 for kernels, 1 for single samples, 1 with batch norm, 1 each for
+    // Forward: 1 for kernels, 2 for single samples, 1 with batch norm, 1 each for
     // zico, synflow, rwe, meco, az and linear regions, 2 for zen. Backward: as
     // many less those of naswot's kind, and 2 for grasp, 50 for ntk.
-    assert_eq!(asked(&names), passes(11, 59));
+    assert_eq!(asked(&names), passes(12, 60));
 }
 
 /// The same bits, whichever scores are asked for before.
@@ -141,13 +143,14 @@ fn the_order_of_the_scores_does_not_matter() {
 
 /// Scores that look at samples as a set. The others split them, or take some:
 /// `zico`, `rwe`, `swap`, `mgm-released`.
-const SETS: [&str; 18] = [
+const SETS: [&str; 19] = [
     "mgm",
     "mgm-conv",
     "mgm-layer",
     "mgm-log",
     "grad-norm",
     "mgm-offdiag",
+    "gram-entropy",
     "gradsign",
     "snip",
     "grasp",
@@ -294,7 +297,7 @@ fn scores_follow_norm_and_initialisation_where_these_are_given() {
         };
         assert_ne!(plain, value_with(name, given(None, Some(init))), "{name}");
     }
-    for name in ["gradsign", "mgm-offdiag"] {
+    for name in ["gradsign", "mgm-offdiag", "gram-entropy"] {
         let overrides = given(Some(Norm::Batch), None);
         let mut evaluation = Evaluation::new(subject(&cell), &samples, overrides);
         let error = score(by_name(name).unwrap(), &mut evaluation).unwrap_err();
@@ -310,7 +313,7 @@ fn too_few_samples_are_refused_or_scored() {
     let mut evaluation = Evaluation::new(subject(&cell), &samples, Overrides::default());
     for (name, value) in all(&mut evaluation) {
         match name {
-            "zico" | "rwe" | "mgm-offdiag" | "mgm-released" => {
+            "zico" | "rwe" | "mgm-offdiag" | "mgm-released" | "gram-entropy" => {
                 assert_eq!(value.unwrap_err().kind(), "samples", "{name}");
             }
             "lga" => assert_eq!(value.unwrap_err().kind(), "undefined"),
