@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum DataError {
     /// The text names no data set.
-    #[error("unknown data set '{0}': give cifar10[:DIR], cifar100[:DIR], folder:DIR or noise")]
+    #[error(
+        "unknown data set '{0}': give cifar10[:DIR], cifar100[:DIR], folder:DIR or noise, \
+         or for texts rte:DIR, mrpc:DIR or jsonl:FILE"
+    )]
     UnknownSpec(String),
     /// There is no such folder.
     #[error("no data folder {}: {hint}", folder.display())]
@@ -101,8 +104,8 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
-    /// More images are wanted than there are, or none.
-    #[error("cannot take {wanted} images from {name}: ask for 1 to {have}")]
+    /// More images or texts are wanted than there are, or none.
+    #[error("cannot take {wanted} samples from {name}: ask for 1 to {have}")]
     Count {
         /// The data set.
         name: &'static str,
@@ -114,11 +117,49 @@ pub enum DataError {
     /// Noise has nothing to learn.
     #[error("noise cannot be trained on: give cifar10[:DIR], cifar100[:DIR] or folder:DIR")]
     NoTraining,
-    /// No class has two images, one to train on and one to validate with.
-    #[error("{name} cannot be split: validation needs a class with at least two training images")]
+    /// No class has enough examples for one to validate with.
+    #[error("{name} cannot be split: validation needs a class with at least {least} examples")]
     NoValidation {
         /// The data set.
         name: &'static str,
+        /// How many examples are enough.
+        least: usize,
+    },
+    /// The data set is of the other sort.
+    #[error("{name} is made of {found}, and this needs {needed}: give {choices}")]
+    Sort {
+        /// The data set.
+        name: &'static str,
+        /// What it is made of.
+        found: &'static str,
+        /// What is needed.
+        needed: &'static str,
+        /// The data sets that would do.
+        choices: &'static str,
+    },
+    /// A line of a file of texts is not an example.
+    #[error("{}, line {line}: {reason}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of texts has no example.
+    #[error("{} has no examples", path.display())]
+    NoExamples {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Texts cannot be turned into tokens.
+    #[error("{}: {reason}", path.display())]
+    Tokeniser {
+        /// The tokeniser's file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
 }
 

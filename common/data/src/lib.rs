@@ -1,13 +1,17 @@
-//! Image data sets for the scoring and training of networks.
+//! Image and text data sets for the scoring and training of networks.
 //!
-//! A [`DataSpec`] is what a user names (`cifar10`, `folder:DIR`, …). An
-//! [`ImageSource`] is that data set opened: its files are found and counted,
-//! and no image is read until it is needed. From it come
+//! A [`DataSpec`] is what a user names (`cifar10`, `folder:DIR`, `rte:DIR`, …).
+//! An [`ImageSource`] is a set of images opened: its files are found and
+//! counted, and no image is read until it is needed. From it come
 //!
 //! - [`ImageSource::sample`]: the batch that a score is computed on, which
 //!   reads just the images that were drawn;
 //! - [`ImageSource::training`]: training, validation and test images held in
 //!   memory ([`Images`]), from which epochs of [`Batch`]es are made.
+//!
+//! A [`TextSource`] is a set of texts, which a [`Tokeniser`] makes into
+//! [`Tokens`]; the same two come from it, as [`TextSample`] and
+//! [`TextTraining`], whose batches are [`TextBatch`]es.
 //!
 //! Every image is RGB with [`SIDE`] × [`SIDE`] pixels. Every random decision is
 //! drawn from [`knas_stats::random`] by (seed, purpose, image), so a batch does
@@ -22,12 +26,16 @@ mod images;
 mod source;
 mod spec;
 mod split;
+mod text;
+mod tokeniser;
 
 pub use batch::Batch;
 pub use error::DataError;
 pub use images::Images;
 pub use source::{ImageSource, Limits, NOISE_CLASSES, NOISE_LIMIT, Sample, Training};
 pub use spec::DataSpec;
+pub use text::{TextBatch, TextSample, TextSource, TextTraining, Texts};
+pub use tokeniser::{Tokeniser, Tokens};
 
 /// Width and height of every image, in pixels.
 pub const SIDE: usize = 32;

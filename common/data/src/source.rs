@@ -111,7 +111,7 @@ impl ImageSource {
     /// for in `cache/cifar10` and `cache/cifar100`.
     ///
     /// # Errors
-    /// Where a folder or file is missing or cannot be read, a CIFAR file is not
+    /// For texts; where a folder or file is missing or cannot be read, a CIFAR file is not
     /// a whole number of rows, or a folder does not have two classes or has one
     /// without images.
     pub fn open(spec: &DataSpec, cache: &Path) -> Result<Self, DataError> {
@@ -139,6 +139,14 @@ impl ImageSource {
                 };
             }
             DataSpec::Noise => {}
+            DataSpec::Rte(_) | DataSpec::Mrpc(_) | DataSpec::Jsonl(_) => {
+                return Err(DataError::Sort {
+                    name: spec.name(),
+                    found: "texts",
+                    needed: "images",
+                    choices: "cifar10[:DIR], cifar100[:DIR], folder:DIR or noise",
+                });
+            }
         }
         Ok(source)
     }
@@ -236,9 +244,12 @@ impl ImageSource {
             indices.truncate(limit.unwrap_or(usize::MAX));
             rows.read(indices, self.normalisation)
         };
-        let (train, valid) = split::halves(&rows.labels()?);
+        let (train, valid) = split::divide(&rows.labels()?, 2);
         if valid.is_empty() {
-            return Err(DataError::NoValidation { name: self.name });
+            return Err(DataError::NoValidation {
+                name: self.name,
+                least: 2,
+            });
         }
         let train = read(rows, train, limits.train)?;
         let valid = read(rows, valid, limits.valid)?;

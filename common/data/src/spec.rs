@@ -7,8 +7,9 @@ use std::str::FromStr;
 use crate::DataError;
 
 /// A data set as a user names it: `cifar10[:DIR]`, `cifar100[:DIR]`,
-/// `folder:DIR` or `noise`. A CIFAR set without a folder is looked for in the
-/// cache folder that [`ImageSource::open`](crate::ImageSource::open) is given.
+/// `folder:DIR` or `noise`, which are images; `rte:DIR`, `mrpc:DIR` or
+/// `jsonl:FILE`, which are texts. A CIFAR set without a folder is looked for in
+/// the cache folder that [`ImageSource::open`](crate::ImageSource::open) is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataSpec {
     /// CIFAR-10 in the official binary files.
@@ -19,6 +20,12 @@ pub enum DataSpec {
     Folder(PathBuf),
     /// Normally distributed images with random labels.
     Noise,
+    /// Recognising textual entailment: GLUE's folder of `.tsv` files.
+    Rte(PathBuf),
+    /// Microsoft's paraphrases: GLUE's folder of `.tsv` files.
+    Mrpc(PathBuf),
+    /// A file of examples, one JSON object a line.
+    Jsonl(PathBuf),
 }
 
 impl DataSpec {
@@ -33,7 +40,13 @@ impl DataSpec {
         }
     }
 
-    /// The name without the folder: `cifar10`, `cifar100`, `folder`, `noise`.
+    /// Whether it is made of texts; otherwise it is made of images.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        matches!(self, Self::Rte(_) | Self::Mrpc(_) | Self::Jsonl(_))
+    }
+
+    /// The name without the folder, such as `cifar10` or `rte`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -41,6 +54,9 @@ impl DataSpec {
             DataSpec::Cifar100(_) => "cifar100",
             DataSpec::Folder(_) => "folder",
             DataSpec::Noise => "noise",
+            DataSpec::Rte(_) => "rte",
+            DataSpec::Mrpc(_) => "mrpc",
+            DataSpec::Jsonl(_) => "jsonl",
         }
     }
 }
@@ -59,6 +75,9 @@ impl FromStr for DataSpec {
             ("cifar100", folder) => Ok(DataSpec::Cifar100(folder)),
             ("folder", Some(folder)) => Ok(DataSpec::Folder(folder)),
             ("noise", None) => Ok(DataSpec::Noise),
+            ("rte", Some(folder)) => Ok(DataSpec::Rte(folder)),
+            ("mrpc", Some(folder)) => Ok(DataSpec::Mrpc(folder)),
+            ("jsonl", Some(file)) => Ok(DataSpec::Jsonl(file)),
             _ => Err(DataError::UnknownSpec(text.to_owned())),
         }
     }
@@ -69,7 +88,10 @@ impl fmt::Display for DataSpec {
         match self {
             DataSpec::Cifar10(Some(folder))
             | DataSpec::Cifar100(Some(folder))
-            | DataSpec::Folder(folder) => write!(out, "{}:{}", self.name(), folder.display()),
+            | DataSpec::Folder(folder)
+            | DataSpec::Rte(folder)
+            | DataSpec::Mrpc(folder)
+            | DataSpec::Jsonl(folder) => write!(out, "{}:{}", self.name(), folder.display()),
             _ => out.write_str(self.name()),
         }
     }
@@ -88,6 +110,9 @@ mod tests {
             "cifar100:x:y",
             "folder:d",
             "noise",
+            "rte:a",
+            "mrpc:a",
+            "jsonl:a.jsonl",
         ] {
             assert_eq!(text.parse::<DataSpec>().unwrap().to_string(), text);
         }
@@ -96,7 +121,8 @@ mod tests {
     #[test]
     fn other_texts_are_refused_with_the_choices() {
         for text in [
-            "", "cifar", "cifar10:", "folder", "folder:", "noise:x", "CIFAR10", ":d",
+            "", "cifar", "cifar10:", "folder", "folder:", "noise:x", "CIFAR10", ":d", "rte",
+            "mrpc", "jsonl:",
         ] {
             let message = text.parse::<DataSpec>().unwrap_err().to_string();
             assert!(message.contains(&format!("'{text}'")), "{message}");

@@ -1,9 +1,9 @@
-//! Training and validation halves, and limits that keep classes balanced.
+//! Training and validation parts, and limits that keep classes balanced.
 
 use knas_stats::random::stream;
 
 /// One split for all runs, so that validation accuracies of different seeds and
-/// candidates are of the same images. (NAS-Bench-201 fixed its own half in a
+/// candidates are of the same examples. (NAS-Bench-201 fixed its own half in a
 /// file; this is another half.)
 const SPLIT_SEED: u64 = 0;
 
@@ -36,13 +36,13 @@ fn interleave(classes: &[Vec<usize>]) -> Vec<usize> {
         .collect()
 }
 
-/// Halves a training set class by class, at random: (training, validation).
-/// Where a class has an odd number of images, training gets one more.
-pub(crate) fn halves(labels: &[u32]) -> (Vec<usize>, Vec<usize>) {
+/// Divides a training set class by class, at random: (training, validation).
+/// Validation gets one example of `share` (at least 1), rounded down.
+pub(crate) fn divide(labels: &[u32], share: usize) -> (Vec<usize>, Vec<usize>) {
     let mut train = by_class(labels, "split");
     let valid: Vec<_> = train
         .iter_mut()
-        .map(|class| class.split_off(class.len().div_ceil(2)))
+        .map(|class| class.split_off(class.len() - class.len() / share))
         .collect();
     (interleave(&train), interleave(&valid))
 }
@@ -57,16 +57,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halves_are_disjoint_complete_and_balanced() {
+    fn parts_are_disjoint_complete_and_balanced() {
         // Classes of 5, 4, 1 and 0 images.
         let labels = [0, 1, 0, 1, 0, 1, 0, 1, 0, 2];
-        let (train, valid) = halves(&labels);
-        let classes = |half: &[usize]| half.iter().map(|&i| labels[i]).collect::<Vec<_>>();
+        let (train, valid) = divide(&labels, 2);
+        let classes = |part: &[usize]| part.iter().map(|&i| labels[i]).collect::<Vec<_>>();
         assert_eq!(classes(&train), [0, 1, 2, 0, 1, 0]);
         assert_eq!(classes(&valid), [0, 1, 0, 1]);
         let mut all = [train, valid].concat();
         all.sort_unstable();
         assert_eq!(all, (0..10).collect::<Vec<_>>());
+        let (train, valid) = divide(&labels, 5);
+        assert_eq!((classes(&train).len(), classes(&valid)), (9, vec![0]));
     }
 
     #[test]
@@ -75,7 +77,7 @@ mod tests {
         // v = lambda c: [i for i in range(100) if i % 10 == c]
         // print([[v(c)[p] for p in choose(words(0, 'split', c), 10, 10)][:2] for c in (0, 9)])
         let labels: Vec<u32> = (0..100).map(|index| index % 10).collect();
-        let (train, _) = halves(&labels);
+        let (train, _) = divide(&labels, 2);
         assert_eq!([train[0], train[10], train[9], train[19]], [30, 0, 99, 49]);
     }
 
@@ -93,7 +95,7 @@ mod tests {
 
     #[test]
     fn nothing_gives_nothing() {
-        assert_eq!(halves(&[]), (vec![], vec![]));
+        assert_eq!(divide(&[], 2), (vec![], vec![]));
         assert!(balanced(&[]).is_empty());
     }
 }

@@ -254,7 +254,7 @@ fn real_cifar10_has_the_known_sample_and_split() {
 
 #[test]
 fn real_cifar100_has_the_known_sample_and_split() {
-    let Some(folder) = common::real_cifar100() else {
+    let Some(folder) = common::shared("cifar100-sample") else {
         eprintln!("skipped: no CIFAR-100 sample beside the repository");
         return;
     };

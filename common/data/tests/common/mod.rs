@@ -39,9 +39,9 @@ pub fn real_cifar10() -> Option<PathBuf> {
     Some(cache.join("knas/cifar10")).filter(|folder| folder.is_dir())
 }
 
-/// The real CIFAR-100 images beside the repository, where they are.
-pub fn real_cifar100() -> Option<PathBuf> {
+/// What lies under `shared/data` beside the repository, where it is there.
+pub fn shared(path: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("KNAS_SHARED").map_or_else(beside, PathBuf::from);
-    Some(shared.join("data/cifar100-sample")).filter(|folder| folder.is_dir())
+    Some(shared.join("data").join(path)).filter(|path| path.exists())
 }

@@ -1,0 +1,171 @@
+//! Texts held in memory as tokens, and the batches made of them.
+
+use knas_stats::random::stream;
+use sha2::{Digest, Sha256};
+use tch::{Device, Tensor};
+
+use crate::Tokens;
+use crate::images::hexadecimal;
+
+/// Labelled texts in a fixed order, as tokens.
+#[derive(Clone, Debug)]
+pub struct Texts {
+    tokens: Vec<Tokens>,
+    labels: Vec<u32>,
+    indices: Vec<usize>,
+    padding: u32,
+}
+
+impl Texts {
+    /// `indices` are the texts' places in their part of the data set.
+    pub(crate) fn new(
+        tokens: Vec<Tokens>,
+        labels: Vec<u32>,
+        indices: Vec<usize>,
+        padding: u32,
+    ) -> Self {
+        Self {
+            tokens,
+            labels,
+            indices,
+            padding,
+        }
+    }
+
+    /// Number of texts.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no text.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The class of each text.
+    #[must_use]
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// Each text's place in its part of the data set.
+    #[must_use]
+    pub fn indices(&self) -> &[usize] {
+        &self.indices
+    }
+
+    /// SHA-256, in hexadecimal, of `knas-texts-1`, the number of texts (8 bytes)
+    /// and, text by text, its index (8 bytes), its label (4 bytes), the number of
+    /// its tokens (8 bytes), and their ids and types (4 bytes each, the ids
+    /// first). Integers are little-endian.
+    ///
+    /// Of the tokens rather than of the letters, since what is computed depends
+    /// on the tokeniser as much as on the texts.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(b"knas-texts-1");
+        hash.update((self.len() as u64).to_le_bytes());
+        for (place, tokens) in self.tokens.iter().enumerate() {
+            hash.update((self.indices[place] as u64).to_le_bytes());
+            hash.update(self.labels[place].to_le_bytes());
+            hash.update((tokens.ids.len() as u64).to_le_bytes());
+            for number in tokens.ids.iter().chain(&tokens.types) {
+                hash.update(number.to_le_bytes());
+            }
+        }
+        hexadecimal(hash)
+    }
+
+    /// The texts in their order, `size` (at least 1) at a time.
+    pub fn batches(&self, size: usize) -> impl Iterator<Item = TextBatch> + '_ {
+        self.cut((0..self.len()).collect(), size)
+    }
+
+    /// One epoch of training: every text once, in an order drawn from (seed,
+    /// epoch), `size` (at least 1) at a time. The last batch holds what remains.
+    pub fn epoch(
+        &self,
+        size: usize,
+        seed: u64,
+        epoch: u64,
+    ) -> impl Iterator<Item = TextBatch> + '_ {
+        let order = stream(seed, "epoch-order", &[epoch.into()]).choose(self.len(), self.len());
+        self.cut(order, size)
+    }
+
+    /// All texts in one batch.
+    pub(crate) fn whole(&self) -> TextBatch {
+        self.batch(&(0..self.len()).collect::<Vec<_>>())
+    }
+
+    fn cut(&self, places: Vec<usize>, size: usize) -> impl Iterator<Item = TextBatch> {
+        let size = size.max(1);
+        (0..places.len()).step_by(size).map(move |start| {
+            let end = start.saturating_add(size).min(places.len());
+            self.batch(&places[start..end])
+        })
+    }
+
+    fn batch(&self, places: &[usize]) -> TextBatch {
+        let lengths = places.iter().map(|&place| self.tokens[place].ids.len());
+        let length = lengths.max().unwrap_or(0);
+        let mut input = Vec::with_capacity(places.len() * 3 * length);
+        let mut plane = |values: &mut dyn Iterator<Item = i64>, padding: i64| {
+            let end = input.len() + length;
+            input.extend(values);
+            input.resize(end, padding);
+        };
+        for &place in places {
+            let Tokens { ids, types } = &self.tokens[place];
+            plane(&mut ids.iter().map(|&id| id.into()), self.padding.into());
+            plane(&mut types.iter().map(|&kind| kind.into()), 0);
+            plane(&mut ids.iter().map(|_| 1), 0);
+        }
+        let target = places.iter().map(|&place| self.labels[place].into());
+        TextBatch {
+            input,
+            length,
+            target: target.collect(),
+        }
+    }
+}
+
+/// Texts of one length, by padding on the right, and their labels. Plain
+/// memory, so that threads can share it; [`TextBatch::tensors`] copies it to a
+/// device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextBatch {
+    /// Texts × 3 × length values, in that order: the tokens' ids, their types
+    /// (which of a pair they belong to), and 1 for a token and 0 for padding.
+    pub input: Vec<i64>,
+    /// Tokens of the longest text.
+    pub length: usize,
+    /// One label per text.
+    pub target: Vec<i64>,
+}
+
+impl TextBatch {
+    /// Number of texts.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.target.len()
+    }
+
+    /// Whether there is no text.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.target.is_empty()
+    }
+
+    /// Texts as an int64 tensor N × 3 × length, and labels as an int64 tensor of
+    /// length N, on `device`.
+    pub fn tensors(&self, device: Device) -> (Tensor, Tensor) {
+        let shape = [self.len(), 3, self.length].map(|size| size as i64);
+        let input = Tensor::from_slice(&self.input).view(shape);
+        let target = Tensor::from_slice(&self.target);
+        (input.to_device(device), target.to_device(device))
+    }
+}

@@ -1,0 +1,194 @@
+//! The files of texts: GLUE's tables and JSON lines.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::DataError;
+
+/// The largest file that is read.
+const MAX_FILE: u64 = 4 << 30;
+/// The largest label of JSON lines.
+const MAX_LABEL: u64 = 999;
+
+/// A text, or two, and its class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Example {
+    pub text: String,
+    pub pair: Option<String>,
+    pub label: u32,
+}
+
+/// GLUE's RTE: `sentence1`, `sentence2`, `label`.
+pub(super) fn rte(path: &Path) -> Result<Vec<Example>, DataError> {
+    let columns = ["sentence1", "sentence2", "label"];
+    table(path, columns, &["entailment", "not_entailment"])
+}
+
+/// GLUE's MRPC, and Microsoft's own files: `#1 String`, `#2 String`, `Quality`.
+pub(super) fn mrpc(path: &Path) -> Result<Vec<Example>, DataError> {
+    table(path, ["#1 String", "#2 String", "Quality"], &["0", "1"])
+}
+
+/// Tab-separated values without quoting: two texts, and the label's name.
+fn table(path: &Path, columns: [&str; 3], labels: &[&str]) -> Result<Vec<Example>, DataError> {
+    let bytes = read(path)?;
+    let wrong = |line: usize, reason: String| DataError::Line {
+        path: path.into(),
+        line,
+        reason,
+    };
+    let mut lines = lines(&bytes);
+    let header: Vec<&str> = match lines.next() {
+        Some((line, text)) => text.map_err(|e| wrong(line, e))?.split('\t').collect(),
+        None => return Err(DataError::NoExamples { path: path.into() }),
+    };
+    let place = |column: &str| {
+        let place = header.iter().position(|name| *name == column);
+        place.ok_or_else(|| {
+            let there = header.join(", ");
+            wrong(
+                1,
+                format!("no column \"{column}\" among {}", excerpt(&there)),
+            )
+        })
+    };
+    let [first, second, label] = [place(columns[0])?, place(columns[1])?, place(columns[2])?];
+    let examples: Vec<Example> = lines
+        .map(|(line, text)| {
+            let fields: Vec<&str> = text.map_err(|e| wrong(line, e))?.split('\t').collect();
+            if fields.len() != header.len() {
+                let reason = format!("{} columns, not {}", fields.len(), header.len());
+                return Err(wrong(line, reason));
+            }
+            let class = labels.iter().position(|name| *name == fields[label]);
+            let class = class.ok_or_else(|| {
+                let (found, known) = (excerpt(fields[label]), labels.join(" or "));
+                wrong(line, format!("the label {found} is not {known}"))
+            })?;
+            Ok(Example {
+                text: fields[first].to_owned(),
+                pair: Some(fields[second].to_owned()),
+                label: class as u32,
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    match examples.is_empty() {
+        true => Err(DataError::NoExamples { path: path.into() }),
+        false => Ok(examples),
+    }
+}
+
+/// One JSON object a line: `text`, perhaps `text_pair`, `label`.
+pub(super) fn jsonl(path: &Path) -> Result<Vec<Example>, DataError> {
+    let bytes = read(path)?;
+    let wrong = |line: usize, reason: String| DataError::Line {
+        path: path.into(),
+        line,
+        reason,
+    };
+    let mut examples = Vec::new();
+    let mut first_of_class = Vec::new();
+    for (line, text) in lines(&bytes) {
+        let text = text.map_err(|e| wrong(line, e))?;
+        let example = example(text).map_err(|reason| wrong(line, reason))?;
+        let class = example.label as usize;
+        if class >= first_of_class.len() {
+            first_of_class.resize(class + 1, None);
+        }
+        first_of_class[class].get_or_insert(line);
+        examples.push(example);
+    }
+    if examples.is_empty() {
+        return Err(DataError::NoExamples { path: path.into() });
+    }
+    let largest = first_of_class.len() - 1;
+    let line = first_of_class[largest].unwrap_or_default();
+    if largest == 0 {
+        let reason = "every label of the file is 0, and there have to be two classes";
+        return Err(wrong(line, reason.to_owned()));
+    }
+    match first_of_class.iter().position(Option::is_none) {
+        Some(empty) => Err(wrong(
+            line,
+            format!("the label is {largest}, but no example has the label {empty}"),
+        )),
+        None => Ok(examples),
+    }
+}
+
+fn example(line: &str) -> Result<Example, String> {
+    let value: Value = serde_json::from_str(line).map_err(|e| format!("no JSON: {e}"))?;
+    let text = |name: &str| match value.get(name) {
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        None | Some(Value::Null) => Ok(None),
+        Some(other) => Err(format!(
+            "\"{name}\" is {}, not a text",
+            excerpt(&other.to_string())
+        )),
+    };
+    if !value.is_object() {
+        return Err(format!("{} is no JSON object", excerpt(line)));
+    }
+    let label = value.get("label").ok_or("there is no \"label\"")?;
+    let number = label.as_u64().filter(|&number| number <= MAX_LABEL);
+    let number = number.ok_or_else(|| {
+        let found = excerpt(&label.to_string());
+        format!("\"label\" is {found}, not a whole number from 0 to {MAX_LABEL}")
+    })?;
+    Ok(Example {
+        text: text("text")?.ok_or("there is no \"text\"")?,
+        pair: text("text_pair")?,
+        label: number as u32,
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, DataError> {
+    if !path.is_file() {
+        let hint = "a folder of GLUE holds train.tsv and dev.tsv; jsonl:FILE names a file".into();
+        return Err(DataError::MissingFile {
+            path: path.into(),
+            hint,
+        });
+    }
+    let file = File::open(path).map_err(DataError::read(path))?;
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
+    read.map_err(DataError::read(path))?;
+    if bytes.len() as u64 > MAX_FILE {
+        let limit = format!("larger than {} GiB", MAX_FILE >> 30);
+        return Err(DataError::read(path)(std::io::Error::other(limit)));
+    }
+    Ok(bytes)
+}
+
+/// The lines of a file with their numbers, from 1, without a byte order mark; or
+/// what keeps a line from being text.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Result<&str, String>)> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let lines = (!bytes.is_empty()).then(|| bytes.split(|&byte| byte == b'\n'));
+    lines
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(index, line)| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let text = std::str::from_utf8(line).map_err(|e| {
+                let (valid, byte) = (e.valid_up_to(), line[e.valid_up_to()]);
+                format!("byte 0x{byte:02x} after {valid} bytes is not UTF-8")
+            });
+            (index + 1, text)
+        })
+}
+
+/// The beginning of a text from outside, quoted and fit to be printed.
+fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
