@@ -1,7 +1,7 @@
 # What scripts/evolve.sh finds, beside random search with as many candidates.
 # shellcheck shell=bash
 #
-# Each of RUNS scores BUDGET candidates by AZ-NAS's four scores in a cheap setting,
+# Each of RUNS scores BUDGET candidates by `auto` in a cheap setting,
 # once drawn at random and once by evolution, and takes the best by their
 # combination; what these are worth is looked up.
 set -euo pipefail
@@ -11,9 +11,8 @@ if [ ! -r "$truth" ]; then
     echo "there are no known accuracies at $truth: set KNAS_SHARED" >&2
     exit
 fi
-scores=az-expressivity,az-progressivity,az-trainability,macs
-by=(--by "$scores" --combine log-rank)
-flags=(--quiet --data noise --channels 8 --cells 1 --samples 32 --proxy "$scores")
+by=(--by auto)
+flags=(--quiet --data noise --channels 8 --cells 1 --samples 32 --proxy auto)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

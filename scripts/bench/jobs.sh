@@ -9,7 +9,8 @@ fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 flags=(--quiet --data noise --cells "${CELLS:-1}" --samples 50)
-knas-sample -n "${CANDIDATES:-200}" -o "$folder/cells"
+# Distinct networks: one process would score those that are the same only once.
+knas-sample --unique=network -n "${CANDIDATES:-600}" -o "$folder/cells"
 
 # spent COMMAND…: seconds by the clock, and of the processors.
 spent() {
