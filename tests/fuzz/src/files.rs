@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use knas_data::{DataSpec, ImageSource, Limits, PIXELS};
+use knas_data::{DataSpec, ImageSource, Limits, PIXELS, TextSource, Tokeniser};
 use knas_net::weights::WeightFile;
 use tempfile::TempDir;
 
@@ -90,6 +90,56 @@ pub fn safetensors(bytes: &[u8]) {
         for name in ["w", "stem.0.weight"] {
             if let Ok(Some(tensor)) = file.optional(name, shape) {
                 assert_eq!(tensor.size(), shape);
+            }
+        }
+    }
+}
+
+/// A file of texts: GLUE's two tables, and JSON lines.
+///
+/// # Panics
+/// Where what was read breaks a promise.
+pub fn texts(bytes: &[u8]) {
+    let folder = scratch();
+    let path = folder.path().to_path_buf();
+    for name in ["train.tsv", "dev.tsv", "msr_paraphrase_test.txt"] {
+        fs::write(path.join(name), bytes).unwrap();
+    }
+    let lines = path.join("train.tsv");
+    for spec in [
+        DataSpec::Rte(path.clone()),
+        DataSpec::Mrpc(path),
+        DataSpec::Jsonl(lines),
+    ] {
+        if let Ok(source) = TextSource::open(&spec) {
+            assert!(source.train_len() > 0 && source.classes() > 1);
+        }
+    }
+}
+
+/// Each of the files that say how texts are made into tokens, beside a
+/// vocabulary and merges that are right.
+///
+/// # Panics
+/// Where what was read breaks a promise.
+pub fn tokeniser(bytes: &[u8]) {
+    const VOCABULARY: &str =
+        r#"{"<s>":0,"<pad>":1,"</s>":2,"<unk>":3,"<mask>":4,"a":5,"b":6,"ab":7}"#;
+    const LENGTH: usize = 8;
+    for name in ["tokenizer.json", "vocab.json", "merges.txt", "vocab.txt"] {
+        let folder = scratch();
+        let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+        if matches!(name, "vocab.json" | "merges.txt") {
+            write("vocab.json", VOCABULARY.as_bytes());
+            write("merges.txt", b"#version: 0.2\na b\n");
+        }
+        write(name, bytes);
+        let Ok(tokeniser) = Tokeniser::open(folder.path(), LENGTH) else {
+            continue;
+        };
+        for pair in [None, Some("b a \u{e9}\u{1f600}")] {
+            if let Ok(tokens) = tokeniser.encode("ab ab  abba ", pair) {
+                assert!(tokens.ids.len() <= LENGTH && tokens.ids.len() == tokens.types.len());
             }
         }
     }

@@ -24,7 +24,7 @@ use sample::filter::{Field, Values, compile};
 use serde_json::Value;
 
 #[cfg(feature = "torch")]
-pub use files::{cifar, folder, safetensors};
+pub use files::{cifar, folder, safetensors, texts, tokeniser};
 
 /// A parser, as a target.
 pub type Target = fn(&[u8]);
@@ -41,6 +41,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("folder", folder),
     #[cfg(feature = "torch")]
     ("safetensors", safetensors),
+    #[cfg(feature = "torch")]
+    ("texts", texts),
+    #[cfg(feature = "torch")]
+    ("tokeniser", tokeniser),
 ];
 
 /// A line as a record: fields that nobody touches pass byte for byte, and an id
