@@ -146,6 +146,8 @@ fn auto_is_scored_and_ranked() {
     assert_eq!(auto.stdout, spelled.stdout);
     let mixed = rank(&["--by", "auto,params"]).expect_code(2);
     let _ = mixed.expect_stderr("--by auto stands alone");
+    let pareto = rank(&["--by", "auto", "--combine", "pareto"]).expect_code(2);
+    let _ = pareto.expect_stderr(&format!("name its scores: {}", names.join(",")));
 }
 
 #[test]

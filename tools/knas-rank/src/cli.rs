@@ -21,7 +21,7 @@ Examples:
       the five best of 100 random cells
 
   knas-sample -n 1000 | knas-score --proxy auto | knas-rank -k 20 --by auto
-      the two scores that rank best together
+      what is recommended where training is to decide among the best
 
   knas-rank -k 10 --by grad-norm,naswot,-macs --combine log-rank scored.ndjson
       two scores and the cost, combined as in AZ-NAS
@@ -56,9 +56,9 @@ pub struct Args {
     )]
     pub by: Vec<String>,
 
-    /// How several names make one score
-    #[arg(long, value_enum, value_name = "HOW", default_value = "rank-sum")]
-    pub combine: Combine,
+    /// How several names make one score [default: rank-sum; of auto, log-rank]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub combine: Option<Combine>,
 
     /// Only the best of each class of equal architectures: `benchmark`, or in another SENSE
     #[arg(
