@@ -64,6 +64,32 @@ fn what_lacks_one_score_is_judged_by_its_others() {
     );
 }
 
+/// What knas-rank made of several scores is judged beside them.
+#[test]
+fn a_combined_score_is_judged_beside_its_parts() {
+    let folder = scratch();
+    let truth = write(&folder, "truth.csv", "index,acc\n1,1\n2,2\n3,3\n");
+    let mut records = String::new();
+    for (id, mgm, score) in [(1, 5, -3), (2, 7, -2), (3, 6, -1)] {
+        let by = "log-rank(mgm,zen)";
+        let _ = writeln!(
+            records,
+            "{{\"id\":\"nb201-{id}\",\"scores\":{{\"mgm\":{mgm}}},\"score\":{score},\"score_by\":\"{by}\"}}"
+        );
+    }
+    let lines = eval(&["--truth", &truth, "--format", "ndjson"], &records);
+    let found: Vec<_> = lines
+        .expect_code(0)
+        .records()
+        .iter()
+        .map(|line| json!([line["score"], line["all"]["spearman"]["value"]]))
+        .collect();
+    assert_eq!(
+        found,
+        [json!(["mgm", 0.5]), json!(["log-rank(mgm,zen)", 1.0])]
+    );
+}
+
 #[test]
 fn trained_records_are_a_truth() {
     let folder = scratch();

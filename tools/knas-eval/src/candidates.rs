@@ -188,7 +188,8 @@ impl Names {
         for name in entries.keys() {
             self.meet(name);
         }
-        if entries.is_empty() && record.raw("score").is_some() {
+        // One that is made of several, as by knas-rank, is none of the entries.
+        if record.raw("score").is_some() {
             let name: Option<String> = record.get("score_by")?;
             self.meet(name.as_deref().unwrap_or("score"));
         }
