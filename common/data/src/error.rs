@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum DataError {
     /// The text names no data set.
-    #[error(
-        "unknown data set '{0}': give cifar10[:DIR], cifar100[:DIR], folder:DIR or noise, \
-         or for texts rte:DIR, mrpc:DIR or jsonl:FILE"
-    )]
+    #[error("unknown data set '{0}': give cifar10[:DIR], cifar100[:DIR], folder:DIR or noise")]
     UnknownSpec(String),
     /// There is no such folder.
     #[error("no data folder {}: {hint}", folder.display())]

@@ -111,9 +111,9 @@ impl ImageSource {
     /// for in `cache/cifar10` and `cache/cifar100`.
     ///
     /// # Errors
-    /// For texts; where a folder or file is missing or cannot be read, a CIFAR file is not
-    /// a whole number of rows, or a folder does not have two classes or has one
-    /// without images.
+    /// For texts; where a folder or file is missing or cannot be read, a CIFAR
+    /// file is not a whole number of rows, or a folder does not have two classes
+    /// or has one without images.
     pub fn open(spec: &DataSpec, cache: &Path) -> Result<Self, DataError> {
         let mut source = Self {
             name: spec.name(),
