@@ -1,6 +1,7 @@
 //! Texts into tokens, as a model's own folder says.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -56,7 +57,7 @@ impl Tokeniser {
         let (vocabulary, merges) = (folder.join("vocab.json"), folder.join("merges.txt"));
         let words = folder.join("vocab.txt");
         let (path, made) = if whole.is_file() {
-            let made = sized(&whole).and_then(|()| text(Tokenizer::from_file(&whole)));
+            let made = sized(&whole).and_then(|()| complete(&whole));
             (whole, made)
         } else if vocabulary.is_file() && merges.is_file() {
             let made = sized(&vocabulary)
@@ -116,11 +117,11 @@ impl Tokeniser {
     /// # Errors
     /// Where the tokeniser cannot represent them.
     pub fn encode(&self, first: &str, second: Option<&str>) -> Result<Tokens, DataError> {
-        let encoding = match second {
+        let encoding = guarded(|| match second {
             Some(second) => self.tokenizer.encode_fast((first, second), true),
             None => self.tokenizer.encode_fast(first, true),
-        };
-        let encoding = text(encoding).map_err(|reason| DataError::Tokeniser {
+        });
+        let encoding = encoding.map_err(|reason| DataError::Tokeniser {
             path: self.path.clone(),
             reason,
         })?;
@@ -142,6 +143,20 @@ impl Tokeniser {
         let largest = self.tokenizer.get_vocab(true).into_values().max();
         largest.map_or(0, |id| id as usize + 1)
     }
+}
+
+/// That of a `tokenizer.json`.
+fn complete(path: &Path) -> Result<Tokenizer, String> {
+    let bytes = fs::read(path).map_err(|e| e.to_string())?;
+    serde_json::from_slice::<Value>(&bytes).map_err(|e| format!("no JSON: {e}"))?;
+    guarded(|| Tokenizer::from_bytes(&bytes))
+}
+
+/// What `work` gives. The library panics on some descriptions that make no
+/// sense, and nobody's file ends a run.
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.map_or_else(|_| Err("the tokenizer makes no sense".to_owned()), text)
 }
 
 /// RoBERTa's, as `transformers` sets it up.
