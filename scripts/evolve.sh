@@ -73,33 +73,37 @@ score() {
     [ "$code" -le 1 ] || exit "$code"
 }
 
-size() { wc -l <"$history"; }
-
-knas-sample -n "$((population < budget ? population : budget))" --seed "$seed" -o "$work/first"
-# What an earlier run left is a longer history, or none yet.
-if [ ! -e "$history" ] || [ "$(size)" -le "$(wc -l <"$work/first")" ]; then
+# Only where there is no history yet: with one, what is left of a generation that
+# was killed would be taken for a part of the first.
+if [ ! -e "$history" ]; then
+    knas-sample -n "$((population < budget ? population : budget))" --seed "$seed" -o "$work/first"
     score "$work/first"
 fi
 
 barren=0 # attempts in a row without a child that is new
-while [ "$(size)" -lt "$budget" ]; do
-    tail -n "$population" "$history" >"$work/population"
+while :; do
+    # A generation follows from one state: after a kill of this script alone, its
+    # knas-score may still be about to complete the history.
+    cp "$history" "$work/history"
+    count=$(wc -l <"$work/history")
+    [ "$count" -lt "$budget" ] || break
+    tail -n "$population" "$work/history" >"$work/population"
     knas-rank -q -k "$parents" "${rank[@]}" --on-error skip "$work/population" >"$work/parents" ||
         die "the population cannot be ranked"
     [ -s "$work/parents" ] || die "nothing in the population has a score"
     knas-sample --mutate "$children" --parents "$work/parents" \
-        --seed "$((seed + 1000 * $(size) + barren))" >"$work/children"
+        --seed "$((seed + 1000 * count + barren))" >"$work/children"
     # knas-sample writes the id first: {"id":"ID",…
-    awk -F '"' -v room="$((budget - $(size)))" '
+    awk -F '"' -v room="$((budget - count))" '
         known { seen[$4]; next }
         !($4 in seen) && room-- > 0 { seen[$4]; print }' \
-        known=1 "$history" known=0 "$work/children" >"$work/new"
+        known=1 "$work/history" known=0 "$work/children" >"$work/new"
     if [ -s "$work/new" ]; then
         barren=0
         score "$work/new"
     else
         barren=$((barren + 1))
-        [ "$barren" -lt 100 ] || die "no mutant is new any more, after $(size) candidates; they are in $history"
+        [ "$barren" -lt 100 ] || die "no mutant is new any more, after $count candidates; they are in $history"
     fi
 done
 code=0

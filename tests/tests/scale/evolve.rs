@@ -91,6 +91,24 @@ fn killed_at_any_moment_it_ends_with_the_same_file() {
     assert!(read(&place) == read(&whole));
 }
 
+/// However much of a generation was scored when the run was killed.
+#[test]
+fn a_generation_that_was_begun_is_completed() {
+    let folder = scratch();
+    let options = ["--budget", "24"];
+    expect(&mut evolve(folder.path(), &options), 0);
+    let path = |name: &str| folder.path().join(name);
+    let whole = fs::read_to_string(path("found")).unwrap();
+    let first = |count| -> String { whole.split_inclusive('\n').take(count).collect() };
+    for (history, part) in [(12, 14), (12, 7), (18, 19)] {
+        fs::write(path("found.evolving"), first(history)).unwrap();
+        fs::write(path("found.evolving.part"), first(part)).unwrap();
+        expect(&mut evolve(folder.path(), &options), 0);
+        let found = fs::read_to_string(path("found")).unwrap();
+        assert!(found == whole, "{history} and {part}");
+    }
+}
+
 #[test]
 fn what_cannot_work_is_said() {
     let folder = scratch();

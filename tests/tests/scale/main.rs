@@ -18,6 +18,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
 
 use knas_tests::{Tool, binary, repository};
 
@@ -93,8 +95,10 @@ fn lines(path: &Path) -> usize {
     fs::read_to_string(path).map_or(0, |text| text.lines().count())
 }
 
-/// A process and all that it has started, the youngest first.
+/// A process and all that it has started, the youngest first; each is stopped
+/// before its children are counted, so that none is missed.
 fn family(process: u32) -> Vec<u32> {
+    stop(process);
     let threads = fs::read_dir(format!("/proc/{process}/task"));
     let mut all: Vec<u32> = threads
         .into_iter()
@@ -108,6 +112,24 @@ fn family(process: u32) -> Vec<u32> {
         .collect();
     all.push(process);
     all
+}
+
+/// Returns when the process does not run any more.
+fn stop(process: u32) {
+    let id = process.to_string();
+    let _ = Command::new("kill").args(["-STOP", &id]).output();
+    let runs = || {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // PID (NAME) STATE …, where a name may have parentheses, too.
+        let state = stat.rsplit(')').next().unwrap_or_default();
+        !matches!(
+            state.trim_start().chars().next(),
+            None | Some('T' | 'Z' | 'X')
+        )
+    };
+    while runs() {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Ends a process and all that it has started, as a loss of power would.
