@@ -21,7 +21,13 @@ pub enum Init {
     /// Convolution and linear weights standard normal, whatever the fan-in (Lin
     /// et al. 2021); norm weights 1; all biases 0.
     Normal,
+    /// All weights normal with deviation 0.02; norm weights 1; all biases 0
+    /// (Devlin et al. 2019).
+    Bert,
 }
+
+/// The deviation of BERT's first weights, and of embeddings in any case.
+const BERT_DEVIATION: f32 = 0.02;
 
 impl Init {
     /// The name that flags and records use.
@@ -30,6 +36,7 @@ impl Init {
             Self::Default => "default",
             Self::Kaiming => "kaiming",
             Self::Normal => "normal",
+            Self::Bert => "bert",
         }
     }
 }
@@ -67,8 +74,12 @@ impl Initial {
         );
         match (self.init, role) {
             (_, Role::NormWeight) => return Ok(Tensor::f_ones(shape, options)?),
-            (_, Role::NormBias) | (Init::Kaiming | Init::Normal, Role::LinearBias) => {
+            (_, Role::NormBias) | (Init::Kaiming | Init::Normal | Init::Bert, Role::LinearBias) => {
                 return Ok(Tensor::f_zeros(shape, options)?);
+            }
+            (_, Role::Embedding) | (Init::Bert, _) => {
+                random.fill_normal(&mut values);
+                values.iter_mut().for_each(|value| *value *= BERT_DEVIATION);
             }
             (Init::Default, _) => {
                 let bound = (1.0 / fan_in as f64).sqrt() as f32;
@@ -116,6 +127,11 @@ mod tests {
         let (mean, variance, _) = moments(Init::Normal, Role::ConvWeight);
         assert!(mean.abs() < 5.0 / 135.7, "{mean}");
         assert!((variance - 1.0).abs() < 0.06, "{variance}");
+
+        let (mean, variance, _) = moments(Init::Bert, Role::LinearWeight);
+        assert!(mean.abs() < 5.0 * 0.02 / 135.7, "{mean}");
+        assert!((variance / 4e-4 - 1.0).abs() < 0.06, "{variance}");
+        assert_eq!(moments(Init::Bert, Role::LinearBias), (0.0, 0.0, 0.0));
 
         assert_eq!(moments(Init::Default, Role::NormWeight), (1.0, 1.0, 1.0));
         assert_eq!(moments(Init::Normal, Role::LinearBias), (0.0, 0.0, 0.0));

@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::NetError;
+use crate::model::{Event, Observer};
 
 /// Added to variances: PyTorch's default for batch norm.
 pub const NORM_EPSILON: f64 = 1e-5;
@@ -23,6 +24,8 @@ pub enum Role {
     LinearWeight,
     /// One summand an output.
     LinearBias,
+    /// Rows × width.
+    Embedding,
 }
 
 /// A tensor that training would change.
@@ -52,72 +55,6 @@ pub enum Norm {
     /// Not at all: layers pass on what they get (SynFlow).
     Off,
 }
-
-/// What a forward pass shows to its observer, in the order in which it happens.
-///
-/// Indices are places in the network's parameters. Tensors are those of the
-/// autograd graph, N × channels × height × width unless said otherwise.
-#[derive(Debug)]
-pub enum Event<'t> {
-    /// A convolution.
-    Convolution {
-        /// Its weight.
-        weight: usize,
-        /// The step between positions.
-        stride: i64,
-        /// Zeros on each side.
-        padding: i64,
-        /// What goes in.
-        input: &'t Tensor,
-        /// What comes out.
-        output: &'t Tensor,
-    },
-    /// A normalisation.
-    Norm {
-        /// Its weight; the bias is the next parameter.
-        weight: usize,
-        /// What goes in.
-        input: &'t Tensor,
-        /// What comes out.
-        output: &'t Tensor,
-    },
-    /// A ReLU. One that several operations share is shown once for each.
-    Relu {
-        /// What goes in.
-        input: &'t Tensor,
-        /// What comes out.
-        output: &'t Tensor,
-    },
-    /// An average pooling of a cell.
-    Pool {
-        /// What comes out.
-        output: &'t Tensor,
-    },
-    /// The classifier.
-    Linear {
-        /// Its weight; the bias is the next parameter.
-        weight: usize,
-        /// What goes in: N × features.
-        input: &'t Tensor,
-        /// What comes out: N × classes.
-        output: &'t Tensor,
-    },
-    /// The stem, a cell or a reduction.
-    Block {
-        /// What goes in.
-        input: &'t Tensor,
-        /// What comes out.
-        output: &'t Tensor,
-    },
-    /// The features before global pooling.
-    Features {
-        /// They themselves.
-        output: &'t Tensor,
-    },
-}
-
-/// Whoever watches a forward pass.
-pub type Observer<'o> = dyn FnMut(Event<'_>) + 'o;
 
 /// A convolution without bias.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +90,22 @@ pub(crate) struct Tensors {
 }
 
 impl Tensors {
+    /// Adds a parameter with this value, and says where it is.
+    pub fn add(
+        &mut self,
+        name: String,
+        role: Role,
+        value: &Tensor,
+        (kind, device): (Kind, Device),
+    ) -> Result<usize, NetError> {
+        let tensor = value
+            .f_to_device(device)?
+            .f_to_kind(kind)?
+            .f_set_requires_grad(true)?;
+        self.parameters.push(Parameter { name, role, tensor });
+        Ok(self.parameters.len() - 1)
+    }
+
     fn parameter(&self, index: usize) -> &Tensor {
         &self.parameters[index].tensor
     }
@@ -222,6 +175,26 @@ impl Tensors {
         observe(Event::Norm {
             weight: layer.weight,
             input: &input,
+            output: &output,
+        });
+        Ok(output)
+    }
+
+    /// Over the last dimension; the bias is the parameter after the weight.
+    pub fn layer_norm(
+        &self,
+        weight: usize,
+        input: &Tensor,
+        epsilon: f64,
+        observe: &mut Observer<'_>,
+    ) -> Result<Tensor, NetError> {
+        let (factors, summands) = (self.parameter(weight), self.parameter(weight + 1));
+        let width = factors.size1()?;
+        let output = input.f_layer_norm([width], Some(factors), Some(summands), epsilon, true)?;
+        observe(Event::LayerNorm {
+            weight,
+            epsilon,
+            input,
             output: &output,
         });
         Ok(output)

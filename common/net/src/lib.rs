@@ -3,6 +3,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`nb201`] | the NAS-Bench-201 skeleton around a cell |
+//! | [`encoder`] | BERT and RoBERTa with a classifier, laid out anew |
+//! | [`model`] | what the two have in common, as scores see it |
 //! | [`layers`] | convolution, normalisation, pooling, linear map |
 //! | [`init`] | initial weights from a seed |
 //! | [`weights`] | weights in and out, as safetensors |
@@ -11,13 +13,17 @@
 //! Everything that libtorch refuses comes back as [`NetError`]; nothing panics.
 
 pub mod device;
+pub mod encoder;
 pub mod init;
 pub mod layers;
+pub mod model;
 pub mod nb201;
 pub mod weights;
 
+pub use encoder::{Dropout, Encoder, EncoderSource, Pretrained, Settings};
 pub use init::{Init, Initial};
-pub use layers::{Event, Norm, Observer, Parameter, Role};
+pub use layers::{Norm, Parameter, Role};
+pub use model::{Event, Model, Observer};
 pub use nb201::{Network, Source};
 
 /// The version of libtorch that these bindings are made for, and the only one
@@ -33,6 +39,14 @@ pub enum NetError {
     /// Weights do not fit the network, or their file cannot be used.
     #[error(transparent)]
     Weights(#[from] weights::WeightsError),
+    /// A text is longer than the encoder can tell positions apart.
+    #[error("a text has {found} tokens, and the encoder takes {longest} at most")]
+    Length {
+        /// Its tokens, with those that mark its ends.
+        found: i64,
+        /// The most that it takes.
+        longest: usize,
+    },
 }
 
 impl NetError {

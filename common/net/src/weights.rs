@@ -94,6 +94,13 @@ impl WeightFile {
         })
     }
 
+    /// Its tensors and those of another part of the same weights.
+    #[must_use]
+    pub fn with(mut self, part: Self) -> Self {
+        self.tensors.extend(part.tensors);
+        self
+    }
+
     /// The tensor called `name`, in single precision.
     ///
     /// # Errors

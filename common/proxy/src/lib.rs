@@ -213,6 +213,7 @@ impl ScoreError {
                 _ if error.is_out_of_memory() => "out_of_memory",
                 NetError::Weights(_) => "weights",
                 NetError::Torch(_) => "libtorch",
+                NetError::Length { .. } => "too_long",
             },
             Self::Undefined { .. } => "undefined",
             Self::NonFinite { .. } => "non_finite",

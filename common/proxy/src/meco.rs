@@ -83,7 +83,7 @@ impl Least {
                     | Event::Pool { output }
                     | Event::Block { output, .. } => (output, false),
                     // A vector has no positions over which channels correlate.
-                    Event::Linear { .. } | Event::Features { .. } => return,
+                    _ => return,
                 };
                 if let Ok(so_far) = sums {
                     sums = least(output).map(|value| Self {

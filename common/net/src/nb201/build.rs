@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 use super::{Block, Cell, ConvNorm, Network, Operation, Reduction, Step};
 use crate::NetError;
 use crate::init::Initial;
-use crate::layers::{Convolution, Normalisation, Parameter, Pooling, Role, Running, Tensors};
+use crate::layers::{Convolution, Normalisation, Pooling, Role, Running, Tensors};
 use crate::weights::WeightFile;
 
 /// Where a network's weights come from.
@@ -93,17 +93,8 @@ impl<'a> Builder<'a> {
             Source::Random(initial) => initial.draw(place, role, shape, fan_in)?,
             Source::File(file) => file.tensor(name, shape)?,
         };
-        let (kind, device) = self.options;
-        let tensor = tensor
-            .f_to_device(device)?
-            .f_to_kind(kind)?
-            .f_set_requires_grad(true)?;
-        self.tensors.parameters.push(Parameter {
-            name: name.to_owned(),
-            role,
-            tensor,
-        });
-        Ok(self.tensors.parameters.len() - 1)
+        self.tensors
+            .add(name.to_owned(), role, &tensor, self.options)
     }
 
     fn convolution(

@@ -1,10 +1,11 @@
 //! The forward pass.
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::{Block, Cell, ConvNorm, Network, Operation, Reduction};
 use crate::NetError;
-use crate::layers::{Event, Norm, Observer, Tensors};
+use crate::layers::{Norm, Parameter, Tensors};
+use crate::model::{Event, Model, Observer};
 
 impl Network {
     /// Logits, N × classes, of a batch of images, N × 3 × side × side.
@@ -52,6 +53,25 @@ impl Network {
         (pass.observe)(Event::Features { output: &features });
         let pooled = features.f_mean_dim([2, 3].as_slice(), false, features.kind())?;
         self.tensors.linear(self.classifier, &pooled, pass.observe)
+    }
+}
+
+impl Model for Network {
+    fn parameters(&self) -> &[Parameter] {
+        self.parameters()
+    }
+
+    fn options(&self) -> (Kind, Device) {
+        self.options()
+    }
+
+    fn forward_observed(
+        &self,
+        inputs: &Tensor,
+        norm: Norm,
+        observe: &mut Observer<'_>,
+    ) -> Result<Tensor, NetError> {
+        self.forward_observed(inputs, norm, observe)
     }
 }
 

@@ -8,7 +8,8 @@ use super::build::{Builder, Source};
 use super::forward::Pass;
 use crate::NetError;
 use crate::init::Initial;
-use crate::layers::{Event, Norm, Normalisation, Observer, Tensors};
+use crate::layers::{Norm, Normalisation, Tensors};
+use crate::model::{Event, Observer};
 
 /// A cell of one channel without a stem, then batch norm and ReLU (Chen et al.
 /// 2021): a network of so few neurons that images share linear regions.

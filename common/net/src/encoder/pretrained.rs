@@ -1,0 +1,209 @@
+//! The folder that a published model comes in, as Hugging Face lays it out.
+//!
+//! `config.json` with the sizes, and the weights as `model.safetensors` or in
+//! parts that `model.safetensors.index.json` lists. A `pytorch_model.bin` is a
+//! pickle, which is a program, and is never read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use knas_space::roberta_skip::{Backbone, Kind as Family};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::NetError;
+use crate::weights::{WeightFile, WeightsError};
+
+/// The largest `config.json`, and index of parts, that is read.
+const MAX_TEXT: u64 = 64 << 20;
+
+/// What a forward pass depends on beside sizes and weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Added to the variances of layer norms, `layer_norm_eps`.
+    pub norm_epsilon: f64,
+    /// The share that dropout takes of the embeddings and of what each half of
+    /// a layer adds, `hidden_dropout_prob`.
+    pub hidden_dropout: f64,
+    /// The share that it takes of the attention weights,
+    /// `attention_probs_dropout_prob`.
+    pub attention_dropout: f64,
+    /// The share that it takes of what the classifier reads,
+    /// `classifier_dropout`, or `hidden_dropout_prob` where that is not set.
+    pub classifier_dropout: f64,
+}
+
+impl Settings {
+    /// Those that the family was published with.
+    #[must_use]
+    pub fn of(family: Family) -> Self {
+        Self {
+            norm_epsilon: match family {
+                Family::Bert => 1e-12,
+                Family::Roberta => 1e-5,
+            },
+            hidden_dropout: 0.1,
+            attention_dropout: 0.1,
+            classifier_dropout: 0.1,
+        }
+    }
+
+    /// Those of a `config.json`; what it does not set is the family's.
+    fn from_config(json: &str, family: Family) -> Result<Self, String> {
+        let config: Config = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        let wrong = |name: &str, found: &str, known: &str| {
+            Err(format!("{name} is {found:?}; only {known} is known"))
+        };
+        if let Some(act) = config.hidden_act.filter(|act| act != "gelu") {
+            return wrong("hidden_act", &act, "gelu");
+        }
+        if let Some(sort) = config.position_embedding_type.filter(|t| t != "absolute") {
+            return wrong("position_embedding_type", &sort, "absolute");
+        }
+        if family == Family::Roberta && config.pad_token_id.is_some_and(|id| id != 1) {
+            return Err("pad_token_id is not 1, and RoBERTa counts positions from there".into());
+        }
+        let usual = Self::of(family);
+        let hidden_dropout = config.hidden_dropout_prob.unwrap_or(usual.hidden_dropout);
+        let attention = config.attention_probs_dropout_prob;
+        let settings = Self {
+            norm_epsilon: config.layer_norm_eps.unwrap_or(usual.norm_epsilon),
+            hidden_dropout,
+            attention_dropout: attention.unwrap_or(usual.attention_dropout),
+            classifier_dropout: config.classifier_dropout.unwrap_or(hidden_dropout),
+        };
+        let rates = [
+            ("hidden_dropout_prob", settings.hidden_dropout),
+            ("attention_probs_dropout_prob", settings.attention_dropout),
+            ("classifier_dropout", settings.classifier_dropout),
+        ];
+        for (name, rate) in rates {
+            if !(0.0..1.0).contains(&rate) {
+                return Err(format!("{name} is {rate}, not from 0 to less than 1"));
+            }
+        }
+        match settings.norm_epsilon {
+            epsilon if epsilon >= 0.0 && epsilon.is_finite() => Ok(settings),
+            epsilon => Err(format!("layer_norm_eps is {epsilon}, not from 0 up")),
+        }
+    }
+}
+
+/// What the settings take from `config.json`.
+#[derive(Deserialize)]
+struct Config {
+    hidden_act: Option<String>,
+    position_embedding_type: Option<String>,
+    pad_token_id: Option<i64>,
+    layer_norm_eps: Option<f64>,
+    hidden_dropout_prob: Option<f64>,
+    attention_probs_dropout_prob: Option<f64>,
+    classifier_dropout: Option<f64>,
+}
+
+/// A list of the parts that weights are in.
+#[derive(Deserialize)]
+struct Index {
+    /// The file of each tensor.
+    weight_map: BTreeMap<String, String>,
+}
+
+/// A pre-trained encoder, read from its folder.
+#[derive(Debug)]
+pub struct Pretrained {
+    /// Its sizes.
+    pub backbone: Backbone,
+    /// What else its forward pass depends on.
+    pub settings: Settings,
+    /// Its weights, under the names of the folder.
+    pub weights: WeightFile,
+    /// SHA-256, in hexadecimal, of the files of weights one after another, in
+    /// the order of their names.
+    pub sha256: String,
+}
+
+impl Pretrained {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// Where a file is missing or is not what it should be.
+    pub fn open(folder: &Path) -> Result<Self, NetError> {
+        let config = folder.join("config.json");
+        let json = text(&config)?;
+        let backbone = Backbone::from_config(&json).map_err(|e| wrong(&config, e.to_string()))?;
+        let settings = Settings::from_config(&json, backbone.kind);
+        let settings = settings.map_err(|reason| wrong(&config, reason))?;
+        let (mut weights, mut digest) = (None::<WeightFile>, Sha256::new());
+        for path in files(folder)? {
+            let bytes = fs::read(&path).map_err(|source| WeightsError::Io {
+                path: path.clone(),
+                source,
+            })?;
+            digest.update(&bytes);
+            let part = WeightFile::from_bytes(&path, &bytes)?;
+            weights = Some(match weights {
+                None => part,
+                Some(weights) => weights.with(part),
+            });
+        }
+        let digest = digest.finalize();
+        Ok(Self {
+            backbone,
+            settings,
+            weights: weights.ok_or_else(|| wrong(folder, "its index lists no file".to_owned()))?,
+            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+    }
+}
+
+/// The files of weights of a folder, in the order of their names.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, WeightsError> {
+    let whole = folder.join("model.safetensors");
+    if whole.is_file() {
+        return Ok(vec![whole]);
+    }
+    let index = folder.join("model.safetensors.index.json");
+    if index.is_file() {
+        let found = serde_json::from_str(&text(&index)?);
+        let Index { weight_map } = found.map_err(|e| wrong(&index, e.to_string()))?;
+        let names: BTreeSet<String> = weight_map.into_values().collect();
+        let outside = |name: &&String| Path::new(name).file_name() != Some(name.as_ref());
+        return match names.iter().find(outside) {
+            Some(name) => Err(wrong(&index, format!("{name:?} is no file of this folder"))),
+            None => Ok(names.iter().map(|name| folder.join(name)).collect()),
+        };
+    }
+    if folder.join("pytorch_model.bin").is_file() {
+        let reason = "pytorch_model.bin is a pickle, which can run any program, and is not read; \
+                      in Python, AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER) \
+                      of transformers writes model.safetensors";
+        return Err(wrong(folder, reason.to_owned()));
+    }
+    let reason = "there is no model.safetensors, and no model.safetensors.index.json";
+    Err(wrong(folder, reason.to_owned()))
+}
+
+fn text(path: &Path) -> Result<String, WeightsError> {
+    let io = |source| WeightsError::Io {
+        path: path.into(),
+        source,
+    };
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(io)?;
+    let read = file.take(MAX_TEXT + 1).read_to_string(&mut text);
+    match read.map_err(io)? as u64 {
+        length if length > MAX_TEXT => {
+            Err(wrong(path, format!("larger than {} MiB", MAX_TEXT >> 20)))
+        }
+        _ => Ok(text),
+    }
+}
+
+fn wrong(path: &Path, reason: String) -> WeightsError {
+    WeightsError::Format {
+        path: path.into(),
+        reason,
+    }
+}
