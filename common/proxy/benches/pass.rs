@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use knas_proxy::{Evaluation, Overrides, Samples, Subject, by_name, score};
+use knas_proxy::{Architecture, Evaluation, Overrides, Samples, Subject, by_name, score};
 use knas_space::nb201::{Cell, Skeleton};
 use tch::{Device, Kind, Tensor};
 
@@ -40,8 +40,10 @@ fn main() {
         targets: Tensor::arange(IMAGES, (Kind::Int64, Device::Cpu)).remainder(10),
     };
     let subject = Subject {
-        cell: &cell,
-        skeleton,
+        architecture: Architecture::Cell {
+            cell: &cell,
+            skeleton,
+        },
         weights: None,
         seed: 0,
         device: Device::Cpu,

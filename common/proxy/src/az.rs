@@ -70,10 +70,14 @@ pub(crate) static TRAINABILITY: Score = Score {
 struct Blocks(Vec<Tensor>);
 
 impl Blocks {
-    fn of(evaluation: &mut Evaluation<'_>, mode: Mode) -> Result<Rc<Self>, ScoreError> {
+    fn of(
+        info: &Info,
+        evaluation: &mut Evaluation<'_>,
+        mode: Mode,
+    ) -> Result<Rc<Self>, ScoreError> {
         evaluation.share(mode, |evaluation| {
             let network = evaluation.network(mode.init)?;
-            let side = evaluation.subject().skeleton.side() as i64;
+            let side = evaluation.cell(info)?.1.side() as i64;
             let images = evaluation.noise("az images", &[BATCH, 3, side, side])?;
             evaluation.count(1, 0);
             let mut blocks = Vec::new();
@@ -89,7 +93,7 @@ impl Blocks {
 
 fn entropies(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<Vec<f64>, ScoreError> {
     let mode = evaluation.mode(Init::Kaiming, Norm::Batch);
-    let blocks = Blocks::of(evaluation, mode)?;
+    let blocks = Blocks::of(info, evaluation, mode)?;
     let entropies: Vec<f64> = blocks.0.iter().map(entropy).collect::<Result<_, _>>()?;
     if entropies.iter().any(|entropy| entropy.is_nan()) {
         return Err(info.undefined("the features of a block are constant"));
@@ -134,7 +138,7 @@ impl Sigmas {
         mode: Mode,
     ) -> Result<Rc<Self>, ScoreError> {
         evaluation.share(mode, |evaluation| {
-            let blocks = Blocks::of(evaluation, mode)?;
+            let blocks = Blocks::of(info, evaluation, mode)?;
             evaluation.count(0, 1);
             let mut sigmas = Vec::new();
             for (place, pair) in blocks.0.windows(2).enumerate() {

@@ -1,7 +1,10 @@
 //! Counts: the baselines that every score has to beat.
 
-use crate::evaluation::Evaluation;
-use crate::{Info, Proxy, ScoreError};
+use knas_space::roberta_skip::{self, Layout, Task};
+
+use crate::evaluation::{Architecture, Evaluation};
+use crate::score::Score;
+use crate::{Info, Proxy, Scope, ScoreError};
 
 const fn info(name: &'static str, summary: &'static str) -> Info {
     Info {
@@ -13,8 +16,17 @@ const fn info(name: &'static str, summary: &'static str) -> Info {
         labels: false,
         negated: false,
         passes: "none",
+        scope: Scope::All,
         groups: &["cheap"],
         source: "baseline",
+    }
+}
+
+/// The usual number of tokens, and as many classes as there are.
+fn task(layout: &Layout, classes: usize) -> Task {
+    Task {
+        classes,
+        ..Task::usual(layout)
     }
 }
 
@@ -41,7 +53,13 @@ impl Proxy for Params {
 
     fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
         let subject = evaluation.subject();
-        Ok(subject.skeleton.params(subject.cell) as f64)
+        let count = match subject.architecture {
+            Architecture::Cell { cell, skeleton } => skeleton.params(cell),
+            Architecture::Layout {
+                layout, classes, ..
+            } => roberta_skip::counts::params(layout, task(layout, classes)),
+        };
+        Ok(count as f64)
     }
 }
 
@@ -56,6 +74,24 @@ impl Proxy for Macs {
 
     fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
         let subject = evaluation.subject();
-        Ok(subject.skeleton.macs(subject.cell) as f64)
+        let count = match subject.architecture {
+            Architecture::Cell { cell, skeleton } => skeleton.macs(cell),
+            Architecture::Layout {
+                layout, classes, ..
+            } => roberta_skip::counts::macs(layout, task(layout, classes)),
+        };
+        Ok(count as f64)
     }
 }
+
+/// The layers that an encoder keeps.
+pub(crate) static LAYERS: Score = Score {
+    info: Info {
+        scope: Scope::Texts,
+        ..info("layers", "layers that the encoder keeps")
+    },
+    value: |info, evaluation| match evaluation.subject().architecture {
+        Architecture::Layout { layout, .. } => Ok(layout.layers().len() as f64),
+        Architecture::Cell { .. } => Err(info.elsewhere(Scope::Texts)),
+    },
+};

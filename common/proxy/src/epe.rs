@@ -15,7 +15,7 @@ use crate::{Info, ScoreError};
 const K: f64 = 1e-5;
 
 /// Up to so many classes are summed; more are compared in pairs.
-const MANY: u64 = 100;
+const MANY: usize = 100;
 
 /// With E_c = Σ ln(|ρ| + k) over the correlations ρ of the input gradients of
 /// class c: Σ_c |E_c| for up to 100 classes. For more, each E_c is divided by
@@ -41,7 +41,7 @@ fn epe(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
     for (sample, target) in (0..).zip(targets) {
         classes.entry(target).or_default().push(sample);
     }
-    let many = evaluation.subject().skeleton.classes() > MANY;
+    let many = evaluation.subject().architecture.classes() > MANY;
     let mut terms = Vec::new();
     for members in classes.values() {
         let rows = gradients

@@ -5,20 +5,21 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
-use knas_net::{Init, Initial, NetError, Network, Norm, Source};
+use knas_net::{
+    Encoder, EncoderSource, Init, Initial, Model, NetError, Network, Norm, Settings, Source,
+};
 use knas_space::nb201::{Cell, Skeleton};
+use knas_space::roberta_skip::Layout;
 use knas_stats::random::stream;
 use tch::{Device, Kind, Tensor};
 
-use crate::ScoreError;
+use crate::{Info, Scope, ScoreError};
 
 /// The network to be scored.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
-    /// Its cell.
-    pub cell: &'a Cell,
-    /// Its size.
-    pub skeleton: Skeleton,
+    /// What it looks like.
+    pub architecture: Architecture<'a>,
     /// Its weights, where they are not to be drawn.
     pub weights: Option<&'a knas_net::weights::WeightFile>,
     /// The seed of what is drawn.
@@ -27,10 +28,43 @@ pub struct Subject<'a> {
     pub device: Device,
 }
 
+/// What a network looks like.
+#[derive(Clone, Copy)]
+pub enum Architecture<'a> {
+    /// A cell in the skeleton of NAS-Bench-201, which looks at images.
+    Cell {
+        /// The cell.
+        cell: &'a Cell,
+        /// The network's size.
+        skeleton: Skeleton,
+    },
+    /// An encoder, which reads texts.
+    Layout {
+        /// How it is laid out.
+        layout: &'a Layout,
+        /// What else its forward pass depends on; nothing is dropped out.
+        settings: Settings,
+        /// Outputs of its classifier.
+        classes: usize,
+    },
+}
+
+impl Architecture<'_> {
+    /// Outputs of the classifier.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::Cell { skeleton, .. } => skeleton.classes() as usize,
+            Self::Layout { classes, .. } => *classes,
+        }
+    }
+}
+
 /// What networks are shown.
 #[derive(Debug)]
 pub struct Samples {
-    /// N × 3 × side × side, normalised.
+    /// Images: N × 3 × side × side, normalised. Texts: N × 3 × length integers,
+    /// which are the tokens' ids, their types, and 1 for tokens and 0 for
+    /// padding.
     pub inputs: Tensor,
     /// N class numbers.
     pub targets: Tensor,
@@ -40,6 +74,26 @@ impl Samples {
     /// How many there are.
     pub fn count(&self) -> i64 {
         self.inputs.size().first().copied().unwrap_or(0)
+    }
+
+    /// Whether they are texts; otherwise they are images.
+    pub fn are_texts(&self) -> bool {
+        self.inputs.dim() == 3
+    }
+
+    /// `length` inputs and targets from `start` on; texts without the padding
+    /// that only longer ones needed.
+    pub(crate) fn part(&self, start: i64, length: i64) -> Result<(Tensor, Tensor), NetError> {
+        let mut inputs = self.inputs.f_narrow(0, start, length)?;
+        if self.are_texts() {
+            let tokens =
+                inputs
+                    .f_select(1, 2)?
+                    .f_sum_dim_intlist([1i64].as_slice(), false, Kind::Int64)?;
+            let longest = tokens.f_max()?.f_int64_value(&[])?;
+            inputs = inputs.f_narrow(2, 0, longest)?;
+        }
+        Ok((inputs, self.targets.f_narrow(0, start, length)?))
     }
 }
 
@@ -81,7 +135,7 @@ pub struct Evaluation<'a> {
     subject: Subject<'a>,
     samples: &'a Samples,
     overrides: Overrides,
-    networks: HashMap<Init, Rc<Network>>,
+    networks: HashMap<Init, Rc<dyn Model>>,
     shared: HashMap<(TypeId, Mode), Rc<dyn Any>>,
     passes: Passes,
 }
@@ -122,8 +176,15 @@ impl<'a> Evaluation<'a> {
 
     /// The mode to use where a score has these defaults.
     pub fn mode(&self, init: Init, norm: Norm) -> Mode {
+        let init = match (
+            self.overrides.init.unwrap_or(init),
+            self.subject.architecture,
+        ) {
+            (Init::Default, Architecture::Layout { .. }) => Init::Bert,
+            (init, _) => init,
+        };
         Mode {
-            init: self.overrides.init.unwrap_or(init),
+            init,
             norm: self.overrides.norm.unwrap_or(norm),
         }
     }
@@ -133,27 +194,62 @@ impl<'a> Evaluation<'a> {
     ///
     /// # Errors
     /// When it cannot be built.
-    pub fn network(&mut self, init: Init) -> Result<Rc<Network>, NetError> {
+    pub fn network(&mut self, init: Init) -> Result<Rc<dyn Model>, NetError> {
         if let Some(network) = self.networks.get(&init) {
             return Ok(Rc::clone(network));
         }
-        let network = Rc::new(self.build(init, self.subject.skeleton, Kind::Float)?);
+        let network: Rc<dyn Model> = match self.subject.architecture {
+            Architecture::Cell { cell, skeleton } => {
+                Rc::new(self.build(cell, skeleton, init, Kind::Float)?)
+            }
+            Architecture::Layout {
+                layout,
+                settings,
+                classes,
+            } => {
+                let seed = self.subject.seed;
+                let initial = Initial { init, seed };
+                let source = match self.subject.weights {
+                    Some(weights) => EncoderSource::Pretrained { weights, initial },
+                    None => EncoderSource::Random(initial),
+                };
+                let options = (Kind::Float, self.subject.device);
+                Rc::new(Encoder::new(
+                    layout,
+                    settings,
+                    classes as i64,
+                    source,
+                    options,
+                )?)
+            }
+        };
         self.networks.insert(init, Rc::clone(&network));
         Ok(network)
     }
 
-    /// A network of the subject's cell and weights in another size or type.
+    /// The subject's cell and size, for a score that only looks at those.
+    ///
+    /// # Errors
+    /// When the subject is an encoder.
+    pub(crate) fn cell(&self, info: &Info) -> Result<(&'a Cell, Skeleton), ScoreError> {
+        match self.subject.architecture {
+            Architecture::Cell { cell, skeleton } => Ok((cell, skeleton)),
+            Architecture::Layout { .. } => Err(info.elsewhere(Scope::Images)),
+        }
+    }
+
+    /// A network of the subject's cell and weights in any size or type.
     ///
     /// # Errors
     /// When it cannot be built.
     pub(crate) fn build(
         &self,
-        init: Init,
+        cell: &Cell,
         skeleton: Skeleton,
+        init: Init,
         kind: Kind,
     ) -> Result<Network, NetError> {
         let Subject {
-            cell,
             weights,
             seed,
             device,

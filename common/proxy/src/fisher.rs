@@ -8,7 +8,7 @@ use crate::evaluation::Evaluation;
 use crate::gradients::LossGradients;
 use crate::matrix::total;
 use crate::score::Score;
-use crate::{Info, ScoreError};
+use crate::{Info, Scope, ScoreError};
 
 /// Σ_channels ½·mean_n (Σ_hw a·∂L/∂a)², a what a convolution or the classifier
 /// gives and L the mean loss.
@@ -22,6 +22,7 @@ pub(crate) static FISHER: Score = Score {
         name: "fisher",
         summary: "sum over channels of half the mean square of activation · gradient",
         labels: true,
+        scope: Scope::All,
         passes: "1 forward, 1 backward",
         source: "Theis et al., Faster Gaze Prediction, 2018; as in Abdelfattah et al., ICLR 2021",
         ..Info::BASE

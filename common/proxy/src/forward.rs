@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use knas_net::{Event, Network};
+use knas_net::{Event, Model};
 use tch::Tensor;
 
 use crate::ScoreError;
@@ -15,13 +15,13 @@ use crate::evaluation::{Evaluation, Mode};
 ///
 /// What is kept besides the logits is what the graph holds anyway.
 pub(crate) struct Forward {
-    pub network: Rc<Network>,
-    /// The samples' images, as a variable of the graph.
+    pub network: Rc<dyn Model>,
+    /// The samples' inputs; images are a variable of the graph.
     pub inputs: Tensor,
     pub logits: Tensor,
     /// What every ReLU gives, in order: positive where its input is.
     pub relus: Vec<Tensor>,
-    /// What every convolution and the classifier give.
+    /// What every convolution and every linear map give.
     pub activations: Vec<Tensor>,
 }
 
@@ -31,7 +31,10 @@ impl Forward {
         evaluation.share(mode, |evaluation| {
             let network = evaluation.network(mode.init)?;
             let samples = evaluation.samples();
-            let inputs = samples.inputs.f_detach()?.f_set_requires_grad(true)?;
+            let mut inputs = samples.inputs.f_detach()?;
+            if inputs.is_floating_point() {
+                inputs = inputs.f_set_requires_grad(true)?;
+            }
             let (mut relus, mut activations) = (Vec::new(), Vec::new());
             evaluation.count(1, 0);
             let logits =

@@ -7,13 +7,15 @@ use knas_net::{Init, NetError, Norm, Parameter, Role};
 use tch::{Kind, Tensor};
 
 use crate::ScoreError;
-use crate::evaluation::{Evaluation, Mode};
+use crate::evaluation::{Architecture, Evaluation, Mode, Samples};
 use crate::forward::Forward;
 use crate::samples::SampleGradients;
 
-/// Samples per pass. Where no layer mixes samples, larger batches are worked
+/// Images per pass. Where no layer mixes samples, larger batches are worked
 /// off in parts of this size, so that memory does not grow with the batch.
-const PART: i64 = 64;
+const IMAGES: i64 = 64;
+/// Texts per pass: each is padded to the longest of its part.
+const TEXTS: i64 = 16;
 
 /// The gradient of the mean loss with respect to one parameter.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ pub(crate) fn is_layer_weight(role: Role) -> bool {
 pub(crate) struct LossGradients {
     /// In the order of the network's parameters.
     pub parameters: Rc<Vec<Gradient>>,
-    /// For each convolution and the classifier, N × channels: Σ over positions
+    /// For each convolution and linear map, N × channels: Σ over positions
     /// of a·∂L/∂a, where a is what the layer gives.
     pub saliencies: Vec<Tensor>,
 }
@@ -76,15 +78,20 @@ impl LossGradients {
     }
 }
 
-/// N × channels: Σ over positions of the product.
+/// N × channels: Σ over positions of the product. The channels of a map come
+/// before its positions, those of a text after its tokens.
 fn saliency(activation: &Tensor, gradient: &Tensor) -> Result<Tensor, NetError> {
     let size = activation.size();
     if !gradient.defined() {
         let options = (Kind::Float, activation.device());
-        return Ok(Tensor::f_zeros(&size[..2], options)?);
+        let channels = if size.len() == 3 { size[2] } else { size[1] };
+        return Ok(Tensor::f_zeros([size[0], channels], options)?);
     }
     let product = activation.f_detach()?.f_mul(gradient)?;
-    let sums = product.f_reshape([size[0], size[1], -1])?;
+    let sums = match size.len() {
+        3 => product.f_transpose(1, 2)?,
+        _ => product.f_reshape([size[0], size[1], -1])?,
+    };
     Ok(sums.f_sum_dim_intlist([2i64].as_slice(), false, Kind::Float)?)
 }
 
@@ -111,20 +118,25 @@ impl Evaluation<'_> {
     /// When a pass fails.
     pub fn gradients(&mut self, norm: Norm, init: Init) -> Result<Rc<Vec<Gradient>>, ScoreError> {
         let mode = self.mode(init, norm);
-        if !divisible(mode.norm) {
+        if !self.is_divisible(mode) {
             return Ok(Rc::clone(&LossGradients::of(self, mode)?.parameters));
         }
         self.share(mode, |evaluation| evaluation.gradients_in_parts(mode))
+    }
+
+    /// Whether a batch can be worked off in parts: no sample sees another.
+    fn is_divisible(&self, mode: Mode) -> bool {
+        let alone = matches!(mode.norm, Norm::Sample | Norm::Eval | Norm::Off);
+        alone || matches!(self.subject().architecture, Architecture::Layout { .. })
     }
 
     fn gradients_in_parts(&mut self, mode: Mode) -> Result<Vec<Gradient>, ScoreError> {
         let network = self.network(mode.init)?;
         let samples = self.samples();
         self.count(1, 1);
-        let sums = in_parts(samples.count(), |start, length| {
-            let inputs = samples.inputs.f_narrow(0, start, length)?;
-            let targets = samples.targets.f_narrow(0, start, length)?;
-            let loss = cross_entropy(&network.forward(&inputs, mode.norm)?, &targets)?;
+        let sums = in_parts(samples, |inputs, targets| {
+            let length = targets.size1()?;
+            let loss = cross_entropy(&network.forward(inputs, mode.norm)?, targets)?;
             // Parts are means over their own samples; weigh them by their share.
             let share = loss.f_mul_scalar(length as f64 / samples.count() as f64)?;
             let parameters: Vec<&Tensor> = network.parameters().iter().map(|p| &p.tensor).collect();
@@ -148,10 +160,8 @@ impl Evaluation<'_> {
             let samples = evaluation.samples();
             evaluation.count(1, 1);
             let mut gradients = SampleGradients::default();
-            in_parts(samples.count(), |start, length| {
-                let inputs = samples.inputs.f_narrow(0, start, length)?;
-                let targets = samples.targets.f_narrow(0, start, length)?;
-                gradients.extend(&network, &inputs, &targets)?;
+            in_parts(samples, |inputs, targets| {
+                gradients.extend(&*network, inputs, targets)?;
                 Ok(Vec::new())
             })?;
             Ok(gradients)
@@ -159,25 +169,25 @@ impl Evaluation<'_> {
     }
 }
 
-/// Whether a batch can be worked off in parts: no sample sees another.
-fn divisible(norm: Norm) -> bool {
-    matches!(norm, Norm::Sample | Norm::Eval | Norm::Off)
-}
-
 /// Calls `pass` for consecutive parts of the samples and adds up what it gives.
 ///
 /// Parts are of a fixed size, so that the sum is the same to the bit on every
 /// machine; where a GPU's memory does not suffice for one, it is halved.
-fn in_parts(
-    count: i64,
-    mut pass: impl FnMut(i64, i64) -> Result<Vec<Tensor>, NetError>,
+pub(crate) fn in_parts(
+    samples: &Samples,
+    mut pass: impl FnMut(&Tensor, &Tensor) -> Result<Vec<Tensor>, NetError>,
 ) -> Result<Vec<Tensor>, NetError> {
-    let mut part = PART.min(count);
+    let count = samples.count();
+    let mut part = match samples.are_texts() {
+        true => TEXTS,
+        false => IMAGES,
+    };
     let mut sums: Vec<Tensor> = Vec::new();
     let mut start = 0;
     while start < count {
         let length = part.min(count - start);
-        match pass(start, length) {
+        let (inputs, targets) = samples.part(start, length)?;
+        match pass(&inputs, &targets) {
             Ok(values) if sums.is_empty() => sums = values,
             Ok(values) => {
                 for (sum, value) in sums.iter_mut().zip(values) {

@@ -6,7 +6,7 @@ use knas_net::{Init, Norm};
 use crate::evaluation::Evaluation;
 use crate::matrix::total;
 use crate::score::Score;
-use crate::{Info, ScoreError};
+use crate::{Info, Scope, ScoreError};
 
 /// Σ_w |Σ_i sign ∂L_i/∂w| over the weights of convolutions and classifier.
 pub(crate) static GRADSIGN: Score = Score {
@@ -15,6 +15,7 @@ pub(crate) static GRADSIGN: Score = Score {
         summary: "sum over weights of |sum over samples of the sign of the gradient|",
         norm: Some(Norm::Sample),
         labels: true,
+        scope: Scope::All,
         passes: "1 forward, 1 backward",
         source: "Zhang & Jia, GradSign, ICLR 2022",
         ..Info::BASE

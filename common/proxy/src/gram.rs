@@ -11,7 +11,7 @@ use crate::evaluation::{Evaluation, Mode};
 use crate::matrix::{eigenvalues, exact};
 use crate::samples::{each_gradient, require_own_gradients};
 use crate::score::Score;
-use crate::{Info, ScoreError};
+use crate::{Info, Scope, ScoreError};
 
 /// The spectrum is that of so many samples at most: it needs the gradients of
 /// all of them at once.
@@ -27,6 +27,7 @@ pub(crate) static GRAM_ENTROPY: Score = Score {
         summary: "mean over weights of the entropy of the spectrum of the gradients' cosines",
         norm: Some(Norm::Sample),
         labels: true,
+        scope: Scope::All,
         inputs: "samples, the first 64",
         passes: "1 forward, 1 backward",
         groups: &["kernel", "auto"],
@@ -42,11 +43,10 @@ fn gram_entropy(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, Sco
     let network = evaluation.network(init)?;
     let samples = evaluation.samples();
     let count = samples.count().min(MOST);
-    let inputs = samples.inputs.f_narrow(0, 0, count)?;
-    let targets = samples.targets.f_narrow(0, 0, count)?;
+    let (inputs, targets) = samples.part(0, count)?;
     evaluation.count(1, 1);
     let mut entropies = Vec::new();
-    each_gradient(&network, &inputs, &targets, &mut |parameter, gradient| {
+    each_gradient(&*network, &inputs, &targets, &mut |parameter, gradient| {
         let role = network.parameters()[parameter].role;
         if !matches!(role, Role::NormBias | Role::LinearBias) {
             entropies.push(entropy(&gradient.f_reshape([count, -1])?)?);

@@ -10,7 +10,7 @@ use crate::forward::Forward;
 use crate::gradients::is_layer_weight;
 use crate::matrix::total;
 use crate::score::Score;
-use crate::{Info, ScoreError};
+use crate::{Info, Scope, ScoreError};
 
 /// −Σ θ·(H g) over the weights of convolutions and classifier, g the gradient of
 /// the mean loss and H its Hessian.
@@ -19,6 +19,7 @@ pub(crate) static GRASP: Score = Score {
         name: "grasp",
         summary: "minus the sum over weights of weight · (Hessian · gradient)",
         labels: true,
+        scope: Scope::All,
         negated: true,
         passes: "1 forward, 2 backward",
         groups: &["second-order"],

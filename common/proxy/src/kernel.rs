@@ -8,7 +8,7 @@ use knas_net::{Init, NetError, Norm, Role};
 
 use crate::evaluation::Evaluation;
 use crate::gradients::Gradient;
-use crate::{Info, Proxy, ScoreError};
+use crate::{Info, Proxy, Scope, ScoreError};
 
 /// A score that follows from the gradients of the mean loss.
 pub(crate) struct Kernel {
@@ -39,6 +39,7 @@ const fn info(name: &'static str, summary: &'static str, source: &'static str) -
         labels: true,
         negated: false,
         passes: "1 forward, 1 backward",
+        scope: Scope::All,
         groups: &["kernel"],
         source,
     }
@@ -54,11 +55,14 @@ pub(crate) static MGM: Kernel = Kernel {
 };
 
 pub(crate) static MGM_CONV: Kernel = Kernel {
-    info: info(
-        "mgm-conv",
-        "mgm of the convolution weights alone",
-        "variant of mgm",
-    ),
+    info: Info {
+        scope: Scope::Images,
+        ..info(
+            "mgm-conv",
+            "mgm of the convolution weights alone",
+            "variant of mgm",
+        )
+    },
     aggregate: |gradients| {
         total(
             gradients
@@ -79,13 +83,17 @@ pub(crate) static MGM_LAYER: Kernel = Kernel {
 
 /// Norm biases are left out: where another norm takes the mean away again, as
 /// after the last cell, their gradient is zero in exact arithmetic, and its
-/// logarithm would be that of rounding errors.
+/// logarithm would be that of rounding errors. An encoder's keys have such a bias
+/// too, where softmax takes a constant away.
 pub(crate) static MGM_LOG: Kernel = Kernel {
-    info: info(
-        "mgm-log",
-        "mean over parameter tensors, norm biases left out, of ln of their mgm",
-        "variant of mgm",
-    ),
+    info: Info {
+        scope: Scope::Images,
+        ..info(
+            "mgm-log",
+            "mean over parameter tensors, norm biases left out, of ln of their mgm",
+            "variant of mgm",
+        )
+    },
     aggregate: |gradients| {
         let counted = gradients
             .iter()

@@ -5,6 +5,8 @@
 //! scores ask for, each once however many scores want it. Larger is always
 //! better. A new score is one module and one line in [`PROXIES`].
 
+mod activation;
+mod attention;
 mod az;
 mod counts;
 mod epe;
@@ -29,6 +31,7 @@ mod samples;
 mod score;
 mod snip;
 mod swap;
+mod synaptic;
 mod synflow;
 mod zen;
 mod zico;
@@ -37,7 +40,7 @@ use std::fmt;
 
 use knas_net::{Init, NetError, Norm};
 
-pub use evaluation::{Evaluation, Mode, Overrides, Passes, Samples, Subject};
+pub use evaluation::{Architecture, Evaluation, Mode, Overrides, Passes, Samples, Subject};
 pub use gradients::Gradient;
 pub use samples::SampleGradients;
 
@@ -53,6 +56,7 @@ pub static PROXIES: &[&dyn Proxy] = &[
     &released::MgmReleased,
     &counts::Params,
     &counts::Macs,
+    &counts::LAYERS,
     &snip::SNIP,
     &grasp::GRASP,
     &fisher::FISHER,
@@ -76,6 +80,11 @@ pub static PROXIES: &[&dyn Proxy] = &[
     &ntk::MEAN,
     &ntk::NORM,
     &ntk::LGA,
+    &attention::CONFIDENCE,
+    &attention::IMPORTANCE,
+    &synaptic::SALIENCY,
+    &synaptic::DIVERSITY,
+    &activation::DISTANCE,
 ];
 
 /// The score called `name`.
@@ -133,6 +142,8 @@ pub struct Info {
     /// Cost: passes over the inputs. Scores of one mode and one kind of inputs
     /// share them.
     pub passes: &'static str,
+    /// For which networks it is defined.
+    pub scope: Scope,
     /// The groups by which it can be asked for.
     pub groups: &'static [&'static str],
     /// Where it was published.
@@ -150,15 +161,55 @@ impl Info {
         labels: false,
         negated: false,
         passes: "1 forward",
+        scope: Scope::Images,
         groups: &["cheap"],
         source: "",
     };
+
+    /// That the score is for networks of another kind.
+    pub(crate) fn elsewhere(&self, wanted: Scope) -> ScoreError {
+        ScoreError::Scope {
+            name: self.name,
+            wanted,
+        }
+    }
 
     /// That the score is not defined here.
     pub(crate) fn undefined(&self, reason: &'static str) -> ScoreError {
         ScoreError::Undefined {
             name: self.name,
             reason,
+        }
+    }
+}
+
+/// For which networks a score is defined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that look at images: NAS-Bench-201.
+    Images,
+    /// Those that read texts: encoders.
+    Texts,
+    /// Both.
+    All,
+}
+
+impl Scope {
+    /// Whether a network that reads texts, or else looks at images, is in it.
+    pub fn holds(self, texts: bool) -> bool {
+        match self {
+            Self::Images => !texts,
+            Self::Texts => texts,
+            Self::All => true,
+        }
+    }
+
+    /// The name that lists use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::Texts => "texts",
+            Self::All => "images, texts",
         }
     }
 }
@@ -176,6 +227,14 @@ pub enum ScoreError {
         name: &'static str,
         /// What happened.
         source: NetError,
+    },
+    /// The score is for networks of another kind.
+    #[error("{name} is a score of networks for {}", wanted.name())]
+    Scope {
+        /// The score.
+        name: &'static str,
+        /// For what it is defined.
+        wanted: Scope,
     },
     /// The score's definition gives no value for this network and these inputs.
     #[error("{name} is undefined: {reason}")]
@@ -215,6 +274,7 @@ impl ScoreError {
                 NetError::Torch(_) => "libtorch",
                 NetError::Length { .. } => "too_long",
             },
+            Self::Scope { .. } => "scope",
             Self::Undefined { .. } => "undefined",
             Self::NonFinite { .. } => "non_finite",
             Self::Samples { .. } => "samples",
@@ -237,9 +297,17 @@ impl fmt::Debug for dyn Proxy {
 /// The value of a score, which is finite.
 ///
 /// # Errors
-/// As [`Proxy::evaluate`]; and when the value is NaN or infinite.
+/// As [`Proxy::evaluate`]; and when the score is not for such networks, or the
+/// value is NaN or infinite.
 pub fn score(proxy: &dyn Proxy, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let name = proxy.info().name;
+    let Info { name, scope, .. } = *proxy.info();
+    let texts = matches!(
+        evaluation.subject().architecture,
+        Architecture::Layout { .. }
+    );
+    if !scope.holds(texts) {
+        return Err(proxy.info().elsewhere(scope));
+    }
     let value = proxy.evaluate(evaluation).map_err(|error| match error {
         ScoreError::Net(source) => ScoreError::Pass { name, source },
         error => error,

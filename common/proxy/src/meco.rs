@@ -67,10 +67,10 @@ impl Least {
         mode: Mode,
         evaluation: &mut Evaluation<'_>,
     ) -> Result<Self, ScoreError> {
-        let own = evaluation.subject().skeleton;
+        let (cell, own) = evaluation.cell(info)?;
         let skeleton = Skeleton::new(own.channels(), own.cells(), own.classes(), SIDE)
             .map_err(|_| info.undefined("the network cannot have images of 64 × 64"))?;
-        let network = evaluation.build(mode.init, skeleton, Kind::Float)?;
+        let network = evaluation.build(cell, skeleton, mode.init, Kind::Float)?;
         let image = evaluation.noise("meco image", &[1, 3, SIDE as i64, SIDE as i64])?;
         evaluation.count(1, 0);
         let mut sums = Ok(Self::default());

@@ -31,22 +31,25 @@ fn naswot(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreErro
     for relu in &forward.relus {
         kernel = kernel.f_add(&agreements(relu)?)?;
     }
-    // K is positive semidefinite. Its entries are whole numbers, so where it is
-    // singular only rounding errors keep an eigenvalue from zero.
-    let values = eigenvalues(&exact(&kernel)?)?;
+    let same = "some images switch all ReLUs alike, so that the determinant is 0";
+    log_determinant(&kernel)?.ok_or_else(|| info.undefined(same))
+}
+
+/// ln |det K|; none where K is singular.
+///
+/// K is positive semidefinite, and its entries are whole numbers, so where it is
+/// singular only rounding errors keep an eigenvalue from zero.
+pub(crate) fn log_determinant(kernel: &Tensor) -> Result<Option<f64>, NetError> {
+    let values = eigenvalues(&exact(kernel)?)?;
     let largest = values.last().copied().unwrap_or(0.0);
-    let rounding = f64::EPSILON * count as f64 * largest;
-    if values.iter().any(|&value| value <= rounding) {
-        return Err(
-            info.undefined("some images switch all ReLUs alike, so that the determinant is 0")
-        );
-    }
-    Ok(values.iter().map(|value| value.ln()).sum())
+    let rounding = f64::EPSILON * values.len() as f64 * largest;
+    let regular = values.iter().all(|&value| value > rounding);
+    Ok(regular.then(|| values.iter().map(|value| value.ln()).sum()))
 }
 
 /// On how many units each two rows agree: units − r_i − r_j + 2·c_i·c_j, r the
 /// number of active units. Exact, since all are whole numbers below 2²⁴.
-fn agreements(relu: &Tensor) -> Result<Tensor, NetError> {
+pub(crate) fn agreements(relu: &Tensor) -> Result<Tensor, NetError> {
     let codes = relu.f_flatten(1, -1)?.f_gt(0)?.f_to_kind(Kind::Float)?;
     let both = codes.f_matmul(&codes.f_transpose(0, 1)?)?;
     let active = codes.f_sum_dim_intlist([1i64].as_slice(), true, Kind::Float)?;

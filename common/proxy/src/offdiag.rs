@@ -5,7 +5,7 @@ use knas_net::{Init, Norm};
 use crate::evaluation::Evaluation;
 use crate::gradients::Gradient;
 use crate::samples::require_own_gradients;
-use crate::{Info, Proxy, ScoreError};
+use crate::{Info, Proxy, Scope, ScoreError};
 
 /// (1/(n(n−1)))·Σ_{i≠j} ⟨g_i, g_j⟩ = (n²·MGM − Σ_i ‖g_i‖²) / (n(n−1)): how much
 /// the gradients of different samples agree.
@@ -18,6 +18,7 @@ static INFO: Info = Info {
     init: Some(Init::Default),
     inputs: "samples",
     labels: true,
+    scope: Scope::All,
     negated: false,
     passes: "2 forward, 2 backward (half of them shared with mgm)",
     groups: &["kernel"],

@@ -31,17 +31,18 @@ pub(crate) static LINEAR_REGIONS: Score = Score {
         source: "Chen et al., TE-NAS, ICLR 2021",
         ..Info::BASE
     },
-    value: |_, evaluation| linear_regions(evaluation),
+    value: linear_regions,
 };
 
-fn linear_regions(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+fn linear_regions(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(Init::Kaiming, Norm::Batch);
+    let (cell, _) = evaluation.cell(info)?;
     let subject = *evaluation.subject();
     let initial = Initial {
         init: mode.init,
         seed: subject.seed,
     };
-    let network = ThinNetwork::new(subject.cell, SIDE, initial, (Kind::Float, subject.device))?;
+    let network = ThinNetwork::new(cell, SIDE, initial, (Kind::Float, subject.device))?;
     let images = evaluation.noise("linear regions images", &[BATCHES * BATCH, 1, SIDE, SIDE])?;
     evaluation.count(1, 0);
     let mut patterns = HashSet::new();

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
 use crate::samples::RELEASED_ENTRIES;
-use crate::{Info, Proxy, ScoreError};
+use crate::{Info, Proxy, Scope, ScoreError};
 
 /// For the first 11 parameter tensors with at least 50 entries, and for each of
 /// their entries 0..49: the vector of the entry's gradient over images 0..24 and
@@ -25,6 +25,7 @@ static INFO: Info = Info {
     init: Some(Init::Default),
     inputs: "samples (50)",
     labels: true,
+    scope: Scope::Images,
     negated: false,
     passes: "1 forward, 1 backward",
     groups: &["kernel"],

@@ -7,7 +7,7 @@ use tch::{Kind, Tensor, no_grad};
 use crate::evaluation::Evaluation;
 use crate::matrix::{exact, total};
 use crate::score::Score;
-use crate::{Info, ScoreError};
+use crate::{Info, Scope, ScoreError};
 
 /// Samples per pass: with batch norm, also whose statistics are shared.
 const PART: i64 = 64;
@@ -27,6 +27,7 @@ pub(crate) static RWE: Score = Score {
         summary: "accuracy, on half of the samples, of a linear probe fitted to the others",
         inputs: "samples, half to fit and half to judge; better with 500 or more",
         labels: true,
+        scope: Scope::All,
         source: "Hu et al., Multi-objective Neural Architecture Search with Almost No Training, EMO 2021",
         ..Info::BASE
     },
@@ -44,7 +45,7 @@ fn rwe(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
     }
     let features = features(evaluation)?;
     let targets = exact(&samples.targets)?.f_to_kind(Kind::Int64)?;
-    let classes = evaluation.subject().skeleton.classes() as i64;
+    let classes = evaluation.subject().architecture.classes() as i64;
     let wanted = targets.f_one_hot(classes)?.f_to_kind(Kind::Double)?;
     let rest = samples.count() - half;
     let predicted = probe(
@@ -60,19 +61,21 @@ fn rwe(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
 fn features(evaluation: &mut Evaluation<'_>) -> Result<Tensor, ScoreError> {
     let mode = evaluation.mode(Init::Default, Norm::Batch);
     let network = evaluation.network(mode.init)?;
-    let inputs = &evaluation.samples().inputs;
-    let count = evaluation.samples().count();
+    let samples = evaluation.samples();
+    let count = samples.count();
     evaluation.count(1, 0);
     let mut parts = Vec::new();
     for start in (0..count).step_by(PART as usize) {
-        let part = inputs.f_narrow(0, start, PART.min(count - start))?;
+        let (part, _) = samples.part(start, PART.min(count - start))?;
+        let mut last = None; // the classifier is the last linear map
         let _ = no_grad(|| {
             network.forward_observed(&part, mode.norm, &mut |event| {
                 if let Event::Linear { input, .. } = event {
-                    parts.push(exact(input));
+                    last = Some(exact(input));
                 }
             })
         })?;
+        parts.extend(last);
     }
     let parts: Vec<Tensor> = parts.into_iter().collect::<Result<_, NetError>>()?;
     Ok(Tensor::f_cat(&parts, 0)?)

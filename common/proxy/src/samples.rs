@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use knas_net::layers::{NORM_EPSILON, cross_entropy};
-use knas_net::{Event, Init, NetError, Network, Norm};
+use knas_net::{Event, Init, Model, NetError, Norm};
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
@@ -71,13 +71,22 @@ enum Layer {
         weight: usize,
         input: Tensor,
     },
+    LayerNorm {
+        weight: usize,
+        epsilon: f64,
+        input: Tensor,
+    },
+    Embedding {
+        table: usize,
+        ids: Tensor,
+    },
 }
 
 impl SampleGradients {
     /// Adds the samples of a part.
     pub(crate) fn extend(
         &mut self,
-        network: &Network,
+        network: &dyn Model,
         inputs: &Tensor,
         targets: &Tensor,
     ) -> Result<(), NetError> {
@@ -120,60 +129,20 @@ impl SampleGradients {
 }
 
 /// Shows `take` the gradients of every parameter that the loss depends on, in
-/// the order of the forward pass: the parameter's place, and N × its shape.
+/// the order of the forward pass: the parameter's place, and N × its shape; of
+/// an embedding's table, N × the rows that are looked up × width.
 pub(crate) fn each_gradient(
-    network: &Network,
+    network: &dyn Model,
     inputs: &Tensor,
     targets: &Tensor,
     take: &mut impl FnMut(usize, Tensor) -> Result<(), NetError>,
 ) -> Result<(), NetError> {
     let (mut layers, mut outputs) = (Vec::new(), Vec::new());
     let logits = network.forward_observed(inputs, Norm::Sample, &mut |event| {
-        let (layer, output) = match event {
-            Event::Convolution {
-                weight,
-                stride,
-                padding,
-                input,
-                output,
-            } => {
-                let input = input.detach();
-                (
-                    Layer::Convolution {
-                        weight,
-                        stride,
-                        padding,
-                        input,
-                    },
-                    output,
-                )
-            }
-            Event::Norm {
-                weight,
-                input,
-                output,
-            } => (
-                Layer::Norm {
-                    weight,
-                    input: input.detach(),
-                },
-                output,
-            ),
-            Event::Linear {
-                weight,
-                input,
-                output,
-            } => (
-                Layer::Linear {
-                    weight,
-                    input: input.detach(),
-                },
-                output,
-            ),
-            _ => return,
-        };
-        layers.push(layer);
-        outputs.push(output.shallow_clone());
+        if let Some((layer, output)) = Layer::of(&event) {
+            layers.push(layer);
+            outputs.push(output);
+        }
     })?;
     let count = inputs.size()[0];
     // The sum over samples, so that none is scaled by how many there are.
@@ -188,6 +157,64 @@ pub(crate) fn each_gradient(
 }
 
 impl Layer {
+    /// The layer that an event tells of, if it has parameters, and what it gives.
+    fn of(event: &Event<'_>) -> Option<(Self, Tensor)> {
+        let (layer, output) = match *event {
+            Event::Convolution {
+                weight,
+                stride,
+                padding,
+                input,
+                output,
+            } => {
+                let input = input.detach();
+                let layer = Self::Convolution {
+                    weight,
+                    stride,
+                    padding,
+                    input,
+                };
+                (layer, output)
+            }
+            Event::Norm {
+                weight,
+                input,
+                output,
+            } => {
+                let input = input.detach();
+                (Self::Norm { weight, input }, output)
+            }
+            Event::Linear {
+                weight,
+                input,
+                output,
+            } => {
+                let input = input.detach();
+                (Self::Linear { weight, input }, output)
+            }
+            Event::LayerNorm {
+                weight,
+                epsilon,
+                input,
+                output,
+            } => {
+                let input = input.detach();
+                let layer = Self::LayerNorm {
+                    weight,
+                    epsilon,
+                    input,
+                };
+                (layer, output)
+            }
+            Event::Embedding { table, ids, output } => {
+                let ids = ids.shallow_clone();
+                (Self::Embedding { table, ids }, output)
+            }
+            _ => return None,
+        };
+        Some((layer, output.shallow_clone()))
+    }
+
     /// Shows `take` each parameter's gradients: N × the parameter's shape.
     fn gradients(
         &self,
@@ -224,13 +251,43 @@ impl Layer {
                 take(*weight, sum(&scaled)?)?;
                 take(*weight + 1, sum(delta)?)
             }
-            Self::Linear { weight, input } => {
+            Self::Linear { weight, input } if input.dim() == 2 => {
                 take(
                     *weight,
                     delta.f_unsqueeze(2)?.f_bmm(&input.f_unsqueeze(1)?)?,
                 )?;
                 take(*weight + 1, delta.shallow_clone())
             }
+            Self::Linear { weight, input } => {
+                take(*weight, delta.f_transpose(1, 2)?.f_bmm(input)?)?;
+                take(*weight + 1, over_tokens(delta)?)
+            }
+            Self::LayerNorm {
+                weight,
+                epsilon,
+                input,
+            } => {
+                let none = None::<&Tensor>;
+                let width = input.size()[2];
+                let normal = input.f_layer_norm([width], none, none, *epsilon, true)?;
+                take(*weight, over_tokens(&normal.f_mul(delta)?)?)?;
+                take(*weight + 1, over_tokens(delta)?)
+            }
+            Self::Embedding { table, ids } => {
+                // Only the rows that some text looks up: the others are zero
+                // for all texts, and there may be tens of thousands of them.
+                let (rows, places) = ids.f_internal_unique(true, true)?;
+                let width = delta.size()[2];
+                let shape = [delta.size()[0], rows.size1()?, width];
+                let sums = Tensor::f_zeros(shape, (delta.kind(), delta.device()))?;
+                let places = places.f_unsqueeze(2)?.f_expand_as(delta)?;
+                take(*table, sums.f_scatter_add(1, &places, delta)?)
+            }
         }
     }
+}
+
+/// Σ over the tokens of each text: N × length × width to N × width.
+fn over_tokens(tensor: &Tensor) -> Result<Tensor, NetError> {
+    Ok(tensor.f_sum_dim_intlist([1i64].as_slice(), false, tensor.kind())?)
 }

@@ -4,10 +4,10 @@
 use knas_net::{Init, Norm};
 
 use crate::evaluation::Evaluation;
-use crate::gradients::{LossGradients, is_layer_weight};
+use crate::gradients::is_layer_weight;
 use crate::matrix::total;
 use crate::score::Score;
-use crate::{Info, ScoreError};
+use crate::{Info, Scope, ScoreError};
 
 /// Σ |θ·∂L/∂θ| over the weights of convolutions and classifier.
 pub(crate) static SNIP: Score = Score {
@@ -15,6 +15,7 @@ pub(crate) static SNIP: Score = Score {
         name: "snip",
         summary: "sum over weights of |weight · gradient of the loss|",
         labels: true,
+        scope: Scope::All,
         passes: "1 forward, 1 backward",
         source: "Lee et al., SNIP, ICLR 2019; as in Abdelfattah et al., ICLR 2021",
         ..Info::BASE
@@ -25,8 +26,8 @@ pub(crate) static SNIP: Score = Score {
 fn snip(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(Init::Default, Norm::Batch);
     let network = evaluation.network(mode.init)?;
-    let gradients = LossGradients::of(evaluation, mode)?;
-    let pairs = network.parameters().iter().zip(&*gradients.parameters);
+    let gradients = evaluation.gradients(Norm::Batch, Init::Default)?;
+    let pairs = network.parameters().iter().zip(&*gradients);
     let products = pairs.filter(|(parameter, _)| is_layer_weight(parameter.role));
     products
         .map(|(parameter, gradient)| {

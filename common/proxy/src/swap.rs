@@ -39,13 +39,13 @@ pub(crate) static SWAP_REG: Score = Score {
         source: SOURCE,
         ..Info::BASE
     },
-    value: |_, evaluation| {
+    value: |info, evaluation| {
         let patterns = swap(evaluation)?;
         let mode = evaluation.mode(Init::Default, Norm::Batch);
         let network = evaluation.network(mode.init)?;
         let held = network.parameters().iter().map(|p| p.tensor.numel());
         let largest = knas_space::nb201::Cell::new([knas_space::nb201::Op::Conv3x3; 6]);
-        let most = evaluation.subject().skeleton.params(&largest);
+        let most = evaluation.cell(info)?.1.params(&largest);
         let share = held.sum::<usize>() as f64 / most as f64;
         Ok(patterns * (-(share - 1.0).powi(2)).exp())
     },

@@ -30,8 +30,8 @@ pub(crate) static SYNFLOW: Score = Score {
 
 fn synflow(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(Init::Default, Norm::Off);
-    let skeleton = evaluation.subject().skeleton;
-    let network = evaluation.build(mode.init, skeleton, Kind::Double)?;
+    let (cell, skeleton) = evaluation.cell(info)?;
+    let network = evaluation.build(cell, skeleton, mode.init, Kind::Double)?;
     no_grad(|| {
         network
             .parameters()

@@ -10,6 +10,7 @@ use super::*;
 
 mod properties;
 mod reference;
+mod texts;
 
 fn samples(count: usize, side: usize) -> Samples {
     // Tests run side by side; threads of libtorch would only get in the way.
@@ -28,12 +29,17 @@ fn samples(count: usize, side: usize) -> Samples {
 fn subject(cell: &Cell) -> Subject<'_> {
     let skeleton = Skeleton::new(8, 1, 10, 16).unwrap();
     Subject {
-        cell,
-        skeleton,
+        architecture: Architecture::Cell { cell, skeleton },
         weights: None,
         seed: 3,
         device: Device::Cpu,
     }
+}
+
+/// The scores of networks that look at images.
+fn for_images() -> Vec<&'static dyn Proxy> {
+    let of_images = |proxy: &&dyn Proxy| proxy.info().scope.holds(false);
+    PROXIES.iter().copied().filter(of_images).collect()
 }
 
 fn passes(forward: usize, backward: usize) -> Passes {
@@ -52,13 +58,10 @@ fn literal(subject: Subject<'_>, samples: &Samples) -> Vec<Vec<(Role, Tensor)>> 
         seed: subject.seed,
     };
     let options = (Kind::Float, Device::Cpu);
-    let network = Network::new(
-        subject.cell,
-        subject.skeleton,
-        Source::Random(initial),
-        options,
-    )
-    .unwrap();
+    let Architecture::Cell { cell, skeleton } = subject.architecture else {
+        panic!("no cell");
+    };
+    let network = Network::new(cell, skeleton, Source::Random(initial), options).unwrap();
     let parameters: Vec<&Tensor> = network.parameters().iter().map(|p| &p.tensor).collect();
     let one = |i| {
         let logits = network

@@ -1,6 +1,6 @@
 //! The Zen score: how much the features move when the images do (Lin et al. 2021).
 
-use knas_net::{Event, Init, NetError, Network, Norm};
+use knas_net::{Event, Init, Model, NetError, Norm};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::evaluation::{Evaluation, Mode};
@@ -26,20 +26,20 @@ pub(crate) static ZEN: Score = Score {
         source: "Lin et al., Zen-NAS, ICCV 2021",
         ..Info::BASE
     },
-    value: |_, evaluation| zen(evaluation),
+    value: zen,
 };
 
-fn zen(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+fn zen(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(Init::Normal, Norm::Batch);
     let network = evaluation.network(mode.init)?;
-    let side = evaluation.subject().skeleton.side() as i64;
+    let side = evaluation.cell(info)?.1.side() as i64;
     let shape = [BATCH, 3, side, side];
     let images = evaluation.noise("zen images", &shape)?;
     let moves = evaluation.noise("zen moves", &shape)?.f_mul_scalar(STEP)?;
     evaluation.count(2, 0);
     Ok(no_grad(|| {
-        let (features, scales) = pass(&network, &images, mode)?;
-        let (moved, _) = pass(&network, &images.f_add(&moves)?, mode)?;
+        let (features, scales) = pass(&*network, &images, mode)?;
+        let (moved, _) = pass(&*network, &images.f_add(&moves)?, mode)?;
         let distance = features.f_sub(&moved)?.f_abs()?.f_sum(Kind::Double)?;
         let mean = distance.f_double_value(&[])? / BATCH as f64;
         Ok::<f64, NetError>(mean.ln() + scales)
@@ -47,7 +47,7 @@ fn zen(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
 }
 
 /// The features, and Σ ln √(mean variance) over the norms on the way.
-fn pass(network: &Network, images: &Tensor, mode: Mode) -> Result<(Tensor, f64), NetError> {
+fn pass(network: &dyn Model, images: &Tensor, mode: Mode) -> Result<(Tensor, f64), NetError> {
     let (mut features, mut scales) = (None, Ok(0.0));
     let _ = network.forward_observed(images, mode.norm, &mut |event| match event {
         Event::Features { output } => features = Some(output.shallow_clone()),

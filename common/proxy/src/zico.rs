@@ -8,7 +8,7 @@ use crate::evaluation::Evaluation;
 use crate::gradients::is_layer_weight;
 use crate::matrix::total;
 use crate::score::Score;
-use crate::{Info, ScoreError};
+use crate::{Info, Scope, ScoreError};
 
 /// Σ_layers ln Σ_w mean|g_w| / std(g_w), over the gradients g of two batches and
 /// the weights w of convolutions and classifier.
@@ -22,6 +22,7 @@ pub(crate) static ZICO: Score = Score {
         summary: "sum over layers of ln of the sum over weights of mean |gradient| / its deviation",
         inputs: "samples, in two halves",
         labels: true,
+        scope: Scope::All,
         passes: "1 forward, 1 backward, in two halves",
         source: "Li et al., ZiCo, ICLR 2023",
         ..Info::BASE
@@ -48,8 +49,7 @@ fn zico(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError>
         .collect();
     evaluation.count(1, 1);
     let gradients = |start, length| {
-        let inputs = samples.inputs.f_narrow(0, start, length)?;
-        let targets = samples.targets.f_narrow(0, start, length)?;
+        let (inputs, targets) = samples.part(start, length)?;
         let loss = cross_entropy(&network.forward(&inputs, mode.norm)?, &targets)?;
         Ok::<_, NetError>(Tensor::f_run_backward(&[loss], &weights, false, false)?)
     };

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use knas_data::{DataSpec, ImageSource};
 use knas_net::layers::cross_entropy;
 use knas_net::{Init, Initial, Network, Norm, Source};
-use knas_proxy::{Evaluation, Overrides, Samples, Subject, by_name, score};
+use knas_proxy::{Architecture, Evaluation, Overrides, Samples, Subject, by_name, score};
 use knas_space::nb201::{Cell, Op, Skeleton};
 use tch::{Device, Kind, Tensor};
 
@@ -93,8 +93,10 @@ fn one_pass_gives_the_mean_of_the_gram_matrix_of_single_images() {
 
             let device = Device::Cpu;
             let subject = Subject {
-                cell: &cell,
-                skeleton,
+                architecture: Architecture::Cell {
+                    cell: &cell,
+                    skeleton,
+                },
                 weights: None,
                 seed: SEED,
                 device,

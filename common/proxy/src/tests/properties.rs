@@ -5,7 +5,10 @@ use super::*;
 /// A network small enough for all scores at once.
 fn small(cell: &Cell) -> Subject<'_> {
     Subject {
-        skeleton: Skeleton::new(4, 1, 10, 8).unwrap(),
+        architecture: Architecture::Cell {
+            cell,
+            skeleton: Skeleton::new(4, 1, 10, 8).unwrap(),
+        },
         ..subject(cell)
     }
 }
@@ -24,7 +27,7 @@ const ODD: [&str; 8] = [
 
 fn all(evaluation: &mut Evaluation<'_>) -> Vec<(&'static str, Result<f64, ScoreError>)> {
     let one = |proxy: &&dyn Proxy| (proxy.info().name, score(*proxy, evaluation));
-    PROXIES.iter().map(one).collect()
+    for_images().iter().map(one).collect()
 }
 
 fn defined(evaluation: &mut Evaluation<'_>) -> Vec<(&'static str, f64)> {
@@ -121,7 +124,7 @@ fn scores_share_passes() {
         asked(&["ntk-cond", "ntk-mean", "ntk-norm", "lga"]),
         passes(1, 50)
     );
-    let names: Vec<&str> = PROXIES.iter().map(|proxy| proxy.info().name).collect();
+    let names: Vec<&str> = for_images().iter().map(|proxy| proxy.info().name).collect();
     // Forward: 1 for kernels, 2 for single samples, 1 with batch norm, 1 each for
     // zico, synflow, rwe, meco, az and linear regions, 2 for zen. Backward: as
     // many less those of naswot's kind, and 2 for grasp, 50 for ntk.
@@ -237,8 +240,11 @@ fn scores_do_not_depend_on_the_order_of_channels() {
     let samples = samples(50, 8);
     let [one, other] = [&plain, &mixed].map(|weights| {
         let subject = Subject {
+            architecture: Architecture::Cell {
+                cell: &cell,
+                skeleton,
+            },
             weights: Some(weights),
-            skeleton,
             ..subject(&cell)
         };
         defined(&mut Evaluation::new(

@@ -96,8 +96,10 @@ fn scores_are_those_of_plain_pytorch() {
     let dir = tempfile::tempdir().unwrap();
     let weights = example_weights(&cell, skeleton, &dir.path().join("w.safetensors"));
     let subject = Subject {
-        cell: &cell,
-        skeleton,
+        architecture: Architecture::Cell {
+            cell: &cell,
+            skeleton,
+        },
         weights: Some(&weights),
         seed: 3,
         device: Device::Cpu,
@@ -113,7 +115,7 @@ fn scores_are_those_of_plain_pytorch() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let missing = PROXIES.iter().map(|proxy| proxy.info().name);
+    let missing = for_images().into_iter().map(|proxy| proxy.info().name);
     let missing: Vec<&str> = missing
         .filter(|name| EXPECTED.iter().all(|(known, _)| known != name))
         .collect();

@@ -1,0 +1,84 @@
+//! How much, and in how many directions, the loss depends on the weights of an
+//! encoder's layers (Zhou et al. 2022; Serianni & Kalita 2023).
+
+use knas_net::{Init, NetError, Norm};
+use tch::Tensor;
+
+use crate::evaluation::Evaluation;
+use crate::matrix::{exact, total};
+use crate::score::Score;
+use crate::{Info, Scope, ScoreError};
+
+const BASE: Info = Info {
+    norm: Some(Norm::Sample),
+    labels: true,
+    passes: "1 forward, 1 backward",
+    scope: Scope::Texts,
+    groups: &["text"],
+    source: "Zhou et al., Training-free Transformer Architecture Search, CVPR 2022; \
+             Serianni & Kalita, ACL 2023",
+    ..Info::BASE
+};
+
+/// Σ |θ·∂L/∂θ| over the weights of the feed-forward halves, L the mean loss.
+pub(crate) static SALIENCY: Score = Score {
+    info: Info {
+        name: "synaptic-saliency",
+        summary: "sum over feed-forward weights of |weight · gradient of the loss|",
+        ..BASE
+    },
+    value: |_, evaluation| {
+        sum(evaluation, is_feed_forward, |weight, gradient| {
+            Ok(total(&weight.f_mul(gradient)?.f_abs()?)?)
+        })
+    },
+};
+
+/// Σ ‖∂L/∂W‖·‖W‖ over the matrices W of self-attention, nuclear norms, L the
+/// mean loss.
+pub(crate) static DIVERSITY: Score = Score {
+    info: Info {
+        name: "synaptic-diversity",
+        summary: "sum over attention weights of nuclear norm · that of the loss's gradient",
+        ..BASE
+    },
+    value: |_, evaluation| {
+        sum(evaluation, is_attention, |weight, gradient| {
+            Ok(nuclear_norm(weight)? * nuclear_norm(gradient)?)
+        })
+    },
+};
+
+/// The sum over the weights that `picked` knows by their names.
+fn sum(
+    evaluation: &mut Evaluation<'_>,
+    picked: fn(&str) -> bool,
+    term: fn(&Tensor, &Tensor) -> Result<f64, NetError>,
+) -> Result<f64, ScoreError> {
+    let mode = evaluation.mode(Init::Default, Norm::Sample);
+    let network = evaluation.network(mode.init)?;
+    let gradients = evaluation.gradients(Norm::Sample, Init::Default)?;
+    let pairs = network.parameters().iter().zip(&*gradients);
+    let picked = pairs.filter(|(parameter, _)| picked(&parameter.name));
+    let terms = picked
+        .map(|(parameter, gradient)| Ok(term(&parameter.tensor.f_detach()?, &gradient.tensor)?));
+    terms.sum()
+}
+
+fn is_attention(name: &str) -> bool {
+    let parts = ["query", "key", "value", "attention.output.dense"];
+    parts
+        .iter()
+        .any(|part| name.ends_with(&format!("{part}.weight")))
+}
+
+fn is_feed_forward(name: &str) -> bool {
+    let half = name.ends_with("intermediate.dense.weight") || name.ends_with("output.dense.weight");
+    half && !is_attention(name)
+}
+
+/// The sum of the singular values.
+fn nuclear_norm(matrix: &Tensor) -> Result<f64, NetError> {
+    let (_, values, _) = exact(matrix)?.f_svd(true, false)?;
+    total(&values)
+}
