@@ -3,15 +3,13 @@
 use knas_data::{Batch, Images, Training};
 use knas_net::{Initial, Network, Norm, Parameter, nb201};
 use knas_space::nb201::Cell;
-use tch::{Device, Kind, Reduction, Tensor};
+use tch::{Device, Tensor};
 
+use crate::classification::{pass, tally};
 use crate::{Metrics, Pass, Tally, Task, TrainError};
 
 /// Images in one pass of an evaluation.
 const EVALUATION_BATCH: usize = 256;
-
-/// Passed to libtorch where it wants a target that does not count.
-const NO_TARGET: i64 = -100;
 
 /// A network, and the images that it learns from.
 pub struct ImageTask<'d> {
@@ -34,17 +32,6 @@ pub struct ImageTask<'d> {
 }
 
 impl ImageTask<'_> {
-    fn loss(
-        &self,
-        logits: &Tensor,
-        targets: &Tensor,
-        smoothing: f64,
-    ) -> Result<Tensor, TrainError> {
-        let weight = None::<&Tensor>;
-        let reduction = Reduction::Mean;
-        Ok(logits.f_cross_entropy_loss(targets, weight, reduction, NO_TARGET, smoothing)?)
-    }
-
     fn tensors(&self, batch: &Batch) -> Result<(Tensor, Tensor), TrainError> {
         let (_, device) = self.network.options();
         let (images, targets) = batch.tensors(device);
@@ -58,20 +45,14 @@ impl ImageTask<'_> {
 
     fn metrics(&self, images: &Images) -> Result<Metrics, TrainError> {
         let _guard = tch::no_grad_guard();
-        let mut tally = Tally::default();
+        let mut sum = Tally::default();
         for batch in images.batches(EVALUATION_BATCH) {
             let (inputs, targets) = self.tensors(&batch)?;
             let logits = self.network.forward(&inputs, Norm::Eval)?;
-            let loss = self.loss(&logits, &targets, 0.0)?.f_double_value(&[])?;
-            tally.add(loss, correct(&logits, &targets)?, batch.len() as u64);
+            tally(&mut sum, &logits, &targets, false)?;
         }
-        Ok(tally.metrics())
+        Ok(sum.metrics())
     }
-}
-
-fn correct(logits: &Tensor, targets: &Tensor) -> Result<u64, TrainError> {
-    let hits = logits.f_argmax(-1, false)?.f_eq_tensor(targets)?;
-    Ok(hits.f_sum(Kind::Int64)?.f_int64_value(&[])?.unsigned_abs())
 }
 
 impl Task for ImageTask<'_> {
@@ -121,11 +102,8 @@ impl Task for ImageTask<'_> {
         for batch in batches {
             let (inputs, targets) = self.tensors(&batch)?;
             let logits = self.network.forward(&inputs, Norm::Train)?;
-            step(Pass {
-                loss: self.loss(&logits, &targets, self.label_smoothing)?,
-                correct: correct(&logits.f_detach()?, &targets)?,
-                examples: batch.len() as u64,
-            })?;
+            let smoothing = self.label_smoothing;
+            step(pass(&logits, &targets, smoothing, batch.len() as u64)?)?;
         }
         Ok(())
     }
@@ -147,6 +125,7 @@ mod tests {
     use knas_data::{DataSpec, ImageSource, Limits, PIXELS};
     use knas_net::{Init, Source};
     use knas_space::nb201::Skeleton;
+    use tch::Kind;
 
     use super::*;
     use crate::{Recipe, Schedule, Sgd, Trainer};

@@ -4,17 +4,18 @@
 //! |---|---|
 //! | [`task`] | what is trained: a model, and the batches that it learns from |
 //! | [`images`] | a NAS-Bench-201 network that learns to classify images |
-//! | [`optimiser`] | SGD with Nesterov momentum, as `torch.optim.SGD` defines it |
+//! | [`optimiser`] | SGD with Nesterov momentum and AdamW, as `torch.optim` defines them |
 //! | [`schedule`] | the learning rate of every step |
 //! | [`trainer`] | the loop: epochs, validation, the best epoch, early stopping |
 //! | [`checkpoint`] | what a killed run goes on from |
-//! | [`metrics`] | loss and accuracy over many batches |
+//! | [`metrics`] | loss, accuracy and F1 over many batches |
 //!
 //! Training draws nothing from libtorch's generator. With the same weights,
 //! data and number of libtorch threads it gives the same bits, also when it was
 //! interrupted and taken up again after any epoch.
 
 pub mod checkpoint;
+mod classification;
 pub mod images;
 pub mod metrics;
 pub mod optimiser;
@@ -25,7 +26,7 @@ pub mod trainer;
 pub use checkpoint::{Checkpoint, CheckpointError, Start};
 pub use images::ImageTask;
 pub use metrics::{Metrics, Tally};
-pub use optimiser::{Optimiser, Sgd};
+pub use optimiser::{AdamW, Optimiser, Sgd};
 pub use schedule::Schedule;
 pub use task::{Pass, Task};
 pub use trainer::{End, Epoch, Recipe, Trainer};

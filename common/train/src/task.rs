@@ -27,8 +27,9 @@ pub trait Task {
     /// Batches in an epoch.
     fn steps(&self) -> u64;
 
-    /// Evaluates the batches of an epoch, counted from 0, one after the other
-    /// and hands each outcome to `step`, which changes the parameters.
+    /// Evaluates the batches of an epoch, counted from 0, one after the other,
+    /// each whole or in parts, and hands every outcome to `step`, which changes
+    /// the parameters at the end of each batch.
     ///
     /// # Errors
     /// When the model cannot be evaluated; and those of `step`.
@@ -53,7 +54,7 @@ pub trait Task {
     fn test(&self) -> Result<Option<Metrics>, TrainError>;
 }
 
-/// The outcome of a forward pass over a batch.
+/// The outcome of a forward pass over a batch, or over a part of one.
 #[derive(Debug)]
 pub struct Pass {
     /// The mean loss, with its graph.
@@ -62,4 +63,6 @@ pub struct Pass {
     pub correct: u64,
     /// How many examples there are.
     pub examples: u64,
+    /// How many the whole batch has, where this is a part of it.
+    pub step: u64,
 }

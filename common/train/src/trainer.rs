@@ -142,16 +142,18 @@ impl<'t> Trainer<'t> {
         let parameters = self.task.parameters();
         let tensors: Vec<&Tensor> = parameters.iter().map(|p| &p.tensor).collect();
         let (mut tally, mut step) = (Tally::default(), 0);
+        let mut parts = Parts::default();
         self.task.epoch(epoch, &mut |pass: Pass| {
             if !go_on() {
                 return Err(TrainError::Interrupted);
             }
             let loss = finite(pass.loss.f_double_value(&[])?, step + 1)?;
-            let gradients = Tensor::f_run_backward(&[pass.loss], &tensors, false, false)?;
-            self.optimiser
-                .step(parameters, gradients, rate(first + step))?;
             tally.add(loss, pass.correct, pass.examples);
-            step += 1;
+            if let Some(gradients) = parts.add(pass, &tensors)? {
+                self.optimiser
+                    .step(parameters, gradients, rate(first + step))?;
+                step += 1;
+            }
             Ok(())
         })?;
         self.last_training = start.elapsed();
@@ -226,7 +228,9 @@ impl<'t> Trainer<'t> {
             let value = stored(best, &name, &variable)?;
             self.best.push((name, value));
         }
-        self.optimiser.restore(self.task.parameters(), state)?;
+        let steps = history.len() as u64 * self.task.steps();
+        self.optimiser
+            .restore(self.task.parameters(), state, steps)?;
         self.history = history;
         Ok(())
     }
@@ -239,6 +243,49 @@ impl<'t> Trainer<'t> {
             .collect();
         variables.extend(self.task.buffers());
         variables
+    }
+}
+
+/// The gradients of a batch, part by part.
+#[derive(Default)]
+struct Parts {
+    gradients: Vec<Tensor>,
+    examples: u64,
+}
+
+impl Parts {
+    /// Adds a pass, and gives the gradients of the batch's mean loss with the
+    /// last of its parts. A parameter without a gradient has an undefined one.
+    fn add(
+        &mut self,
+        pass: Pass,
+        parameters: &[&Tensor],
+    ) -> Result<Option<Vec<Tensor>>, TrainError> {
+        let whole = pass.examples == pass.step;
+        let loss = match whole {
+            true => pass.loss,
+            false => pass
+                .loss
+                .f_mul_scalar(pass.examples as f64 / pass.step as f64)?,
+        };
+        let gradients = Tensor::f_run_backward(&[loss], parameters, false, false)?;
+        if self.gradients.is_empty() {
+            self.gradients = gradients;
+        } else {
+            let _guard = tch::no_grad_guard();
+            for (sum, part) in self.gradients.iter_mut().zip(gradients) {
+                match (sum.defined(), part.defined()) {
+                    (true, true) => drop(sum.f_add_(&part)?),
+                    (false, true) => *sum = part,
+                    (_, false) => {}
+                }
+            }
+        }
+        self.examples += pass.examples;
+        if self.examples < pass.step {
+            return Ok(None);
+        }
+        Ok(Some(std::mem::take(self).gradients))
     }
 }
 
@@ -262,7 +309,11 @@ mod tests {
 
     fn history_with(accuracies: &[f64], losses: &[f64]) -> Vec<Epoch> {
         let metrics = accuracies.iter().zip(losses);
-        let metrics = metrics.map(|(&accuracy, &loss)| Metrics { loss, accuracy });
+        let metrics = metrics.map(|(&accuracy, &loss)| Metrics {
+            loss,
+            accuracy,
+            f1: None,
+        });
         let epoch = |(metrics, number)| Epoch {
             epoch: number,
             learning_rate: 0.1,

@@ -1,34 +1,11 @@
-//! Optimisers, which change parameters by their gradients.
+//! Stochastic gradient descent.
 
 use knas_net::Parameter;
 use knas_net::weights::WeightFile;
 use tch::Tensor;
 
+use super::{Optimiser, stored};
 use crate::TrainError;
-
-/// Changes parameters, and keeps a state while it does so.
-pub trait Optimiser {
-    /// One step at a learning rate. `gradients` are those of `parameters`, in
-    /// their order; one that is undefined leaves its parameter as it is.
-    ///
-    /// # Errors
-    /// When libtorch refuses.
-    fn step(
-        &mut self,
-        parameters: &[Parameter],
-        gradients: Vec<Tensor>,
-        rate: f64,
-    ) -> Result<(), TrainError>;
-
-    /// Everything that the next step depends on, under names of its own.
-    fn state(&self, parameters: &[Parameter]) -> Vec<(String, Tensor)>;
-
-    /// Takes up the state that [`Optimiser::state`] gave.
-    ///
-    /// # Errors
-    /// When a tensor of it has another shape.
-    fn restore(&mut self, parameters: &[Parameter], state: &WeightFile) -> Result<(), TrainError>;
-}
 
 /// Stochastic gradient descent with Nesterov momentum, as `torch.optim.SGD`
 /// defines it (with `dampening=0, nesterov=True` where there is momentum):
@@ -103,19 +80,15 @@ impl Optimiser for Sgd {
             .collect()
     }
 
-    fn restore(&mut self, parameters: &[Parameter], state: &WeightFile) -> Result<(), TrainError> {
-        let buffer = |parameter: &Parameter| {
-            let shape = parameter.tensor.size();
-            let Some(stored) = state.optional(&name(parameter), &shape)? else {
-                return Ok(None);
-            };
-            let (kind, device) = (parameter.tensor.kind(), parameter.tensor.device());
-            Ok(Some(stored.f_to_device(device)?.f_to_kind(kind)?))
-        };
-        self.buffers = parameters
-            .iter()
-            .map(buffer)
-            .collect::<Result<_, TrainError>>()?;
+    fn restore(
+        &mut self,
+        parameters: &[Parameter],
+        state: &WeightFile,
+        _steps: u64,
+    ) -> Result<(), TrainError> {
+        let buffers = parameters.iter();
+        let buffers = buffers.map(|parameter| stored(parameter, &name(parameter), state));
+        self.buffers = buffers.collect::<Result<_, _>>()?;
         Ok(())
     }
 }
