@@ -34,7 +34,7 @@ pub use error::DataError;
 pub use images::Images;
 pub use source::{ImageSource, Limits, NOISE_CLASSES, NOISE_LIMIT, Sample, Training};
 pub use spec::DataSpec;
-pub use text::{TextBatch, TextSample, TextSource, TextTraining, Texts};
+pub use text::{Extent, TextBatch, TextSample, TextSource, TextTraining, Texts};
 pub use tokeniser::{Tokeniser, Tokens};
 
 /// Width and height of every image, in pixels.

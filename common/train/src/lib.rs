@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`task`] | what is trained: a model, and the batches that it learns from |
 //! | [`images`] | a NAS-Bench-201 network that learns to classify images |
+//! | [`texts`] | an encoder that learns to classify texts |
 //! | [`optimiser`] | SGD with Nesterov momentum and AdamW, as `torch.optim` defines them |
 //! | [`schedule`] | the learning rate of every step |
 //! | [`trainer`] | the loop: epochs, validation, the best epoch, early stopping |
@@ -21,6 +22,7 @@ pub mod metrics;
 pub mod optimiser;
 pub mod schedule;
 pub mod task;
+pub mod texts;
 pub mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Start};
@@ -29,6 +31,7 @@ pub use metrics::{Metrics, Tally};
 pub use optimiser::{AdamW, Optimiser, Sgd};
 pub use schedule::Schedule;
 pub use task::{Pass, Task};
+pub use texts::{TextOptions, TextTask};
 pub use trainer::{End, Epoch, Recipe, Trainer};
 
 use knas_net::NetError;

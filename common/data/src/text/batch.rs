@@ -1,11 +1,16 @@
 //! Texts held in memory as tokens, and the batches made of them.
 
+use std::ops::Range;
+
 use knas_stats::random::stream;
 use sha2::{Digest, Sha256};
 use tch::{Device, Tensor};
 
 use crate::Tokens;
 use crate::images::hexadecimal;
+
+/// Batches of an epoch among which texts find others of their length.
+const WINDOW: usize = 32;
 
 /// Labelled texts in a fixed order, as tokens.
 #[derive(Clone, Debug)]
@@ -79,34 +84,55 @@ impl Texts {
         hexadecimal(hash)
     }
 
-    /// The texts in their order, `size` (at least 1) at a time.
+    /// Every text once, the shortest first, `size` (at least 1) at a time: little
+    /// is padded.
     pub fn batches(&self, size: usize) -> impl Iterator<Item = TextBatch> + '_ {
-        self.cut((0..self.len()).collect(), size)
+        let mut places: Vec<usize> = (0..self.len()).collect();
+        places.sort_by_key(|&place| self.tokens[place].ids.len());
+        let cuts = cuts(places.len(), size);
+        cuts.map(move |cut| self.batch(&places[cut]))
     }
 
-    /// One epoch of training: every text once, in an order drawn from (seed,
-    /// epoch), `size` (at least 1) at a time. The last batch holds what remains.
+    /// One epoch of training: every text once, `size` (at least 1) at a time.
+    ///
+    /// An order of the texts is drawn from (seed, epoch). So that little is
+    /// padded, the texts of every 32 batches in a row are put in order of length
+    /// and cut into batches, and these come in an order drawn from (seed,
+    /// epoch). One of the batches is smaller where the number of texts is no
+    /// multiple of `size`.
     pub fn epoch(
         &self,
         size: usize,
         seed: u64,
         epoch: u64,
     ) -> impl Iterator<Item = TextBatch> + '_ {
-        let order = stream(seed, "epoch-order", &[epoch.into()]).choose(self.len(), self.len());
-        self.cut(order, size)
+        let draw = |purpose, count| stream(seed, purpose, &[epoch.into()]).choose(count, count);
+        let mut places = draw("epoch-order", self.len());
+        for window in places.chunks_mut(size.max(1).saturating_mul(WINDOW)) {
+            window.sort_by_key(|&place| self.tokens[place].ids.len());
+        }
+        let cuts: Vec<_> = cuts(places.len(), size).collect();
+        let order = draw("epoch-batches", cuts.len());
+        let batches = order.into_iter();
+        batches.map(move |batch| self.batch(&places[cuts[batch].clone()]))
+    }
+
+    /// What an encoder must have room for.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        let mut extent = Extent::default();
+        for Tokens { ids, types } in &self.tokens {
+            let more = |values: &[u32]| values.iter().max().map_or(0, |&most| most as usize + 1);
+            extent.vocabulary = extent.vocabulary.max(more(ids));
+            extent.types = extent.types.max(more(types));
+            extent.length = extent.length.max(ids.len());
+        }
+        extent
     }
 
     /// All texts in one batch.
     pub(crate) fn whole(&self) -> TextBatch {
         self.batch(&(0..self.len()).collect::<Vec<_>>())
-    }
-
-    fn cut(&self, places: Vec<usize>, size: usize) -> impl Iterator<Item = TextBatch> {
-        let size = size.max(1);
-        (0..places.len()).step_by(size).map(move |start| {
-            let end = start.saturating_add(size).min(places.len());
-            self.batch(&places[start..end])
-        })
     }
 
     fn batch(&self, places: &[usize]) -> TextBatch {
@@ -131,6 +157,24 @@ impl Texts {
             target: target.collect(),
         }
     }
+}
+
+/// `size` (at least 1) of `count` places at a time.
+fn cuts(count: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let size = size.max(1);
+    let starts = (0..count).step_by(size);
+    starts.map(move |start| start..start.saturating_add(size).min(count))
+}
+
+/// What the tokens of some texts ask of an encoder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Every token's id is below this.
+    pub vocabulary: usize,
+    /// Every token's type is below this.
+    pub types: usize,
+    /// Tokens of the longest text.
+    pub length: usize,
 }
 
 /// Texts of one length, by padding on the right, and their labels. Plain
@@ -158,6 +202,27 @@ impl TextBatch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.target.is_empty()
+    }
+
+    /// The batch in so many parts (at least 1; fewer where there are fewer
+    /// texts), each as long as its own longest text.
+    pub fn parts(&self, count: usize) -> impl Iterator<Item = TextBatch> + '_ {
+        let size = self.len().div_ceil(count.max(1));
+        cuts(self.len(), size).map(|cut| {
+            let texts = &self.input[cut.start * 3 * self.length..cut.end * 3 * self.length];
+            let planes = || texts.chunks(self.length.max(1));
+            let lengths = planes().skip(2).step_by(3);
+            let lengths = lengths.map(|mask| mask.iter().sum::<i64>() as usize);
+            let length = lengths.max().unwrap_or(0);
+            TextBatch {
+                input: planes()
+                    .flat_map(|plane| &plane[..length])
+                    .copied()
+                    .collect(),
+                length,
+                target: self.target[cut].to_vec(),
+            }
+        })
     }
 
     /// Texts as an int64 tensor N × 3 × length, and labels as an int64 tensor of

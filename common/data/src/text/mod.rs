@@ -8,7 +8,7 @@ use knas_stats::random::stream;
 use crate::source::Limits;
 use crate::{DataError, DataSpec, Tokeniser, split};
 
-pub use batch::{TextBatch, Texts};
+pub use batch::{Extent, TextBatch, Texts};
 use files::Example;
 
 /// Of a file without a validation part, one example of so many validates.
@@ -115,6 +115,13 @@ impl TextSource {
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// Whether class 1 is what is looked for, so that F1 tells more than
+    /// accuracy: MRPC's paraphrases.
+    #[must_use]
+    pub fn has_f1(&self) -> bool {
+        self.name == "mrpc"
     }
 
     /// The most tokens that a text of this set is given by default: 256 for
