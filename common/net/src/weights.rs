@@ -94,6 +94,18 @@ impl WeightFile {
         })
     }
 
+    /// The same tensors, for another thread: they are not copied.
+    #[must_use]
+    pub fn view(&self) -> Self {
+        let tensors = self.tensors.iter();
+        Self {
+            path: self.path.clone(),
+            tensors: tensors
+                .map(|(name, tensor)| (name.clone(), tensor.shallow_clone()))
+                .collect(),
+        }
+    }
+
     /// Its tensors and those of another part of the same weights.
     #[must_use]
     pub fn with(mut self, part: Self) -> Self {

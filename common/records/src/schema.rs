@@ -94,10 +94,13 @@ pub struct Scored {
     /// The seeds over which the scores are averaged.
     pub seeds: Vec<Integer>,
     /// How normalisation layers normalise, for scores that leave it open:
-    /// `sample` or `batch`.
+    /// `sample` or `batch`; `layer` for encoders.
     pub norm: String,
-    /// How weights are initialised: `default`, `kaiming`, or `file`.
+    /// How weights are initialised: `default`, `kaiming`, `bert`, or `file`.
     pub init: String,
+    /// SHA-256 of the pre-trained weights that all candidates start from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<String>,
     /// The element type of the computation.
     pub dtype: String,
     /// The size of the network, by the names of its space (`channels`, `cells`, `classes`).

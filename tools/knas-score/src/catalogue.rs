@@ -9,8 +9,10 @@ use serde_json::json;
 
 use crate::cli::ListFormat;
 
-/// The scores that names and groups stand for, each once, in that order.
-pub fn choose(names: &[String]) -> Result<Vec<&'static dyn Proxy>> {
+/// The scores that names and groups stand for, each once, in that order. Of a
+/// group, those that are defined for networks that read texts, or else look at
+/// images.
+pub fn choose(names: &[String], texts: bool) -> Result<Vec<&'static dyn Proxy>> {
     let mut chosen: Vec<&'static dyn Proxy> = Vec::new();
     for name in names {
         let found = match knas_proxy::by_name(name) {
@@ -19,6 +21,15 @@ pub fn choose(names: &[String]) -> Result<Vec<&'static dyn Proxy>> {
         };
         if found.is_empty() {
             bail!("there is no score \"{name}\" (--list-proxies lists them)");
+        }
+        let here = |proxy: &&dyn Proxy| proxy.info().scope.holds(texts);
+        let found: Vec<_> = found.into_iter().filter(here).collect();
+        if found.is_empty() {
+            let (known, given) = match texts {
+                true => ("images", "texts"),
+                false => ("texts", "images"),
+            };
+            bail!("\"{name}\" is for {known}, and --data is {given} (see --list-proxies)");
         }
         for proxy in found {
             if !chosen
@@ -54,6 +65,7 @@ fn record(info: &Info) -> serde_json::Value {
         "norm": info.norm.map(norm_name),
         "init": info.init.map(|init| init.name()),
         "inputs": info.inputs,
+        "for": info.scope.name(),
         "labels": info.labels,
         "passes": info.passes,
         "groups": info.groups,
@@ -70,8 +82,9 @@ fn entry(text: &mut String, info: &Info) {
     let _ = writeln!(text, "{:<20} {}", info.name, info.summary);
     let _ = writeln!(
         text,
-        "{:<20} norm {norm}, init {init}, inputs {}, {labels}{sign}, passes {}; groups {}",
+        "{:<20} for {}, norm {norm}, init {init}, inputs {}, {labels}{sign}, passes {}; groups {}",
         "",
+        info.scope.name(),
         info.inputs,
         info.passes,
         info.groups.join(" ")
@@ -108,15 +121,30 @@ mod tests {
 
     fn names(of: &[&str]) -> Vec<&'static str> {
         let of: Vec<String> = of.iter().map(|&n| n.to_owned()).collect();
-        choose(&of).unwrap().iter().map(|p| p.info().name).collect()
+        choose(&of, false)
+            .unwrap()
+            .iter()
+            .map(|p| p.info().name)
+            .collect()
     }
 
     #[test]
     fn names_and_groups_are_chosen_once_and_in_order() {
         assert_eq!(names(&["macs", "cheap", "mgm"])[..2], ["macs", "params"]);
-        assert_eq!(names(&["all"]).len(), PROXIES.len());
-        let error = choose(&["mgn".to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("\"mgn\""), "{error}");
+        let said = |name: &str, texts| choose(&[name.to_owned()], texts).unwrap_err().to_string();
+        assert!(said("mgn", false).contains("\"mgn\""));
+        assert_eq!(
+            said("naswot", true),
+            "\"naswot\" is for images, and --data is texts (see --list-proxies)"
+        );
+        assert!(said("text", false).contains("is for texts"));
+        let all = |texts| choose(&["all".to_owned()], texts).unwrap();
+        for proxy in PROXIES {
+            let name = proxy.info().name;
+            let held = |texts: bool| all(texts).iter().any(|p| p.info().name == name);
+            assert!(held(true) || held(false), "{name}");
+            assert_eq!(held(true), proxy.info().scope.holds(true), "{name}");
+        }
     }
 
     #[test]

@@ -27,6 +27,11 @@ Every job computes with one thread of libtorch, since candidates side by side \
 keep cores busier than one candidate spread over them. A job needs up to 1 GB of \
 memory at the default size, and half as much again for many scores at once.
 
+Encoders (roberta-skip) are shown texts: --data rte:DIR, mrpc:DIR or jsonl:FILE, \
+with --weights DIR, the folder of a pre-trained model as Hugging Face lays it out \
+(config.json, model.safetensors, a tokenizer), or --tokenizer DIR alone, and then \
+weights are drawn. A job needs some 2 GB for a small model.
+
 With --timeout, each job is a process of its own, and a candidate that takes \
 longer, crashes, or is killed for its memory is passed on with `error` (kind \
 `timeout` or `crashed`), while the others go on. The time counts from when the \
@@ -39,6 +44,10 @@ Examples:
 
   knas-sample --all --unique | knas-score --data cifar100:DIR --gpu 0 -o scores.ndjson
       one cell of every class on a GPU; after a crash, the same with --resume
+
+  knas-sample --space roberta-skip --preset minilm -n 50 | \\
+      knas-score --data mrpc:MRPC --weights MINILM | knas-rank -k 3
+      encoders with extra connections, from pre-trained weights
 
   knas-score --proxy mgm,grad-norm,params --seeds 3 cells.ndjson
       three scores, each the mean over three seeds
@@ -63,7 +72,8 @@ pub struct Args {
     )]
     pub proxy: Vec<String>,
 
-    /// cifar10, cifar100 (or name:DIR), folder:DIR or noise [default: cifar10 if fetched, else noise]
+    /// cifar10, cifar100 (or name:DIR), folder:DIR or noise; rte:DIR, mrpc:DIR or jsonl:FILE
+    /// [default: cifar10 if fetched, else noise]
     #[arg(short, long, value_name = "DATA")]
     pub data: Option<DataSpec>,
 
@@ -91,13 +101,21 @@ pub struct Args {
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device, hide_short_help = true)]
     pub device: Device,
 
-    /// Channels of the first stage (C)
-    #[arg(long, value_name = "C", default_value = "16")]
-    pub channels: u64,
+    /// Channels of the first stage (C) [default: 16]
+    #[arg(long, value_name = "C")]
+    pub channels: Option<u64>,
 
-    /// Cells in each stage (N)
-    #[arg(long, value_name = "N", default_value = "5")]
-    pub cells: u64,
+    /// Cells in each stage (N) [default: 5]
+    #[arg(long, value_name = "N")]
+    pub cells: Option<u64>,
+
+    /// Read texts with the tokenizer of this model's folder [default: that of --weights]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    pub tokenizer: Option<PathBuf>,
+
+    /// Tokens of a text, or of a pair of texts, at most [default: 256 for rte, else 128]
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    pub length: Option<usize>,
 
     /// Normalise over one sample or over the batch, whatever the score's default
     #[arg(long, value_enum, value_name = "NORM", hide_short_help = true)]
@@ -107,8 +125,9 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "INIT", hide_short_help = true)]
     pub init: Option<InitArg>,
 
-    /// Take weights from FILE, or from DIR/ID.safetensors, instead of drawing them
-    #[arg(long, value_name = "FILE|DIR", hide_short_help = true)]
+    /// Take weights from FILE, from DIR/ID.safetensors, or from a pre-trained model's folder,
+    /// instead of drawing them
+    #[arg(long, value_name = "FILE|DIR")]
     pub weights: Option<PathBuf>,
 
     /// Write each network's weights and its samples to DIR/ID.safetensors

@@ -1,11 +1,13 @@
 //! Scores candidates without training them.
 
+mod candidate;
 mod catalogue;
 mod cli;
 mod isolated;
 mod plan;
 mod run;
 mod scorer;
+mod shown;
 
 use std::process::ExitCode;
 

@@ -1,38 +1,36 @@
 //! Everything that is settled before the first record is read: scores, samples,
 //! size, device, and the provenance that every record will carry.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
-use knas_data::{DataSpec, ImageSource, SIDE};
+use knas_data::DataSpec;
 use knas_net::{Init, Norm, device};
 use knas_proxy::{Overrides, Proxy};
 use knas_records::meta::Gauge;
 use knas_records::schema::Scored;
 use knas_records::{Context, Record};
-use knas_space::nb201::Skeleton;
 
 use crate::catalogue;
 use crate::cli::{Args, Device};
+use crate::shown::Shown;
 
 /// What a run does.
 pub struct Plan {
     /// The scores, the one that ranks first.
     pub proxies: Vec<&'static dyn Proxy>,
-    /// The network's size.
-    pub skeleton: Skeleton,
-    /// A seed and the samples that it draws, for each seed.
-    pub samples: Vec<(u64, knas_data::Sample)>,
+    /// The samples, and what else depends on whether they are images or texts.
+    pub shown: Shown,
     /// What overrides the scores' defaults.
     pub overrides: Overrides,
     /// Where networks are evaluated.
     pub device: tch::Device,
     /// Candidates at a time.
     pub jobs: usize,
-    /// A file of weights, or a folder of files named by id.
+    /// A file of weights, or a folder of files named by id; none where all
+    /// candidates start from one pre-trained backbone.
     pub weights: Option<PathBuf>,
     /// The folder for what was evaluated.
     pub dump: Option<PathBuf>,
@@ -45,7 +43,6 @@ pub struct Plan {
 impl Plan {
     /// Resolves the flags.
     pub fn new(args: &Args, context: &Context) -> Result<Self> {
-        let proxies = catalogue::choose(&args.proxy)?;
         let cuda = match args.device() {
             Device::Cpu => None,
             Device::Cuda(number) => Some(number),
@@ -65,13 +62,7 @@ impl Plan {
             None if args.worker => DataSpec::fallback(&cache), // said already
             None => fallback(&cache, context),
         };
-        let source = ImageSource::open(&spec, &cache)?;
-        let skeleton = Skeleton::new(
-            args.channels,
-            args.cells,
-            source.classes() as u64,
-            SIDE as u64,
-        )?;
+        let proxies = catalogue::choose(&args.proxy, spec.is_text())?;
         let Some(end) = args.seed.checked_add(args.seeds) else {
             bail!(
                 "--seed {} leaves no room for {} seeds",
@@ -79,26 +70,30 @@ impl Plan {
                 args.seeds
             );
         };
-        let draw = |seed| Ok((seed, source.sample(args.samples, seed, true)?));
-        let samples: Vec<_> = (args.seed..end).map(draw).collect::<Result<_>>()?;
+        let shown = match spec.is_text() {
+            true => Shown::texts(args, &spec, args.seed..end)?,
+            false => Shown::images(args, &spec, &cache, args.seed..end)?,
+        };
         let cores = available_parallelism().map_or(1, usize::from);
         let jobs = match (args.jobs, device) {
             (Some(jobs), _) => jobs.into(),
             (None, tch::Device::Cpu) => cores,
             (None, _) => 1,
         };
-        let scored = provenance(args, source.name(), &samples, &proxies, &skeleton);
+        let scored = provenance(args, &spec, &shown, &proxies);
         Ok(Self {
             proxies,
-            skeleton,
-            samples,
             overrides: Overrides {
                 norm: args.norm.map(Norm::from),
                 init: args.init.map(Init::from),
             },
             device,
             jobs,
-            weights: args.weights.clone(),
+            weights: match shown.weights_sha256() {
+                Some(_) => None,
+                None => args.weights.clone(),
+            },
+            shown,
             dump: args.dump.clone(),
             gauge: args.meta.then(|| context.gauge(cuda)),
             scored,
@@ -139,13 +134,13 @@ fn fallback(cache: &std::path::Path, context: &Context) -> DataSpec {
 
 fn provenance(
     args: &Args,
-    data: &str,
-    samples: &[(u64, knas_data::Sample)],
+    spec: &DataSpec,
+    shown: &Shown,
     proxies: &[&'static dyn Proxy],
-    skeleton: &Skeleton,
 ) -> Scored {
     let norm = match args.norm {
         Some(norm) => catalogue::norm_name(norm.into()).to_owned(),
+        None if shown.are_texts() => "layer".to_owned(),
         None => {
             let norms = proxies.iter().filter_map(|p| p.info().norm);
             catalogue::common(norms.map(catalogue::norm_name))
@@ -154,32 +149,24 @@ fn provenance(
     let init = match (&args.weights, args.init) {
         (Some(_), _) => "file".to_owned(),
         (None, Some(init)) => Init::from(init).name().to_owned(),
+        (None, None) if shown.are_texts() => Init::Bert.name().to_owned(),
         (None, None) => {
             let inits = proxies.iter().filter_map(|p| p.info().init);
             catalogue::common(inits.map(Init::name))
         }
     };
-    let network = [
-        ("channels", skeleton.channels()),
-        ("cells", skeleton.cells()),
-        ("classes", skeleton.classes()),
-        ("side", skeleton.side()),
-    ];
     Scored {
-        data: data.to_owned(),
-        data_sha256: samples
-            .iter()
-            .map(|(_, sample)| sample.hash.clone())
-            .collect(),
+        data: spec.name().to_owned(),
+        data_sha256: shown.hashes(),
         samples: args.samples as u64,
-        seeds: samples.iter().map(|&(seed, _)| seed.into()).collect(),
+        seeds: (args.seed..args.seed + args.seeds)
+            .map(Into::into)
+            .collect(),
         norm,
         init,
+        weights_sha256: shown.weights_sha256(),
         dtype: "float32".to_owned(),
-        network: network
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .collect::<BTreeMap<_, _>>(),
+        network: shown.network(),
         tool: concat!("knas-score ", env!("CARGO_PKG_VERSION")).to_owned(),
         libtorch: knas_net::LIBTORCH.to_owned(),
     }

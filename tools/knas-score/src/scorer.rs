@@ -6,14 +6,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use knas_net::weights::{self, WeightFile};
-use knas_net::{Init, Initial, Network, Source, nb201};
+use knas_net::{Init, Initial};
 use knas_proxy::{Evaluation, Proxy, Samples, Subject};
 use knas_records::meta::Gauge;
 use knas_records::record::finite;
 use knas_records::{Failure, Record, RecordError};
-use knas_space::nb201::{Cell, Form};
-use tch::Kind;
 
+use crate::candidate::{self, Candidate};
 use crate::plan::Plan;
 
 const STAGE: &str = "score";
@@ -38,21 +37,19 @@ pub struct Scorer<'p> {
     plan: &'p Plan,
     known: &'p Known,
     samples: Vec<(u64, Samples)>,
+    /// What every candidate starts from.
+    pretrained: Option<WeightFile>,
 }
 
 impl<'p> Scorer<'p> {
     /// Sets up the calling thread.
     pub fn new(plan: &'p Plan, known: &'p Known) -> Self {
         tch::set_num_threads(1);
-        let tensors = |(seed, sample): &(u64, knas_data::Sample)| {
-            let (inputs, targets) = sample.batch.tensors(plan.device);
-            (*seed, Samples { inputs, targets })
-        };
-        let samples = plan.samples.iter().map(tensors).collect();
         Self {
             plan,
             known,
-            samples,
+            samples: plan.shown.tensors(plan.device),
+            pretrained: plan.shown.pretrained(),
         }
     }
 
@@ -62,8 +59,8 @@ impl<'p> Scorer<'p> {
     /// Why the candidate failed; scores that are defined are in the record.
     pub fn score(&self, record: &mut Record<'_>) -> Result<(), Failure> {
         let measurement = self.plan.gauge.as_ref().map(Gauge::start);
-        let cell = cell(record)?;
-        let outcomes = catch_unwind(AssertUnwindSafe(|| self.outcomes(record, &cell)))
+        let candidate = Candidate::of(record, &self.plan.shown)?;
+        let outcomes = catch_unwind(AssertUnwindSafe(|| self.outcomes(record, &candidate)))
             .unwrap_or_else(|_| {
                 Err(fail(
                     "panic",
@@ -87,46 +84,51 @@ impl<'p> Scorer<'p> {
     }
 
     /// Every score, in the order asked for.
-    fn outcomes(&self, record: &Record<'_>, cell: &Cell) -> Result<Vec<Outcome>, Failure> {
-        let samples = &self.samples;
-        let weights = match &self.plan.weights {
+    fn outcomes(
+        &self,
+        record: &Record<'_>,
+        candidate: &Candidate<'_>,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let own = match &self.plan.weights {
             Some(path) => Some(read_weights(path, record)?),
             None => None,
         };
+        let weights = own.as_ref().or(self.pretrained.as_ref());
         if let Some(folder) = &self.plan.dump {
-            self.dump(folder, record, cell, weights.as_ref(), samples)?;
+            self.dump(folder, record, candidate, weights)?;
         }
-        let proxies = || self.plan.proxies.iter().copied();
-        let shared: Vec<&dyn Proxy> = proxies().filter(|p| !p.counts_every_edge()).collect();
-        let own: Vec<&dyn Proxy> = proxies().filter(|p| p.counts_every_edge()).collect();
-        let mut outcomes = match &weights {
+        let (every_edge, network): (Vec<_>, Vec<_>) = self
+            .plan
+            .proxies
+            .iter()
+            .copied()
+            .partition(|proxy| proxy.counts_every_edge());
+        let mut outcomes = match &own {
             // A file's weights belong to its record.
-            Some(_) => self.evaluate(&shared, cell, weights.as_ref(), samples),
+            Some(_) => self.evaluate(&network, candidate, weights),
             None => {
-                let slot = self.known.slot(Form::of(cell).key());
-                slot.get_or_init(|| self.evaluate(&shared, cell, None, samples))
+                let slot = self.known.slot(candidate.network_key(weights.is_none()));
+                slot.get_or_init(|| self.evaluate(&network, candidate, weights))
                     .clone()
             }
         };
-        outcomes.extend(self.evaluate(&own, cell, weights.as_ref(), samples));
-        let place = |name| proxies().position(|proxy| proxy.info().name == name);
-        outcomes.sort_by_key(|(name, _)| place(*name));
+        outcomes.extend(self.evaluate(&every_edge, candidate, weights));
+        let names = || self.plan.proxies.iter().map(|proxy| proxy.info().name);
+        outcomes.sort_by_key(|(name, _)| names().position(|other| other == *name));
         Ok(outcomes)
     }
 
     fn evaluate(
         &self,
         proxies: &[&dyn Proxy],
-        cell: &Cell,
+        candidate: &Candidate<'_>,
         weights: Option<&WeightFile>,
-        samples: &[(u64, Samples)],
     ) -> Vec<Outcome> {
         let mut values: Vec<Result<Vec<f64>, Failure>> =
             proxies.iter().map(|_| Ok(vec![])).collect();
-        for (seed, samples) in samples {
+        for (seed, samples) in &self.samples {
             let subject = Subject {
-                cell,
-                skeleton: self.plan.skeleton,
+                architecture: candidate.architecture(),
                 weights,
                 seed: *seed,
                 device: self.plan.device,
@@ -162,7 +164,7 @@ impl<'p> Scorer<'p> {
             .map(|(name, value)| (name.clone(), value.clone()));
         if !means.is_empty() {
             record.merge("scores", means)?;
-            if self.plan.samples.len() > 1 {
+            if self.samples.len() > 1 {
                 record.merge("scores_std", deviations)?;
             }
         }
@@ -179,22 +181,19 @@ impl<'p> Scorer<'p> {
         &self,
         folder: &Path,
         record: &Record<'_>,
-        cell: &Cell,
+        candidate: &Candidate<'_>,
         weights: Option<&WeightFile>,
-        samples: &[(u64, Samples)],
     ) -> Result<(), Failure> {
         let stem = record.file_stem().map_err(|e| fail("bad_id", e))?;
-        let Some((seed, samples)) = samples.first() else {
+        let Some((seed, samples)) = self.samples.first() else {
             return Ok(());
         };
-        let init = self.plan.overrides.init.unwrap_or(Init::Default);
-        let initial = Initial { init, seed: *seed };
-        let source = weights.map_or(Source::Random(initial), Source::File);
-        let options = (Kind::Float, tch::Device::Cpu);
-        let network = Network::new(cell, self.plan.skeleton, source, options);
-        let mut tensors = network.map_err(|e| fail("libtorch", e))?.state();
-        let dead = nb201::dead_parameters(cell, &self.plan.skeleton, initial);
-        tensors.extend(dead.map_err(|e| fail("libtorch", e))?);
+        let initial = Initial {
+            init: self.plan.overrides.init.unwrap_or(Init::Default),
+            seed: *seed,
+        };
+        let state = candidate::state(candidate.architecture(), weights, initial);
+        let mut tensors = state.map_err(|e| fail("libtorch", e))?;
         tensors.push(("input".to_owned(), samples.inputs.shallow_clone()));
         tensors.push(("target".to_owned(), samples.targets.shallow_clone()));
         let path = folder.join(format!("{stem}.safetensors"));
@@ -207,22 +206,9 @@ pub fn fail(kind: &str, message: impl std::fmt::Display) -> Failure {
     Failure::new(STAGE, kind, message)
 }
 
-fn bad_record(error: RecordError) -> Failure {
+/// A failure for a record that lacks something.
+pub fn bad_record(error: RecordError) -> Failure {
     fail("bad_record", error)
-}
-
-/// The cell that a record describes.
-fn cell(record: &Record<'_>) -> Result<Cell, Failure> {
-    let text = |name: &str| {
-        let value = record.get::<String>(name).map_err(bad_record)?;
-        value.ok_or_else(|| fail("bad_record", format!("there is no \"{name}\"")))
-    };
-    let space = text("space")?;
-    if space != "nb201" {
-        let message = format!("knas-score does not know the space {space:?}; it knows nb201");
-        return Err(fail("unknown_space", message));
-    }
-    text("arch")?.parse().map_err(|e| fail("bad_arch", e))
 }
 
 fn read_weights(path: &Path, record: &Record<'_>) -> Result<WeightFile, Failure> {
@@ -254,20 +240,5 @@ mod tests {
         let (mean, deviation) = moments(&[1.0, 2.0, 4.0]);
         assert!((mean - 7.0 / 3.0).abs() < 1e-15);
         assert!((deviation - 1.5275252316519468).abs() < 1e-15);
-    }
-
-    #[test]
-    fn what_is_no_cell_is_named() {
-        let kind = |line: &str| cell(&Record::parse(line).unwrap()).unwrap_err().kind;
-        assert_eq!(kind(r#"{"id":"a"}"#), "bad_record");
-        assert_eq!(kind(r#"{"id":"a","space":3}"#), "bad_record");
-        assert_eq!(
-            kind(r#"{"id":"a","space":"darts","arch":""}"#),
-            "unknown_space"
-        );
-        assert_eq!(
-            kind(r#"{"id":"a","space":"nb201","arch":"|x~0|"}"#),
-            "bad_arch"
-        );
     }
 }

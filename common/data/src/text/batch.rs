@@ -177,6 +177,18 @@ pub struct Extent {
     pub length: usize,
 }
 
+impl Extent {
+    /// What holds for both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            vocabulary: self.vocabulary.max(other.vocabulary),
+            types: self.types.max(other.types),
+            length: self.length.max(other.length),
+        }
+    }
+}
+
 /// Texts of one length, by padding on the right, and their labels. Plain
 /// memory, so that threads can share it; [`TextBatch::tensors`] copies it to a
 /// device.

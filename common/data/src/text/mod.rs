@@ -34,6 +34,8 @@ pub struct TextSample {
     /// What identifies the data in a record's provenance: see
     /// [`Texts::content_hash`].
     pub hash: String,
+    /// What an encoder must have room for.
+    pub extent: Extent,
 }
 
 /// What a network is trained, chosen and tested on.
@@ -166,6 +168,7 @@ impl TextSource {
         Ok(TextSample {
             batch: texts.whole(),
             hash: texts.content_hash(),
+            extent: texts.extent(),
             indices: texts.indices().to_vec(),
         })
     }

@@ -6,12 +6,14 @@
 //! | [`backbone`] | the encoder's sizes, presets |
 //! | [`layout`] | a layout, and what its network computes |
 //! | [`notation`] | how a layout is written |
+//! | [`fit`] | whether texts fit a backbone |
 //! | [`counts`] | parameters and multiply-accumulates |
 //! | [`search`] | drawing layouts, and their neighbours |
 //! | [`space`] | the search space |
 
 pub mod backbone;
 pub mod counts;
+pub mod fit;
 pub mod layout;
 pub mod notation;
 pub mod search;
@@ -19,6 +21,7 @@ pub mod space;
 
 pub use backbone::{Backbone, BackboneError, Kind, PRESETS};
 pub use counts::Task;
+pub use fit::Misfit;
 pub use layout::{Combination, Layout, Link};
 pub use notation::LayoutError;
 pub use search::Limits;

@@ -1,0 +1,240 @@
+//! What networks are shown, and what that asks of them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, bail};
+use knas_data::{DataSpec, Extent, ImageSource, SIDE, Sample, TextSample, TextSource, Tokeniser};
+use knas_net::weights::WeightFile;
+use knas_net::{Pretrained, Settings};
+use knas_proxy::Samples;
+use knas_space::nb201::Skeleton;
+use knas_space::roberta_skip::{Backbone, Kind};
+use tch::Device;
+
+use crate::cli::Args;
+
+/// The samples of every seed, and the size of the networks that see them.
+pub enum Shown {
+    /// To cells in the skeleton of NAS-Bench-201.
+    Images {
+        /// The network's size.
+        skeleton: Skeleton,
+        /// By seed.
+        samples: Vec<(u64, Sample)>,
+    },
+    /// To encoders.
+    Texts {
+        /// What they all start from.
+        encoders: Encoders,
+        /// By seed.
+        samples: Vec<(u64, TextSample)>,
+    },
+}
+
+/// What encoders have in common.
+pub struct Encoders {
+    /// Outputs of the classifier.
+    pub classes: usize,
+    /// The most tokens that a text is given.
+    length: usize,
+    /// What the texts ask of an encoder.
+    extent: Extent,
+    pretrained: Option<Start>,
+}
+
+/// Pre-trained weights.
+struct Start {
+    folder: PathBuf,
+    backbone: Backbone,
+    settings: Settings,
+    sha256: String,
+    /// Threads take it one at a time, and each only to have its own view of it.
+    weights: Mutex<WeightFile>,
+}
+
+impl Shown {
+    /// Images for networks of the size that the flags say.
+    pub fn images(args: &Args, spec: &DataSpec, cache: &Path, seeds: Range<u64>) -> Result<Self> {
+        let of_texts = [
+            ("--tokenizer", args.tokenizer.is_some()),
+            ("--length", args.length.is_some()),
+        ];
+        refuse(&of_texts, "texts", "images")?;
+        let source = ImageSource::open(spec, cache)?;
+        let skeleton = Skeleton::new(
+            args.channels.unwrap_or(16),
+            args.cells.unwrap_or(5),
+            source.classes() as u64,
+            SIDE as u64,
+        )?;
+        let draw = |seed| Ok((seed, source.sample(args.samples, seed, true)?));
+        let samples = seeds.map(draw).collect::<Result<_>>()?;
+        Ok(Self::Images { skeleton, samples })
+    }
+
+    /// Texts, as the tokeniser of the flags reads them.
+    pub fn texts(args: &Args, spec: &DataSpec, seeds: Range<u64>) -> Result<Self> {
+        let of_images = [
+            ("--channels", args.channels.is_some()),
+            ("--cells", args.cells.is_some()),
+            ("--norm", args.norm.is_some()),
+        ];
+        refuse(&of_images, "images", "texts")?;
+        let source = TextSource::open(spec)?;
+        let Some(folder) = args.tokenizer.as_ref().or(args.weights.as_ref()) else {
+            bail!("texts need --weights DIR, a model's folder, or --tokenizer DIR");
+        };
+        let pretrained = match &args.weights {
+            Some(folder) if folder.join("config.json").is_file() => {
+                Some(Start::open(folder).context("--weights")?)
+            }
+            _ => None, // files of single candidates, which a folder may hold too
+        };
+        let mut length = args.length.unwrap_or(source.default_length());
+        if let Some(start) = &pretrained {
+            length = length.min(start.backbone.longest_input());
+        }
+        let tokeniser = Tokeniser::open(folder, length)?;
+        let draw = |seed| Ok((seed, source.sample(args.samples, seed, &tokeniser)?));
+        let samples: Vec<(u64, TextSample)> = seeds.map(draw).collect::<Result<_>>()?;
+        let extents = samples.iter().map(|(_, sample)| sample.extent);
+        let encoders = Encoders {
+            classes: source.classes(),
+            length,
+            extent: extents.fold(Extent::default(), Extent::and),
+            pretrained,
+        };
+        Ok(Self::Texts { encoders, samples })
+    }
+
+    /// Whether they are texts.
+    pub fn are_texts(&self) -> bool {
+        matches!(self, Self::Texts { .. })
+    }
+
+    /// What identifies the samples of each seed.
+    pub fn hashes(&self) -> Vec<String> {
+        match self {
+            Self::Images { samples, .. } => samples.iter().map(|(_, s)| s.hash.clone()).collect(),
+            Self::Texts { samples, .. } => samples.iter().map(|(_, s)| s.hash.clone()).collect(),
+        }
+    }
+
+    /// The calling thread's own tensors of the samples, by seed.
+    pub fn tensors(&self, device: Device) -> Vec<(u64, Samples)> {
+        let make = |seed, (inputs, targets)| (seed, Samples { inputs, targets });
+        match self {
+            Self::Images { samples, .. } => {
+                let each = samples
+                    .iter()
+                    .map(|(seed, s)| (seed, s.batch.tensors(device)));
+                each.map(|(&seed, pair)| make(seed, pair)).collect()
+            }
+            Self::Texts { samples, .. } => {
+                let each = samples
+                    .iter()
+                    .map(|(seed, s)| (seed, s.batch.tensors(device)));
+                each.map(|(&seed, pair)| make(seed, pair)).collect()
+            }
+        }
+    }
+
+    /// The calling thread's own view of the pre-trained weights.
+    pub fn pretrained(&self) -> Option<WeightFile> {
+        let Self::Texts { encoders, .. } = self else {
+            return None;
+        };
+        let weights = &encoders.pretrained.as_ref()?.weights;
+        Some(
+            weights
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .view(),
+        )
+    }
+
+    /// SHA-256 of the pre-trained weights.
+    pub fn weights_sha256(&self) -> Option<String> {
+        match self {
+            Self::Images { .. } => None,
+            Self::Texts { encoders, .. } => Some(encoders.pretrained.as_ref()?.sha256.clone()),
+        }
+    }
+
+    /// The size of the network, by the names of its space.
+    pub fn network(&self) -> BTreeMap<String, u64> {
+        let sizes = match self {
+            Self::Images { skeleton, .. } => vec![
+                ("channels", skeleton.channels()),
+                ("cells", skeleton.cells()),
+                ("classes", skeleton.classes()),
+                ("side", skeleton.side()),
+            ],
+            Self::Texts { encoders, .. } => vec![
+                ("classes", encoders.classes as u64),
+                ("length", encoders.length as u64),
+            ],
+        };
+        let named = sizes
+            .into_iter()
+            .map(|(name, size)| (name.to_owned(), size));
+        named.collect()
+    }
+}
+
+impl Encoders {
+    /// What the forward pass of an encoder of this family depends on.
+    pub fn settings(&self, family: Kind) -> Settings {
+        let start = self.pretrained.as_ref();
+        start.map_or(Settings::of(family), |start| start.settings)
+    }
+
+    /// What keeps these texts and weights from being for this backbone.
+    ///
+    /// # Errors
+    /// A kind of failure, and what is wrong.
+    pub fn check(&self, backbone: &Backbone) -> Result<(), (&'static str, String)> {
+        if let Some(start) = &self.pretrained
+            && start.backbone != *backbone
+        {
+            let (folder, found) = (start.folder.display(), start.backbone);
+            let message =
+                format!("the backbone is {backbone}, and --weights {folder} holds {found}");
+            return Err(("weights", message));
+        }
+        let Extent {
+            vocabulary,
+            types,
+            length,
+        } = self.extent;
+        let taken = backbone.takes(vocabulary, types, length);
+        taken.map_err(|error| {
+            let hint = "is --tokenizer that of another model, or --length too large?";
+            ("tokenizer", format!("{error}: {hint}"))
+        })
+    }
+}
+
+impl Start {
+    fn open(folder: &Path) -> Result<Self> {
+        let found = Pretrained::open(folder)?;
+        Ok(Self {
+            folder: folder.into(),
+            backbone: found.backbone,
+            settings: found.settings,
+            sha256: found.sha256,
+            weights: Mutex::new(found.weights),
+        })
+    }
+}
+
+/// A flag that would change nothing is more likely a mistake.
+fn refuse(flags: &[(&str, bool)], meant: &str, given: &str) -> Result<()> {
+    match flags.iter().find(|(_, used)| *used) {
+        Some((flag, _)) => bail!("{flag} is for {meant}, and --data is {given}"),
+        None => Ok(()),
+    }
+}
