@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum DataError {
     /// The text names no data set.
-    #[error("unknown data set '{0}': give cifar10[:DIR], cifar100[:DIR], folder:DIR or noise")]
+    #[error(
+        "unknown data set '{0}': give cifar10[:DIR], cifar100[:DIR], folder:DIR or noise, which \
+         are images, or rte:DIR, mrpc:DIR or jsonl:FILE, which are texts"
+    )]
     UnknownSpec(String),
     /// There is no such folder.
     #[error("no data folder {}: {hint}", folder.display())]

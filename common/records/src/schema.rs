@@ -117,12 +117,18 @@ pub struct Scored {
 pub struct Finetune {
     /// On validation examples: what epochs and candidates are chosen by.
     pub valid_accuracy: f64,
+    /// F1 of class 1 on validation examples, where that is what is looked for (MRPC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_f1: Option<f64>,
     /// Cross-entropy on validation examples.
     pub valid_loss: f64,
     /// On test examples, where there are any; not of candidates that successive
     /// halving left behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_accuracy: Option<f64>,
+    /// F1 of class 1 on test examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_f1: Option<f64>,
     /// Cross-entropy on test examples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_loss: Option<f64>,
@@ -140,7 +146,7 @@ pub struct Finetune {
     /// The file of the best epoch's model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
-    /// The data set: `cifar10`, `folder`, …
+    /// The data set: `cifar10`, `folder`, `mrpc`, …
     pub data: String,
     /// SHA-256 of the examples of each part: `train`, `valid`, `test`.
     pub data_sha256: BTreeMap<String, String>,
@@ -159,25 +165,35 @@ pub struct Finetune {
 /// How a candidate was trained: with the data, all that its numbers depend on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Hyper {
-    /// `sgd`.
+    /// `sgd` or `adamw`.
     pub optimizer: String,
     /// The epochs that the schedule spans.
     pub epochs: u64,
     /// Examples in a step.
     pub batch: u64,
-    /// The learning rate at which the schedule starts.
+    /// The highest learning rate of the schedule.
     pub lr: f64,
-    /// `cosine`.
+    /// `cosine` or `warm-up-linear`.
     pub schedule: String,
     /// Nesterov momentum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub momentum: Option<f64>,
-    /// The factor of the weights that is added to their gradients.
+    /// The factor of the weights that is added to their gradients (`sgd`), or
+    /// that times the learning rate is taken from them (`adamw`).
     pub weight_decay: f64,
     /// What is done to training examples: `flip-crop` or `none`.
     pub augment: String,
     /// The share of a target that is spread over all classes.
     pub label_smoothing: f64,
+    /// The share of values that dropout takes: `hidden`, `attention`, `classifier`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<BTreeMap<String, f64>>,
+    /// What is not trained: `embeddings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
+    /// Passes whose gradients make a step, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accumulate: Option<u64>,
     /// Epochs without improvement after which training stops.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,
@@ -197,11 +213,17 @@ pub struct Hyper {
 pub struct Evaluated {
     /// On validation examples.
     pub valid_accuracy: f64,
+    /// F1 of class 1 on validation examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_f1: Option<f64>,
     /// Cross-entropy on validation examples.
     pub valid_loss: f64,
     /// On test examples, where there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_accuracy: Option<f64>,
+    /// F1 of class 1 on test examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_f1: Option<f64>,
     /// Cross-entropy on test examples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_loss: Option<f64>,

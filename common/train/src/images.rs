@@ -197,7 +197,7 @@ mod tests {
             schedule: Schedule::Cosine,
             patience: None,
         };
-        let mut trainer = Trainer::new(&task, Sgd::new(0.9, 5e-4), recipe);
+        let mut trainer = Trainer::new(&task, Box::new(Sgd::new(0.9, 5e-4)), recipe);
         let before = task.metrics(&data.train).unwrap();
         assert!(before.accuracy < 0.3, "{before:?}");
         for _ in 0..recipe.epochs {

@@ -150,7 +150,7 @@ fn recipe(epochs: u64) -> Recipe {
 }
 
 fn trainer(task: &Formula, epochs: u64) -> Trainer<'_> {
-    Trainer::new(task, Sgd::new(0.9, 5e-4), recipe(epochs))
+    Trainer::new(task, Box::new(Sgd::new(0.9, 5e-4)), recipe(epochs))
 }
 
 // With TinyNetwork of scripts/bench/nb201.py:

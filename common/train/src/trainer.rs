@@ -82,7 +82,7 @@ pub fn best(history: &[Epoch]) -> Option<&Epoch> {
 /// A training under way.
 pub struct Trainer<'t> {
     task: &'t dyn Task,
-    optimiser: Box<dyn Optimiser + 't>,
+    optimiser: Box<dyn Optimiser>,
     recipe: Recipe,
     history: Vec<Epoch>,
     /// Parameters and buffers of the best epoch.
@@ -92,10 +92,10 @@ pub struct Trainer<'t> {
 
 impl<'t> Trainer<'t> {
     /// A training before its first epoch.
-    pub fn new(task: &'t dyn Task, optimiser: impl Optimiser + 't, recipe: Recipe) -> Self {
+    pub fn new(task: &'t dyn Task, optimiser: Box<dyn Optimiser>, recipe: Recipe) -> Self {
         Self {
             task,
-            optimiser: Box::new(optimiser),
+            optimiser,
             recipe,
             history: Vec::new(),
             best: Vec::new(),

@@ -1,24 +1,20 @@
-//! One candidate: its network, its training, its checkpoint.
+//! One candidate's training and its checkpoint.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use knas_net::weights::WeightFile;
-use knas_net::{Init, Initial, Network, Source};
 use knas_records::meta::Measurement;
-use knas_records::{Context, Failure, Record};
-use knas_space::nb201::Cell;
-use knas_train::{Checkpoint, End, ImageTask, Sgd, Start, TrainError, Trainer};
+use knas_records::schema::Hyper;
+use knas_records::{Context, Record};
+use knas_train::{Checkpoint, End, Start, TrainError, Trainer};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use tch::Kind;
 
 use crate::log::Log;
-use crate::outcome::{Reached, Stop, bad_record, fail};
+use crate::outcome::{Reached, Stop, fail};
 use crate::plan::Plan;
 use crate::progress::{Clock, words};
+use crate::subject::Candidate;
 
 /// How often energy counters are looked at.
 const TICK: Duration = Duration::from_secs(10);
@@ -41,16 +37,10 @@ pub struct Worker<'p> {
     log: Option<&'p Log>,
 }
 
-/// First weights from a file, and the file's hash.
-struct Weights {
-    file: WeightFile,
-    sha256: String,
-}
-
 impl<'p> Worker<'p> {
     /// Sets up the calling thread.
     pub fn new(plan: &'p Plan, context: &'p Context, log: Option<&'p Log>) -> Self {
-        tch::set_num_threads(i32::try_from(plan.hyper.threads).unwrap_or(1));
+        tch::set_num_threads(plan.threads.into());
         Self { plan, context, log }
     }
 
@@ -65,8 +55,9 @@ impl<'p> Worker<'p> {
         until: u64,
         site: Option<&Site>,
     ) -> Result<Reached, Stop> {
-        let cell = cell(record).map_err(Stop::Failed)?;
-        let weights = self.first_weights(record).map_err(Stop::Failed)?;
+        let candidate = self.plan.study.subject.candidate(record);
+        let mut candidate = candidate.map_err(Stop::Failed)?;
+        let started_from = candidate.read_weights().map_err(Stop::Failed)?;
         let alone = self.plan.jobs == 1;
         let gauge = self.plan.gauge.as_ref();
         let mut measurement = gauge.map(|gauge| match alone {
@@ -83,8 +74,9 @@ impl<'p> Worker<'p> {
             }
             !stop.load(Ordering::Relaxed)
         };
-        match self.train_cell(record, &cell, weights, until, site, &mut go_on) {
+        match self.train_candidate(record, &*candidate, &started_from, until, site, &mut go_on) {
             Ok(reached) => Ok(Reached {
+                started_from,
                 meta: measurement.map(Measurement::stop),
                 ..reached
             }),
@@ -93,21 +85,20 @@ impl<'p> Worker<'p> {
         }
     }
 
-    fn train_cell(
+    fn train_candidate(
         &self,
         record: &Record<'_>,
-        cell: &Cell,
-        weights: Option<Weights>,
+        candidate: &dyn Candidate,
+        started_from: &Option<String>,
         until: u64,
         site: Option<&Site>,
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Reached, TrainError> {
         let recipe = self.plan.recipe;
-        let started_from = weights.as_ref().map(|weights| weights.sha256.clone());
         let mut checkpoint = match site {
             None => None,
             Some(site) => {
-                let about = self.about(record, cell, started_from.as_deref());
+                let about = self.about(record, candidate, started_from);
                 Some(Checkpoint::open(
                     &site.folder,
                     &site.stem,
@@ -124,7 +115,7 @@ impl<'p> Worker<'p> {
                     end,
                     test,
                     weights: kept.map(Checkpoint::weights),
-                    started_from: started_from.clone(),
+                    started_from: None,
                     meta: None,
                 }
             };
@@ -143,13 +134,8 @@ impl<'p> Worker<'p> {
             }
         }
 
-        let file = weights.as_ref().map(|weights| &weights.file);
-        let task = self.task(cell, file)?;
-        let optimiser = Sgd::new(
-            self.plan.hyper.momentum.unwrap_or(0.0),
-            self.plan.hyper.weight_decay,
-        );
-        let mut trainer = Trainer::new(&task, optimiser, recipe);
+        let task = candidate.task(None)?;
+        let mut trainer = Trainer::new(&*task, candidate.optimiser(), recipe);
         if let Some(checkpoint) = &checkpoint {
             checkpoint.restore(&mut trainer)?;
         }
@@ -176,77 +162,59 @@ impl<'p> Worker<'p> {
         Ok(reached(trainer.history(), end, test, checkpoint.as_ref()))
     }
 
-    /// The network around a cell, and the images.
-    ///
-    /// # Errors
-    /// When it cannot be built, or the weights do not fit it.
-    pub fn task(
-        &self,
-        cell: &Cell,
-        weights: Option<&WeightFile>,
-    ) -> Result<ImageTask<'p>, TrainError> {
-        let initial = Initial {
-            init: Init::Default,
-            seed: self.plan.seed,
-        };
-        let source = weights.map_or(Source::Random(initial), Source::File);
-        let options = (Kind::Float, self.plan.device);
-        Ok(ImageTask {
-            cell: *cell,
-            network: Network::new(cell, self.plan.skeleton, source, options)?,
-            data: &self.plan.data,
-            batch: usize::try_from(self.plan.hyper.batch).unwrap_or(usize::MAX),
-            seed: self.plan.seed,
-            augment: self.plan.augment,
-            label_smoothing: self.plan.hyper.label_smoothing,
-            unused: initial,
-        })
-    }
-
     /// All that a training depends on: a checkpoint of another one is refused.
-    fn about(&self, record: &Record<'_>, cell: &Cell, started_from: Option<&str>) -> Value {
-        let mut hyper = self.plan.hyper.clone();
-        hyper.weights_sha256 = started_from.map(str::to_owned);
-        json!({
+    fn about(
+        &self,
+        record: &Record<'_>,
+        candidate: &dyn Candidate,
+        started_from: &Option<String>,
+    ) -> Value {
+        let study = &self.plan.study;
+        let mut about = json!({
             "id": record.id(),
-            "space": "nb201",
-            "arch": cell.to_string(),
-            "network": self.plan.network(),
-            "data": self.plan.data_name,
-            "data_sha256": self.plan.data_sha256,
-            "hyper": hyper,
+            "space": study.space,
+            "arch": candidate.arch(),
+            "network": study.network,
+            "data": study.data_name,
+            "data_sha256": study.data_sha256,
+            "hyper": Hyper {
+                weights_sha256: started_from.clone(),
+                ..study.hyper.clone()
+            },
             "tool": concat!("knas-finetune ", env!("CARGO_PKG_VERSION")),
             "libtorch": knas_net::LIBTORCH,
-        })
-    }
-
-    fn first_weights(&self, record: &Record<'_>) -> Result<Option<Weights>, Failure> {
-        let Some(path) = &self.plan.weights else {
-            return Ok(None);
-        };
-        let path = named_by(path, record)?;
-        let bytes = fs::read(&path)
-            .map_err(|error| fail("weights", format_args!("{}: {error}", path.display())))?;
-        let digest = Sha256::digest(&bytes);
-        Ok(Some(Weights {
-            file: WeightFile::from_bytes(&path, &bytes).map_err(|error| fail("weights", error))?,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-        }))
+        });
+        for (name, value) in candidate.about() {
+            about[name] = value;
+        }
+        about
     }
 
     fn report(&self, record: &Record<'_>, epoch: &knas_train::Epoch, clock: &Clock) {
         let epochs = self.plan.recipe.epochs;
         let left = clock.mean() * u32::try_from(epochs - epoch.epoch).unwrap_or(u32::MAX);
-        let speed = self.plan.data.train.len() as f64 / clock.training.as_secs_f64();
+        let study = &self.plan.study;
+        let examples = study.examples.get("train").copied().unwrap_or_default();
+        let speed = examples as f64 / clock.training.as_secs_f64();
+        let f1 = epoch.valid.f1.map(|f1| format!(" (F1 {f1:.4})"));
         self.context.info(format_args!(
-            "{}: epoch {}/{epochs}: loss {:.4}, validation {:.4}, {speed:.0} images/s, {} left",
+            "{}: epoch {}/{epochs}: loss {:.4}, validation {:.4}{}, {speed:.0} {}/s, {} left",
             record.id(),
             epoch.epoch,
             epoch.train.loss,
             epoch.valid.accuracy,
+            f1.unwrap_or_default(),
+            study.examples_are,
             words(left),
         ));
-        self.logged(|log| log.epoch(record.id(), epochs, epoch, Some(speed)));
+        self.logged(|log| {
+            log.epoch(
+                record.id(),
+                epochs,
+                epoch,
+                Some((study.examples_are, speed)),
+            )
+        });
     }
 
     /// Epochs that a checkpoint has and the log may lack.
@@ -265,43 +233,5 @@ impl<'p> Worker<'p> {
             self.context
                 .warn(format_args!("{}: {error}", log.path().display()));
         }
-    }
-}
-
-/// The cell that a record describes.
-pub fn cell(record: &Record<'_>) -> Result<Cell, Failure> {
-    let text = |name: &str| {
-        let value = record.get::<String>(name).map_err(bad_record)?;
-        value.ok_or_else(|| fail("bad_record", format_args!("there is no \"{name}\"")))
-    };
-    let space = text("space")?;
-    if space != "nb201" {
-        let message = format!("knas-finetune does not know the space {space:?}; it knows nb201");
-        return Err(fail("unknown_space", message));
-    }
-    text("arch")?
-        .parse()
-        .map_err(|error| fail("bad_arch", error))
-}
-
-/// The file itself, or in a folder the one named by the record's id.
-pub fn named_by(path: &Path, record: &Record<'_>) -> Result<PathBuf, Failure> {
-    if !path.is_dir() {
-        return Ok(path.to_owned());
-    }
-    let stem = record.file_stem().map_err(|error| fail("bad_id", error))?;
-    Ok(path.join(format!("{stem}.safetensors")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_cell_is_named() {
-        let kind = |line: &str| cell(&Record::parse(line).unwrap()).unwrap_err().kind;
-        assert_eq!(kind(r#"{"id":"a"}"#), "bad_record");
-        assert_eq!(kind(r#"{"id":"a","space":"x","arch":""}"#), "unknown_space");
-        assert_eq!(kind(r#"{"id":"a","space":"nb201","arch":"|"}"#), "bad_arch");
     }
 }

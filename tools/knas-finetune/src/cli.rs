@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, ValueEnum};
-use knas_data::DataSpec;
+use knas_data::{DataSpec, Limits};
 use knas_records::{Common, Inputs};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
@@ -12,11 +12,20 @@ const LONG: &str = "\
 Train candidates, and pass each on with `finetune`: accuracies (fractions, 0 to \
 1), losses, the best epoch, and how it was trained.
 
-The recipe is that of NAS-Bench-201: SGD with Nesterov momentum, a cosine \
-learning rate, random flips and crops. One half of the training set is trained \
-on, the other half validates; the model that is kept and tested is that of the \
-epoch with the best validation accuracy. Defaults are for a few epochs; add \
---epochs 200 for the benchmark's long training.
+Cells of NAS-Bench-201 learn from images, by the benchmark's recipe: SGD with \
+Nesterov momentum, a cosine learning rate, random flips and crops. One half of \
+the training set is trained on, the other half validates. Defaults are for a few \
+epochs; add --epochs 200 for the benchmark's long training.
+
+Encoders (roberta-skip) learn from texts, by RoBERTa's recipe for GLUE: AdamW \
+(0.9, 0.98, 1e-6) with weight decay on all but biases and norms, a learning rate \
+that goes up over 6 % of the steps and then down to 0, and the model's own \
+dropout. They start from --weights DIR, a folder of Hugging Face with the \
+record's backbone, or from random weights with --tokenizer DIR. --lr 1e-5 to 3e-5 \
+and up to 10 epochs are usual for large models; small ones take higher rates.
+
+The model that is kept and tested is that of the epoch with the best validation \
+accuracy.
 
 With --checkpoint-dir every candidate leaves three files: DIR/ID.safetensors \
 (the model, under its official names), DIR/ID.optimizer.safetensors and \
@@ -40,6 +49,9 @@ Examples:
   knas-finetune --halving 3 --select best --checkpoint-dir run cells.ndjson
       all for a few epochs; again and again the better third goes on
 
+  knas-finetune --data mrpc:MRPC --weights minilm --lr 1e-4 --freeze-embeddings best.ndjson
+      encoders, from a pre-trained model, on Microsoft's paraphrases
+
   knas-finetune --evaluate trained.ndjson
       what the models in the records' checkpoints reach, without training
 
@@ -61,29 +73,30 @@ pub struct Args {
     #[command(flatten)]
     pub inputs: Inputs,
 
-    /// cifar10, cifar100 (or name:DIR) or folder:DIR [default: cifar10, if fetched]
+    /// Images: cifar10, cifar100 (or name:DIR), folder:DIR; texts: rte:DIR, mrpc:DIR,
+    /// jsonl:FILE [default: cifar10, if fetched]
     #[arg(short, long, value_name = "DATA")]
     pub data: Option<DataSpec>,
 
-    /// Passes over the training images
-    #[arg(short, long, value_name = "N", default_value = "12", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub epochs: u64,
+    /// Passes over the training examples [default: 12 for images, 5 for texts]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub epochs: Option<u64>,
 
-    /// Images in a step
-    #[arg(short, long, value_name = "N", default_value = "256", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub batch: u32,
+    /// Examples in a step [default: 256 images, 16 texts]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch: Option<u32>,
 
-    /// Learning rate of the first step
-    #[arg(long, value_name = "RATE", default_value = "0.1", value_parser = positive)]
-    pub lr: f64,
+    /// The highest learning rate [default: 0.1 for images, 2e-5 for texts]
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    pub lr: Option<f64>,
 
-    /// Times the weights, added to their gradients
-    #[arg(long, value_name = "FACTOR", default_value = "0.0005", value_parser = not_negative)]
-    pub weight_decay: f64,
+    /// Weight decay [default: 0.0005 for images, 0.1 for texts]
+    #[arg(long, value_name = "FACTOR", value_parser = not_negative)]
+    pub weight_decay: Option<f64>,
 
-    /// Nesterov momentum
-    #[arg(long, value_name = "FACTOR", default_value = "0.9", value_parser = fraction, hide_short_help = true)]
-    pub momentum: f64,
+    /// Nesterov momentum [default: 0.9]
+    #[arg(long, value_name = "FACTOR", value_parser = fraction, hide_short_help = true)]
+    pub momentum: Option<f64>,
 
     /// Train on the images as they are: neither flipped nor cropped at random
     #[arg(long, hide_short_help = true)]
@@ -105,33 +118,50 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "WHICH")]
     pub select: Option<Select>,
 
-    /// At most N training images
+    /// At most N training examples
     #[arg(long, value_name = "N", value_parser = count)]
     pub train_limit: Option<usize>,
 
-    /// At most N validation images [default: --train-limit]
+    /// At most N validation examples [default: --train-limit]
     #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
     pub valid_limit: Option<usize>,
 
-    /// At most N test images
+    /// At most N test examples
     #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
     pub test_limit: Option<usize>,
 
-    /// Seed of the weights, of the images' order and of their augmentation
+    /// Seed of the weights, the examples' order, their augmentation and dropout
     #[arg(short, long, value_name = "SEED", default_value = "0")]
     pub seed: u64,
 
-    /// Channels of the first stage (C)
-    #[arg(long, value_name = "C", default_value = "16")]
-    pub channels: u64,
+    /// Channels of the first stage (C), for images [default: 16]
+    #[arg(long, value_name = "C")]
+    pub channels: Option<u64>,
 
-    /// Cells in each stage (N)
-    #[arg(long, value_name = "N", default_value = "5")]
-    pub cells: u64,
+    /// Cells in each stage (N), for images [default: 5]
+    #[arg(long, value_name = "N")]
+    pub cells: Option<u64>,
 
-    /// Start from the weights in FILE, or in DIR/ID.safetensors
+    /// Start from the weights in FILE or DIR/ID.safetensors; for texts, from the
+    /// pre-trained model in DIR
     #[arg(long, value_name = "FILE|DIR")]
     pub weights: Option<PathBuf>,
+
+    /// The tokenizer of the model in DIR, for texts [default: that of --weights]
+    #[arg(long, value_name = "DIR")]
+    pub tokenizer: Option<PathBuf>,
+
+    /// Tokens of a text or a pair, beyond which it is cut [default: 256 for rte, or 128]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub length: Option<usize>,
+
+    /// Leave the embeddings of an encoder as they are
+    #[arg(long)]
+    pub freeze_embeddings: bool,
+
+    /// Make each step of N passes over parts of the batch, to save memory, for texts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub accumulate: Option<u32>,
 
     /// Keep models, and what a killed run goes on from, in DIR
     #[arg(long, value_name = "DIR", group = "resumable")]
@@ -172,6 +202,38 @@ pub struct Args {
 pub enum Select {
     /// The highest validation accuracy.
     Best,
+}
+
+impl Args {
+    /// At most how many examples of each part are used.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            train: self.train_limit,
+            valid: self.valid_limit.or(self.train_limit),
+            test: self.test_limit,
+        }
+    }
+
+    /// The flags that say nothing about texts, and whether they are given.
+    pub fn flags_of_images(&self) -> Vec<(&'static str, bool)> {
+        vec![
+            ("--channels", self.channels.is_some()),
+            ("--cells", self.cells.is_some()),
+            ("--momentum", self.momentum.is_some()),
+            ("--no-augment", self.no_augment),
+        ]
+    }
+
+    /// The flags that say nothing about images, and whether they are given. Batch
+    /// norm makes parts of a batch another thing than the whole of it.
+    pub fn flags_of_texts(&self) -> Vec<(&'static str, bool)> {
+        vec![
+            ("--tokenizer", self.tokenizer.is_some()),
+            ("--length", self.length.is_some()),
+            ("--freeze-embeddings", self.freeze_embeddings),
+            ("--accumulate", self.accumulate.is_some()),
+        ]
+    }
 }
 
 fn number(text: &str, wanted: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {

@@ -1,6 +1,6 @@
 //! `--log`: one JSON object for every epoch.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -33,9 +33,12 @@ struct Entry<'e> {
     train_accuracy: f64,
     valid_loss: f64,
     valid_accuracy: f64,
-    /// Training images a second, where this run trained the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
-    images_per_second: Option<f64>,
+    valid_f1: Option<f64>,
+    /// Training examples a second, where this run trained the epoch; called by
+    /// what they are.
+    #[serde(flatten)]
+    speed: BTreeMap<String, f64>,
 }
 
 /// What is needed of an entry to know it again.
@@ -72,7 +75,8 @@ impl Log {
         })
     }
 
-    /// Writes an epoch, unless it is there.
+    /// Writes an epoch, unless it is there. `speed` is what the training examples
+    /// are, and how many there were a second.
     ///
     /// # Errors
     /// Those of the file.
@@ -81,7 +85,7 @@ impl Log {
         id: &str,
         epochs: u64,
         epoch: &Epoch,
-        images_per_second: Option<f64>,
+        speed: Option<(&str, f64)>,
     ) -> io::Result<()> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if !inner.seen.insert((id.to_owned(), epoch.epoch)) {
@@ -96,7 +100,8 @@ impl Log {
             train_accuracy: epoch.train.accuracy,
             valid_loss: epoch.valid.loss,
             valid_accuracy: epoch.valid.accuracy,
-            images_per_second: images_per_second.map(|speed| (speed * 10.0).round() / 10.0),
+            valid_f1: epoch.valid.f1,
+            speed: speed.into_iter().map(per_second).collect(),
         };
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
@@ -112,6 +117,11 @@ impl Log {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn per_second((examples, speed): (&str, f64)) -> (String, f64) {
+    let name = format!("{examples}_per_second");
+    (name, (speed * 10.0).round() / 10.0)
 }
 
 /// The epochs in a log, and where the last whole line ends.
@@ -151,6 +161,7 @@ mod tests {
         let metrics = Metrics {
             loss: 1.5,
             accuracy: 0.25,
+            f1: None,
         };
         let epoch = |number| Epoch {
             epoch: number,
@@ -159,7 +170,8 @@ mod tests {
             valid: metrics,
         };
         let log = Log::open(&path, false).unwrap();
-        log.epoch("a", 3, &epoch(1), Some(812.34)).unwrap();
+        log.epoch("a", 3, &epoch(1), Some(("images", 812.34)))
+            .unwrap();
         let first = "{\"id\":\"a\",\"epoch\":1,\"epochs\":3,\"learning_rate\":0.1,\
                      \"train_loss\":1.5,\"train_accuracy\":0.25,\"valid_loss\":1.5,\
                      \"valid_accuracy\":0.25,\"images_per_second\":812.3}\n";

@@ -10,6 +10,7 @@ mod plan;
 mod progress;
 mod run;
 mod sink;
+mod subject;
 
 use std::process::ExitCode;
 

@@ -97,14 +97,17 @@ impl Reached {
             return Err(fail("no_epoch", "no epoch was trained"));
         };
         let test = self.test;
+        let study = &plan.study;
         let hyper = Hyper {
             weights_sha256: self.started_from.clone(),
-            ..plan.hyper.clone()
+            ..study.hyper.clone()
         };
         let finetune = Finetune {
             valid_accuracy: best.valid.accuracy,
+            valid_f1: best.valid.f1,
             valid_loss: best.valid.loss,
             test_accuracy: test.map(|test| test.accuracy),
+            test_f1: test.and_then(|test| test.f1),
             test_loss: test.map(|test| test.loss),
             train_accuracy: best.train.accuracy,
             train_loss: best.train.loss,
@@ -117,10 +120,10 @@ impl Reached {
             }
             .to_owned(),
             checkpoint: self.weights.as_ref().map(|path| path.display().to_string()),
-            data: plan.data_name.to_owned(),
-            data_sha256: plan.data_sha256.clone(),
-            examples: plan.examples.clone(),
-            network: plan.network(),
+            data: study.data_name.to_owned(),
+            data_sha256: study.data_sha256.clone(),
+            examples: study.examples.clone(),
+            network: study.network.clone(),
             hyper,
             tool: concat!("knas-finetune ", env!("CARGO_PKG_VERSION")).to_owned(),
             libtorch: knas_net::LIBTORCH.to_owned(),

@@ -70,7 +70,7 @@ fn recipe(epochs: u64) -> Recipe {
 
 /// All values after an epoch.
 fn after_an_epoch(task: &TextTask<'_>) -> Vec<(String, Tensor)> {
-    let mut trainer = Trainer::new(task, AdamW::new(0.1), recipe(2));
+    let mut trainer = Trainer::new(task, Box::new(AdamW::new(0.1)), recipe(2));
     trainer.run_epoch(&mut || true).unwrap();
     trainer.model().unwrap()
 }
@@ -80,7 +80,7 @@ fn what_makes_a_class_is_learnt() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
     let task = task(&data, 0.1, OPTIONS);
-    let mut trainer = Trainer::new(&task, AdamW::new(0.1), recipe(30));
+    let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(30));
     for _ in 0..30 {
         trainer.run_epoch(&mut || true).unwrap();
     }
@@ -124,7 +124,7 @@ fn frozen_embeddings_stay_as_they_are() {
     let task = task(&data, 0.1, options);
     let copy = |(name, tensor): (String, Tensor)| (name, tensor.copy());
     let before: Vec<_> = task.encoder.state().into_iter().map(copy).collect();
-    let mut trainer = Trainer::new(&task, AdamW::new(0.1), recipe(2));
+    let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(2));
     trainer.run_epoch(&mut || true).unwrap();
     let mut frozen = 0;
     for ((name, before), (_, after)) in before.iter().zip(trainer.model().unwrap()) {
@@ -154,7 +154,7 @@ fn a_training_with_dropout_that_is_taken_up_gives_the_same_bits() {
     };
     let train = |folder: &Path, until: u64| {
         let task = task(&data, 0.1, options);
-        let mut trainer = Trainer::new(&task, AdamW::new(0.1), recipe(3));
+        let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(3));
         let about = serde_json::json!({});
         let mut checkpoint = Checkpoint::open(folder, "a", about, Start::Resume).unwrap();
         checkpoint.restore(&mut trainer).unwrap();

@@ -1,0 +1,173 @@
+//! What is trained: the networks of a space, on data of the sort that they take.
+
+pub mod images;
+pub mod texts;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use knas_data::DataSpec;
+use knas_net::weights::WeightFile;
+use knas_records::schema::Hyper;
+use knas_records::{Context, Failure, Record};
+use knas_train::{Optimiser, Schedule, Task, TrainError};
+use tch::Device;
+
+use crate::cli::Args;
+use crate::outcome::{bad_record, fail};
+
+/// Networks of one space, and the data that they learn from.
+pub trait Subject: Sync {
+    /// The candidate that a record describes.
+    ///
+    /// # Errors
+    /// When it is none of this space, or does not fit the data or the weights.
+    fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Failure>;
+}
+
+/// One network that can be trained.
+pub trait Candidate {
+    /// Its architecture, as its space writes it.
+    fn arch(&self) -> String;
+
+    /// Reads the weights that its training starts from, where it starts from
+    /// any, and gives the SHA-256 of their file.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn read_weights(&mut self) -> Result<Option<String>, Failure>;
+
+    /// Itself and the data: with its first weights, or with those of a training.
+    ///
+    /// # Errors
+    /// When it cannot be built, or the weights do not fit it.
+    fn task(&self, trained: Option<&Trained>) -> Result<Box<dyn Task + '_>, TrainError>;
+
+    /// What changes its parameters.
+    fn optimiser(&self) -> Box<dyn Optimiser>;
+
+    /// What other than its architecture and what all candidates share its
+    /// training depends on.
+    fn about(&self) -> Vec<(&'static str, serde_json::Value)> {
+        Vec::new()
+    }
+}
+
+/// What a training has left.
+pub struct Trained {
+    /// The weights.
+    pub weights: WeightFile,
+    /// What the training depended on, where there is a checkpoint.
+    pub about: Option<serde_json::Value>,
+}
+
+/// A subject, and what its records say about all candidates' training.
+pub struct Study {
+    /// The subject.
+    pub subject: Box<dyn Subject>,
+    /// The space.
+    pub space: &'static str,
+    /// What an example is, in the plural.
+    pub examples_are: &'static str,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// How candidates are trained; no weights' hash yet.
+    pub hyper: Hyper,
+    /// The network's size, by the names of its space.
+    pub network: BTreeMap<String, u64>,
+    /// The data set's name.
+    pub data_name: &'static str,
+    /// SHA-256 of the examples of each part.
+    pub data_sha256: BTreeMap<String, String>,
+    /// How many examples each part has.
+    pub examples: BTreeMap<String, u64>,
+}
+
+impl Study {
+    /// What the flags ask for.
+    ///
+    /// # Errors
+    /// When the data cannot be read, or a flag does not go with them.
+    pub fn new(args: &Args, device: Device, context: &Context) -> Result<Self> {
+        let cache = context.cache_folder();
+        let spec = match (&args.data, DataSpec::fallback(&cache)) {
+            (Some(spec), _) => spec.clone(),
+            (None, DataSpec::Noise) => bail!(
+                "no --data is given and CIFAR-10 has not been fetched: \
+                 run scripts/fetch-data.sh, or give cifar10:DIR, cifar100:DIR or folder:DIR"
+            ),
+            (None, found) => {
+                context.info(format_args!("training on {found} ({})", cache.display()));
+                found
+            }
+        };
+        let (stray, one, other) = match spec.is_text() {
+            true => (args.flags_of_images(), "images", "texts"),
+            false => (args.flags_of_texts(), "texts", "images"),
+        };
+        if let Some((flag, _)) = stray.into_iter().find(|(_, given)| *given) {
+            bail!("{flag} is for {one}, and --data {spec} is made of {other}");
+        }
+        match spec.is_text() {
+            true => texts::study(args, &spec, device),
+            false => images::study(args, &spec, &cache, device),
+        }
+    }
+}
+
+/// A record's architecture in the notation of `space`, which takes `examples`.
+///
+/// # Errors
+/// When the record has none, or is of another space.
+fn arch(record: &Record<'_>, space: &str, examples: &str) -> Result<String, Failure> {
+    let text = |name: &str| {
+        let value = record.get::<String>(name).map_err(bad_record)?;
+        value.ok_or_else(|| fail("bad_record", format_args!("there is no \"{name}\"")))
+    };
+    let found = text("space")?;
+    if found == space {
+        return text("arch");
+    }
+    let known = [images::SPACE, texts::SPACE];
+    if known.contains(&&*found) {
+        let message =
+            format!("the space is {found}, and with these {examples} only {space} can be trained");
+        return Err(fail("other_space", message));
+    }
+    let known = known.join(" and ");
+    let message = format!("knas-finetune does not know the space {found:?}; it knows {known}");
+    Err(fail("unknown_space", message))
+}
+
+/// The file itself, or in a folder the one named by the record's id; in a folder
+/// of one model, its file.
+pub fn named_by(path: &Path, record: &Record<'_>) -> Result<PathBuf, Failure> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let stem = record.file_stem().map_err(|error| fail("bad_id", error))?;
+    let named = path.join(format!("{stem}.safetensors"));
+    let only = path.join("model.safetensors");
+    Ok(match only.is_file() && !named.is_file() {
+        true => only,
+        false => named,
+    })
+}
+
+/// By part, for what has a training, a validation and perhaps a test part.
+fn by_part<T, V>(
+    [train, valid]: [&T; 2],
+    test: Option<&T>,
+    value: impl Fn(&T) -> V,
+) -> BTreeMap<String, V> {
+    let parts = [
+        ("train", Some(train)),
+        ("valid", Some(valid)),
+        ("test", test),
+    ];
+    let parts = parts.into_iter();
+    parts
+        .filter_map(|(name, part)| Some((name.to_owned(), value(part?))))
+        .collect()
+}
