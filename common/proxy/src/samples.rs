@@ -71,7 +71,8 @@ enum Layer {
         weight: usize,
         input: Tensor,
     },
-    LayerNorm {
+    /// A layer norm: of one token, over its features.
+    TokenNorm {
         weight: usize,
         epsilon: f64,
         input: Tensor,
@@ -199,7 +200,7 @@ impl Layer {
                 output,
             } => {
                 let input = input.detach();
-                let layer = Self::LayerNorm {
+                let layer = Self::TokenNorm {
                     weight,
                     epsilon,
                     input,
@@ -262,7 +263,7 @@ impl Layer {
                 take(*weight, delta.f_transpose(1, 2)?.f_bmm(input)?)?;
                 take(*weight + 1, over_tokens(delta)?)
             }
-            Self::LayerNorm {
+            Self::TokenNorm {
                 weight,
                 epsilon,
                 input,

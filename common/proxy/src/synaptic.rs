@@ -29,7 +29,7 @@ pub(crate) static SALIENCY: Score = Score {
     },
     value: |_, evaluation| {
         sum(evaluation, is_feed_forward, |weight, gradient| {
-            Ok(total(&weight.f_mul(gradient)?.f_abs()?)?)
+            total(&weight.f_mul(gradient)?.f_abs()?)
         })
     },
 };

@@ -42,7 +42,7 @@ pub struct Encoders {
     length: usize,
     /// What the texts ask of an encoder.
     extent: Extent,
-    pretrained: Option<Start>,
+    pretrained: Option<Box<Start>>,
 }
 
 /// Pre-trained weights.
@@ -89,7 +89,7 @@ impl Shown {
         };
         let pretrained = match &args.weights {
             Some(folder) if folder.join("config.json").is_file() => {
-                Some(Start::open(folder).context("--weights")?)
+                Some(Box::new(Start::open(folder).context("--weights")?))
             }
             _ => None, // files of single candidates, which a folder may hold too
         };

@@ -115,14 +115,9 @@ fn pretrained(args: &Args) -> Result<Option<(PathBuf, Pretrained)>> {
 
 fn extent(data: &TextTraining) -> Extent {
     let parts = [&data.train, &data.valid].into_iter().chain(&data.test);
-    parts.fold(Extent::default(), |all, part| {
-        let part = part.extent();
-        Extent {
-            vocabulary: all.vocabulary.max(part.vocabulary),
-            types: all.types.max(part.types),
-            length: all.length.max(part.length),
-        }
-    })
+    parts
+        .map(Texts::extent)
+        .fold(Extent::default(), Extent::and)
 }
 
 fn hyper(args: &Args, start: Option<&Start>) -> Hyper {
@@ -189,20 +184,11 @@ impl Encoders {
             types,
             length,
         } = self.extent;
-        for (what, needed, has) in [
-            ("a vocabulary", vocabulary, backbone.vocabulary),
-            ("token types", types, backbone.token_types),
-            ("a length", length, backbone.longest_input()),
-        ] {
-            if needed > has {
-                let message = format!(
-                    "the backbone has {what} of {has}, and these texts need {needed}: \
-                     is --tokenizer that of another model, or --length too large?"
-                );
-                return Err(fail("tokenizer", message));
-            }
-        }
-        Ok(())
+        let taken = backbone.takes(vocabulary, types, length);
+        taken.map_err(|error| {
+            let hint = "is --tokenizer that of another model, or --length too large?";
+            fail("tokenizer", format_args!("{error}: {hint}"))
+        })
     }
 }
 
