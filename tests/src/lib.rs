@@ -19,6 +19,8 @@
 //! `cargo build --release --workspace`. Whatever fails shows the command line
 //! and both of its streams.
 
+pub mod model;
+
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
