@@ -19,8 +19,7 @@ With --space roberta-skip: BERT or RoBERTa, of the sizes that --preset names, in
 which layers and the classifier (`head`) also take the outputs of earlier ones. \
 `minilm:1|2|3~0|4|5~1~3|6|head~4:mean` keeps the six layers; layer 3 also takes \
 the embeddings (0), layer 5 the outputs of 1 and 3, the head that of 4, and what \
-comes together is averaged. Counts are for 128 tokens and two classes. \
-knas-score and knas-finetune do not evaluate this space yet.
+comes together is averaged. Counts are for 128 tokens and two classes.
 
 The records come from one of -n, --all, --range, --arch and --mutate. Those that \
 do not satisfy --where are left out first, then those that --unique finds to be \
@@ -42,7 +41,8 @@ The pipeline:
   knas-sample -n 100 | knas-score | knas-rank -k 5 --format table
 
 Encoders, for pairs of sentences:
-  knas-sample --space roberta-skip --preset minilm -n 50 --with-baseline
+  knas-sample --space roberta-skip --preset minilm -n 50 --with-baseline |
+      knas-score --data mrpc:MRPC --weights MINILM | knas-rank -k 3
 
 Exit: 0 all good; 1 there are fewer records than were asked for, or a parent was \
 of no use; 2 nothing could be done.";
