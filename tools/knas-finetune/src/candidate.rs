@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use knas_records::meta::Measurement;
 use knas_records::schema::Hyper;
 use knas_records::{Context, Record};
-use knas_train::{Checkpoint, End, Start, TrainError, Trainer};
+use knas_train::{Checkpoint, CheckpointError, End, Start, TrainError, Trainer};
 use serde_json::{Value, json};
 
 use crate::log::Log;
@@ -128,6 +128,7 @@ impl<'p> Worker<'p> {
                     return Ok(reached(done, End::Paused, None, Some(there)));
                 }
                 Some(end) if found.finished => {
+                    self.publish(candidate, there)?;
                     return Ok(reached(done, end, found.test, Some(there)));
                 }
                 _ => {}
@@ -157,9 +158,32 @@ impl<'p> Worker<'p> {
             test = trainer.test_best()?;
             if let Some(checkpoint) = &mut checkpoint {
                 checkpoint.finish(test)?;
+                self.publish(candidate, checkpoint)?;
             }
         }
         Ok(reached(trainer.history(), end, test, checkpoint.as_ref()))
+    }
+
+    /// Makes what goes with weights that are kept.
+    fn publish(
+        &self,
+        candidate: &dyn Candidate,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), TrainError> {
+        if self.plan.checkpoints.is_none() {
+            return Ok(());
+        }
+        let weights = checkpoint.weights();
+        let written = candidate.publish(&weights);
+        written.map_err(|source| {
+            let (path, epoch) = (weights.with_extension(""), checkpoint.manifest().epoch);
+            CheckpointError::Write {
+                path,
+                epoch,
+                source,
+            }
+            .into()
+        })
     }
 
     /// All that a training depends on: a checkpoint of another one is refused.

@@ -11,9 +11,11 @@
 //! | `build` | an encoder from a layout and a source of weights |
 //! | `forward` | what it computes |
 //! | `dropout` | dropout that is the same wherever it is drawn |
+//! | `config` | what other software needs beside the weights |
 //! | `pretrained` | the folder that a published model comes in |
 
 mod build;
+mod config;
 mod dropout;
 mod forward;
 mod pretrained;

@@ -1,9 +1,11 @@
 //! What is trained: the networks of a space, on data of the sort that they take.
 
 pub mod images;
+mod publish;
 pub mod texts;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -51,6 +53,14 @@ pub trait Candidate {
     /// training depends on.
     fn about(&self) -> Vec<(&'static str, serde_json::Value)> {
         Vec::new()
+    }
+
+    /// Makes what other software wants beside the file of its trained weights.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn publish(&self, _weights: &Path) -> io::Result<()> {
+        Ok(())
     }
 }
 

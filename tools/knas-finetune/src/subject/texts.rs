@@ -1,7 +1,8 @@
 //! Encoders with extra connections, which learn to classify texts.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
@@ -15,7 +16,7 @@ use knas_train::{AdamW, Optimiser, Schedule, Task, TextOptions, TextTask, TrainE
 use serde_json::Value;
 use tch::{Device, Kind};
 
-use super::{Candidate, Study, Subject, Trained, arch, by_part};
+use super::{Candidate, Study, Subject, Trained, arch, by_part, publish};
 use crate::cli::Args;
 use crate::outcome::fail;
 
@@ -35,6 +36,8 @@ struct Encoders {
     start: Option<Start>,
     options: TextOptions,
     weight_decay: f64,
+    /// The folder that the tokeniser is in.
+    tokenizer: PathBuf,
 }
 
 /// What is known of the pre-trained weights without looking at them.
@@ -94,6 +97,7 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
                 f1: source.has_f1(),
             },
             weight_decay: hyper.weight_decay,
+            tokenizer: folder.clone(),
             data,
         }),
         hyper,
@@ -259,5 +263,16 @@ impl Candidate for EncoderCandidate<'_> {
 
     fn about(&self) -> Vec<(&'static str, Value)> {
         vec![("norm_epsilon", self.settings().norm_epsilon.into())]
+    }
+
+    /// The backbone itself is a model that `transformers` knows.
+    fn publish(&self, weights: &Path) -> io::Result<()> {
+        if !self.layout.is_plain() {
+            return Ok(());
+        }
+        let config = self
+            .settings()
+            .config(self.layout.backbone(), self.all.classes);
+        publish::folder(weights, &config, &self.all.tokenizer)
     }
 }
