@@ -6,6 +6,8 @@ mod failures;
 mod halving;
 mod pytorch;
 mod results;
+mod text_failures;
+mod texts;
 
 use std::fs;
 use std::path::Path;
