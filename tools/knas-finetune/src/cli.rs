@@ -29,7 +29,8 @@ accuracy.
 
 With --checkpoint-dir every candidate leaves three files: DIR/ID.safetensors \
 (the model, under its official names), DIR/ID.optimizer.safetensors and \
-DIR/ID.json. A run that was killed goes on from its last epoch with --resume, \
+DIR/ID.json. A plain backbone also leaves the folder DIR/ID, which transformers \
+loads with from_pretrained. A run that was killed goes on from its last epoch with --resume, \
 and ends with the same bytes as one that was not.
 
 The result depends on the record, the data and the flags, but not on --jobs or \

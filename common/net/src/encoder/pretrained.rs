@@ -51,7 +51,7 @@ impl Settings {
     }
 
     /// Those of a `config.json`; what it does not set is the family's.
-    fn from_config(json: &str, family: Family) -> Result<Self, String> {
+    pub(super) fn from_config(json: &str, family: Family) -> Result<Self, String> {
         let config: Config = serde_json::from_str(json).map_err(|e| e.to_string())?;
         let wrong = |name: &str, found: &str, known: &str| {
             Err(format!("{name} is {found:?}; only {known} is known"))
