@@ -15,7 +15,7 @@ names() { for file in "$benches"/*.sh; do basename "$file" .sh; done; }
 
 if [ "${1:-}" = --list ]; then
     for name in $(names); do
-        printf '%-12s %s\n' "$name" "$(sed -n '2s/^# *//p' "$benches/$name.sh")"
+        printf '%-12s %s\n' "$name" "$(sed -n '1s/^# *//p' "$benches/$name.sh")"
     done
     exit
 fi

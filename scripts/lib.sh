@@ -149,6 +149,28 @@ minilm_ready() {
     done
 }
 
+# torch_python: sets $python to one that has PyTorch, for what is compared with
+# it: KNAS_PYTHON, or python3; fails where it has none. KNAS_PYTHON=venv is a
+# virtual environment in the cache, made the first time (5 GB, for PyTorch comes
+# with its CUDA libraries).
+torch_python() {
+    python=${KNAS_PYTHON:-python3}
+    if [ "$python" = venv ]; then
+        python=$cache/venv-torch-2.11.0/bin/python3
+        if [ ! -x "$python" ]; then
+            begin_work
+            need_space 9000
+            python3 -m venv "$work/venv" || die "a virtual environment could not be made (Debian: apt-get install python3-venv)"
+            PATH=$work/venv/bin:$PATH pip_install PyTorch torch==2.11.0 numpy safetensors
+            publish "$work/venv" "${python%/bin/python3}"
+            end_work
+        fi
+    fi
+    "$python" -c 'import numpy, safetensors, torch' 2>/dev/null && return
+    say "skipped: no Python with PyTorch and safetensors (KNAS_PYTHON names one, KNAS_PYTHON=venv makes one)"
+    return 1
+}
+
 # ---- building ----------------------------------------------------------------
 
 # .cargo/config.toml, which setup.sh writes, names libtorch and the linker's

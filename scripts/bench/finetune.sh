@@ -1,16 +1,11 @@
 # Training images a second of knas-finetune beside a plain PyTorch loop, in turn.
 # shellcheck shell=bash
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-python=${KNAS_PYTHON:-python3}
-if ! "$python" -c 'import torch' 2>/dev/null; then
-    echo "skipped: no Python with PyTorch (KNAS_PYTHON names one)" >&2
-    exit
-fi
-case ${XDG_CACHE_HOME:-} in
-    /*) images=$XDG_CACHE_HOME/knas/cifar10 ;;
-    *) images=$HOME/.cache/knas/cifar10 ;;
-esac
+# shellcheck source=../lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+cd "$root"
+torch_python || exit 0
+images=$cache/cifar10
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 channels=${CHANNELS:-8} cells=${CELLS:-1} count=${IMAGES:-2560} epochs=2
