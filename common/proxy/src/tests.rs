@@ -2,12 +2,13 @@
 
 use knas_net::layers::cross_entropy;
 use knas_net::{Init, Initial, Network, Norm, Role, Source};
-use knas_space::nb201::{Cell, Skeleton};
+use knas_space::nb201::{CELLS, Cell, Skeleton};
 use knas_stats::random::stream;
 use tch::{Device, Kind, Tensor};
 
 use super::*;
 
+mod invariances;
 mod properties;
 mod reference;
 mod texts;
@@ -206,26 +207,6 @@ fn large_batches_are_worked_off_in_parts() {
     assert!(close(value("mgm", &mut evaluation), sum / (n * n)));
     assert!((value("mgm-offdiag", &mut evaluation) - expected).abs() < 1e-3 * expected.abs());
     assert_eq!(evaluation.passes(), passes(2, 2));
-}
-
-#[test]
-fn the_order_of_the_samples_does_not_matter() {
-    let samples = samples(8, 16);
-    let order = Tensor::from_slice(&[3i64, 1, 7, 0, 2, 6, 5, 4]);
-    let permuted = Samples {
-        inputs: samples.inputs.index_select(0, &order),
-        targets: samples.targets.index_select(0, &order),
-    };
-    let cell = Cell::from_index(857).unwrap();
-    for name in ["mgm", "mgm-log", "grad-norm"] {
-        let values = [&samples, &permuted].map(|s| {
-            value(
-                name,
-                &mut Evaluation::new(subject(&cell), s, Overrides::default()),
-            )
-        });
-        assert!(close(values[0], values[1]), "{name} {values:?}");
-    }
 }
 
 /// Only the classifier's bias has a gradient: scores are what follows from it,

@@ -25,7 +25,7 @@ const ODD: [&str; 8] = [
     "|skip_connect~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|",
 ];
 
-fn all(evaluation: &mut Evaluation<'_>) -> Vec<(&'static str, Result<f64, ScoreError>)> {
+pub(super) fn all(evaluation: &mut Evaluation<'_>) -> Vec<(&'static str, Result<f64, ScoreError>)> {
     let one = |proxy: &&dyn Proxy| (proxy.info().name, score(*proxy, evaluation));
     for_images().iter().map(one).collect()
 }
@@ -141,128 +141,6 @@ fn the_order_of_the_scores_does_not_matter() {
     let mut evaluation = Evaluation::new(small(&cell), &samples, Overrides::default());
     for (name, value) in forward.iter().rev() {
         assert_eq!(super::value(name, &mut evaluation), *value, "{name}");
-    }
-}
-
-/// Scores that look at samples as a set. The others split them, or take some:
-/// `zico`, `rwe`, `swap`, `mgm-released`.
-const SETS: [&str; 19] = [
-    "mgm",
-    "mgm-conv",
-    "mgm-layer",
-    "mgm-log",
-    "grad-norm",
-    "mgm-offdiag",
-    "gram-entropy",
-    "gradsign",
-    "snip",
-    "grasp",
-    "fisher",
-    "jacob-cov",
-    "epe",
-    "naswot",
-    "ntk-cond",
-    "ntk-mean",
-    "ntk-norm",
-    "lga",
-    "swap",
-];
-
-fn agree(name: &str, a: f64, b: f64, tolerance: f64) {
-    assert!((a - b).abs() <= tolerance * a.abs(), "{name}: {a} {b}");
-}
-
-#[test]
-fn scores_do_not_depend_on_the_order_of_the_samples() {
-    // No more than swap looks at, so that it sees the same set.
-    let samples = samples(10, 16);
-    let order = Tensor::from_slice(&[3i64, 1, 7, 0, 2, 6, 9, 5, 4, 8]);
-    let permuted = Samples {
-        inputs: samples.inputs.index_select(0, &order),
-        targets: samples.targets.index_select(0, &order),
-    };
-    let cell = Cell::from_index(857).unwrap();
-    let [mut one, mut other] = [&samples, &permuted]
-        .map(|samples| Evaluation::new(subject(&cell), samples, Overrides::default()));
-    for name in SETS {
-        // Rounding errors may switch single units and signs.
-        agree(name, value(name, &mut one), value(name, &mut other), 1e-3);
-    }
-}
-
-/// Norms take the images' scale away, but for the small number that they add to
-/// variances.
-#[test]
-fn scores_do_not_depend_on_the_scale_of_the_images() {
-    let samples = samples(10, 16);
-    let scaled = Samples {
-        inputs: &samples.inputs * 4,
-        targets: samples.targets.shallow_clone(),
-    };
-    let cell = Cell::from_index(857).unwrap();
-    let [mut one, mut other] = [&samples, &scaled]
-        .map(|samples| Evaluation::new(subject(&cell), samples, Overrides::default()));
-    for name in SETS.into_iter().chain(["zico", "rwe"]) {
-        // Stem gradients fall with the scale where they are looked at alone.
-        agree(name, value(name, &mut one), value(name, &mut other), 1e-2);
-    }
-}
-
-/// The channels within a reduction, in another order: the same network.
-#[test]
-fn scores_do_not_depend_on_the_order_of_channels() {
-    let skeleton = Skeleton::new(8, 1, 10, 8).unwrap();
-    let cell = Cell::from_index(9930).unwrap();
-    let initial = Initial {
-        init: Init::Default,
-        seed: 3,
-    };
-    let options = (Kind::Float, Device::Cpu);
-    let network = Network::new(&cell, skeleton, Source::Random(initial), options).unwrap();
-    let order = Tensor::from_slice(&[5i64, 0, 15, 2, 9, 4, 1, 6, 13, 8, 3, 10, 7, 12, 11, 14]);
-    let permuted = |(name, tensor): (String, Tensor)| {
-        let tensor = match name.as_str() {
-            "cells.1.conv_b.op.1.weight" => tensor.index_select(1, &order),
-            name if name.starts_with("cells.1.conv_a.op") && tensor.dim() > 0 => {
-                tensor.index_select(0, &order)
-            }
-            _ => tensor,
-        };
-        (name, tensor)
-    };
-    let dir = tempfile::tempdir().unwrap();
-    let [plain, mixed] = ["plain", "mixed"].map(|name| dir.path().join(name));
-    let state = network.state();
-    knas_net::weights::write(&plain, &state).unwrap();
-    let state: Vec<_> = network.state().into_iter().map(permuted).collect();
-    knas_net::weights::write(&mixed, &state).unwrap();
-    let [plain, mixed] = [plain, mixed].map(|p| knas_net::weights::WeightFile::read(&p).unwrap());
-    let samples = samples(50, 8);
-    let [one, other] = [&plain, &mixed].map(|weights| {
-        let subject = Subject {
-            architecture: Architecture::Cell {
-                cell: &cell,
-                skeleton,
-            },
-            weights: Some(weights),
-            ..subject(&cell)
-        };
-        defined(&mut Evaluation::new(
-            subject,
-            &samples,
-            Overrides::default(),
-        ))
-    });
-    for ((name, a), (_, b)) in one.into_iter().zip(other) {
-        match name {
-            // It takes the first entries of each tensor.
-            "mgm-released" => {}
-            // A small difference of large numbers.
-            "mgm-offdiag" | "grasp" => agree(name, a, b, 1e-2),
-            // Quotients by differences that are nearly zero.
-            "zico" => agree(name, a, b, 1e-2),
-            _ => agree(name, a, b, 1e-3),
-        }
     }
 }
 
