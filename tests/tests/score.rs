@@ -101,28 +101,63 @@ fn bytes_depend_on_neither_jobs_nor_order_nor_run() {
     assert!(one.contains(&alone));
 }
 
-/// Scored once and given to every member, against scoring each member by itself.
+/// Cells that are one network, made from the six operations of a random cell: what
+/// dead edges are, which of two nodes comes first, and whether an edge starts at a
+/// node or at a skip from it makes no difference.
+fn classes(of: [&str; 6], by: [&str; 6]) -> [[String; 2]; 4] {
+    let cell = |[a, b, c, d, e, f]: [&str; 6]| {
+        cells(&[
+            "--arch",
+            &format!("|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"),
+        ])
+    };
+    let [a, b, c, d, e, f] = of;
+    let [g, h, ..] = by;
+    let (none, skip) = ("none", "skip_connect");
+    [
+        [[a, b, c, d, e, none], [a, g, h, d, e, none]],
+        [[a, b, none, d, none, f], [b, g, h, d, f, none]],
+        [[a, b, none, d, e, f], [b, a, none, d, f, e]],
+        [[skip, b, none, d, e, f], [skip, none, b, e, d, f]],
+    ]
+    .map(|class| class.map(cell))
+}
+
+/// Scored once and given to every member, against scoring each member by itself,
+/// in a run with members of other classes.
 #[test]
 fn cells_that_are_one_network_get_the_same_bits() {
-    let with_dead_edge = |op: &str| {
-        let arch =
-            format!("|nor_conv_3x3~0|+|{op}~0|{op}~1|+|avg_pool_3x3~0|skip_connect~1|none~2|");
-        cells(&["--arch", &arch])
+    let drawn = Tool::new("knas-sample")
+        .args(["-n", "4", "--seed", "17"])
+        .run();
+    let archs = drawn.column("arch");
+    let operations: Vec<[&str; 6]> = archs
+        .iter()
+        .map(|arch| {
+            let edges = arch.as_str().unwrap().split(['|', '+']);
+            let names = edges.filter_map(|edge| Some(edge.split_once('~')?.0));
+            names.collect::<Vec<_>>().try_into().unwrap()
+        })
+        .collect();
+    let classes: Vec<[String; 2]> = operations
+        .chunks(2)
+        .flat_map(|pair| classes(pair[0], pair[1]))
+        .collect();
+    let scores = |input: &str| {
+        let records = score(&["--proxy", "all", "-n", "50"], input).records();
+        let of = |record: &Value| (record["scores"].clone(), record["error"].clone());
+        records.iter().map(of).collect::<Vec<_>>()
     };
-    let members: Vec<String> = ["none", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
-        .map(with_dead_edge)
-        .into();
-    let together = score(&["--proxy", "kernel", "-n", "50"], &members.concat()).expect_code(0);
-    let first = &together.records()[0]["scores"];
-    for (member, record) in members.iter().zip(together.records()) {
-        let alone = score(&["--proxy", "kernel", "-n", "50"], member)
-            .expect_code(0)
-            .records();
-        assert_eq!(&record["scores"], first);
-        assert_eq!(record["scores"], alone[0]["scores"]);
+    let members: Vec<&str> = classes.iter().flatten().map(String::as_str).collect();
+    let together = scores(&members.concat());
+    assert_eq!(together.len(), members.len());
+    for place in 0..2 {
+        let apart: Vec<&str> = classes.iter().map(|class| class[place].as_str()).collect();
+        for (class, alone) in scores(&apart.concat()).iter().enumerate() {
+            assert_eq!(together[2 * class + place], *alone, "{}", apart[class]);
+            assert_eq!(together[2 * class], *alone, "{}", apart[class]);
+        }
     }
-    let params = together.column("params");
-    assert_ne!(params[0], params[1], "dead edges still count as parameters");
 }
 
 /// `auto` is the same scores to the tool that computes them and to the one that
