@@ -25,6 +25,20 @@ pub trait Model {
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError>;
 
+    /// The gradients of the mean cross-entropy of a batch with
+    /// [`Norm::Sample`], in the order of the parameters, where there is a way to
+    /// have them that is faster than through libtorch.
+    ///
+    /// # Errors
+    /// As [`Model::forward_observed`].
+    fn sample_norm_gradients(
+        &self,
+        _inputs: &Tensor,
+        _targets: &Tensor,
+    ) -> Result<Option<Vec<Tensor>>, NetError> {
+        Ok(None)
+    }
+
     /// Logits, N × classes, of a batch.
     ///
     /// # Errors

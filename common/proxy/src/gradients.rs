@@ -134,6 +134,12 @@ impl Evaluation<'_> {
         let network = self.network(mode.init)?;
         let samples = self.samples();
         self.count(1, 1);
+        if mode.norm == Norm::Sample {
+            let direct = network.sample_norm_gradients(&samples.inputs, &samples.targets)?;
+            if let Some(gradients) = direct {
+                return Ok(named(network.parameters(), gradients)?);
+            }
+        }
         let sums = in_parts(samples, |inputs, targets| {
             let length = targets.size1()?;
             let loss = cross_entropy(&network.forward(inputs, mode.norm)?, targets)?;

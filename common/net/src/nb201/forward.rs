@@ -73,6 +73,14 @@ impl Model for Network {
     ) -> Result<Tensor, NetError> {
         self.forward_observed(inputs, norm, observe)
     }
+
+    fn sample_norm_gradients(
+        &self,
+        inputs: &Tensor,
+        targets: &Tensor,
+    ) -> Result<Option<Vec<Tensor>>, NetError> {
+        self.sample_norm_gradients(inputs, targets)
+    }
 }
 
 pub(super) struct Pass<'p, 'o> {

@@ -6,6 +6,7 @@
 //! nothing cost nothing, and cells that are the same network give the same bits.
 
 mod build;
+mod direct;
 mod forward;
 mod state;
 mod thin;

@@ -1,0 +1,393 @@
+//! Convolutions, and what their backward passes are made of.
+//!
+//! A tile of outputs stays in vector registers, sixteen output channels of one
+//! position in each, while all its inputs go by: one value of the input is
+//! multiplied by a vector of weights. In a 3×3 window that value counts for
+//! three positions of a row, so that it is fetched once for three products.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::map::{LANES, Map, Part, Pixel};
+
+/// The weights from sixteen inputs to sixteen outputs at one place of a window:
+/// a pixel of outputs for each input.
+type Tap = [Pixel; LANES];
+
+/// The weights of a convolution, or their gradient.
+#[derive(Clone, Debug)]
+pub(super) struct Weights {
+    outputs: usize,
+    inputs: usize,
+    /// The window's side, 1 or 3.
+    kernel: usize,
+    /// Block of outputs by block of inputs by place in the window.
+    taps: Vec<Tap>,
+}
+
+impl Weights {
+    /// Zeros.
+    pub fn zeros([outputs, inputs]: [usize; 2], kernel: usize) -> Self {
+        let blocks = outputs.div_ceil(LANES) * inputs.div_ceil(LANES);
+        Self {
+            outputs,
+            inputs,
+            kernel,
+            taps: vec![Tap::default(); blocks * kernel * kernel],
+        }
+    }
+
+    /// From `values`, outputs × inputs × kernel × kernel.
+    pub fn new(values: &[f32], channels: [usize; 2], kernel: usize) -> Self {
+        let mut weights = Self::zeros(channels, kernel);
+        weights.each(|weight, place| *weight = values[place]);
+        weights
+    }
+
+    /// The weights with which a convolution takes gradients back to its input:
+    /// inputs and outputs change places, and windows are turned around.
+    pub fn transposed(values: &[f32], [outputs, inputs]: [usize; 2], kernel: usize) -> Self {
+        let window = kernel * kernel;
+        let mut weights = Self::zeros([inputs, outputs], kernel);
+        weights.each(|weight, place| {
+            let (input, output) = (place / window / outputs, place / window % outputs);
+            let turned = window - 1 - place % window;
+            *weight = values[(output * inputs + input) * window + turned];
+        });
+        weights
+    }
+
+    /// Outputs × inputs × kernel × kernel; zeros are left behind.
+    pub fn take(&mut self) -> Vec<f32> {
+        let mut values = vec![0.0; self.outputs * self.inputs * self.kernel * self.kernel];
+        self.each(|weight, place| values[place] = std::mem::take(weight));
+        values
+    }
+
+    /// Shows every weight and its place in outputs × inputs × kernel × kernel.
+    fn each(&mut self, mut visit: impl FnMut(&mut f32, usize)) {
+        let window = self.kernel * self.kernel;
+        let input_blocks = self.inputs.div_ceil(LANES);
+        for output in 0..self.outputs {
+            for input in 0..self.inputs {
+                let block = output / LANES * input_blocks + input / LANES;
+                for place in 0..window {
+                    let tap = &mut self.taps[block * window + place];
+                    let weight = &mut tap[input % LANES].0[output % LANES];
+                    visit(weight, (output * self.inputs + input) * window + place);
+                }
+            }
+        }
+    }
+
+    /// The inputs that a block of them holds.
+    #[inline(always)]
+    fn inputs_of(&self, block: usize) -> usize {
+        (self.inputs - block * LANES).min(LANES)
+    }
+}
+
+/// Sets `output` to the convolution of `input`, padded to keep its side where
+/// the stride is 1 and to halve it where it is 2.
+pub(super) fn convolve(weights: &Weights, input: &Map, output: &mut Map) {
+    let arch = Arch::new();
+    match (weights.kernel, input.side / output.side) {
+        (1, _) => arch.dispatch(Convolve::<1, 1>(weights, input, output)),
+        (_, 1) => arch.dispatch(Convolve::<3, 1>(weights, input, output)),
+        _ => arch.dispatch(Convolve::<3, 2>(weights, input, output)),
+    }
+}
+
+/// Adds to `gradient` that of the weights: `input` is what the convolution got,
+/// `delta` the gradient of what it gave.
+pub(super) fn add_weight_gradient(gradient: &mut Weights, input: &Map, delta: &Map) {
+    let arch = Arch::new();
+    match (gradient.kernel, input.side / delta.side) {
+        (1, _) => arch.dispatch(WeightGradient::<1, 1>(gradient, input, delta)),
+        (_, 1) => arch.dispatch(WeightGradient::<3, 1>(gradient, input, delta)),
+        _ => arch.dispatch(WeightGradient::<3, 2>(gradient, input, delta)),
+    }
+}
+
+struct Convolve<'a, const KERNEL: usize, const STRIDE: usize>(&'a Weights, &'a Map, &'a mut Map);
+
+impl<const KERNEL: usize, const STRIDE: usize> WithSimd for Convolve<'_, KERNEL, STRIDE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        for part in Part::all(simd) {
+            // As many tiles as there are registers for.
+            match (
+                S::F32_LANES >= LANES,
+                STRIDE == 1 && self.2.side.is_multiple_of(8),
+            ) {
+                (true, true) => self.tiles::<S, 2, 8>(part),
+                (true, false) => self.tiles::<S, 4, 4>(part),
+                (false, true) => self.tiles::<S, 1, 8>(part),
+                (false, false) => self.tiles::<S, 2, 4>(part),
+            }
+        }
+    }
+}
+
+impl<const KERNEL: usize, const STRIDE: usize> Convolve<'_, KERNEL, STRIDE> {
+    #[inline(always)]
+    fn tiles<S: Simd, const ROWS: usize, const COLUMNS: usize>(&mut self, part: Part<S>) {
+        let side = self.2.side;
+        for block in 0..self.2.blocks {
+            for row in (0..side).step_by(ROWS) {
+                for column in (0..side).step_by(COLUMNS) {
+                    self.tile::<S, ROWS, COLUMNS>(part, block, row, column);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(
+        &mut self,
+        part: Part<S>,
+        block: usize,
+        row: usize,
+        column: usize,
+    ) {
+        let Self(weights, input, output) = self;
+        let simd = part.simd;
+        let width = STRIDE * (COLUMNS - 1) + KERNEL;
+        let mut sums = [[simd.splat_f32s(0.0); COLUMNS]; ROWS];
+        for input_block in 0..input.blocks {
+            let window = (block * input.blocks + input_block) * KERNEL * KERNEL;
+            for y in 0..KERNEL {
+                let taps = &weights.taps[window + y * KERNEL..][..KERNEL];
+                let rows: [&[Pixel]; ROWS] = std::array::from_fn(|r| {
+                    let first = first_row(KERNEL, STRIDE * (row + r)) + y;
+                    let start = input.place(input_block, first, first_row(KERNEL, STRIDE * column));
+                    &input.pixels[start..][..width]
+                });
+                for channel in 0..weights.inputs_of(input_block).min(LANES) {
+                    let taps: [S::f32s; KERNEL] =
+                        std::array::from_fn(|x| part.load(&taps[x][channel]));
+                    for (row, sums) in rows.iter().zip(&mut sums) {
+                        for place in 0..width {
+                            let value = simd.splat_f32s(row[place].0[channel]);
+                            for (x, &tap) in taps.iter().enumerate() {
+                                if let Some(column) = output_at(place, x, STRIDE, COLUMNS) {
+                                    sums[column] = simd.mul_add_f32s(value, tap, sums[column]);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            let start = output.place(block, row + r + 1, column + 1);
+            let pixels = &mut output.pixels[start..][..COLUMNS];
+            for (pixel, sum) in pixels.iter_mut().zip(sums) {
+                part.store(pixel, sum);
+            }
+        }
+    }
+}
+
+/// The output to which the input at `place` of a tile's row contributes through
+/// the window's place `x`.
+#[inline(always)]
+fn output_at(place: usize, x: usize, stride: usize, outputs: usize) -> Option<usize> {
+    let inside = place >= x && (place - x).is_multiple_of(stride) && (place - x) / stride < outputs;
+    inside.then(|| (place - x) / stride)
+}
+
+/// Where in a bordered map the window of the output at `place` begins.
+#[inline(always)]
+fn first_row(kernel: usize, place: usize) -> usize {
+    place + (3 - kernel) / 2
+}
+
+struct WeightGradient<'a, const KERNEL: usize, const STRIDE: usize>(
+    &'a mut Weights,
+    &'a Map,
+    &'a Map,
+);
+
+impl<const KERNEL: usize, const STRIDE: usize> WithSimd for WeightGradient<'_, KERNEL, STRIDE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        for part in Part::all(simd) {
+            // As many weights as there are registers for.
+            match (S::F32_LANES >= LANES, KERNEL) {
+                (true, 1) => self.groups::<S, 16, 4>(part),
+                (true, _) => self.groups::<S, 8, 4>(part),
+                (false, 1) => self.groups::<S, 8, 2>(part),
+                (false, _) => self.groups::<S, 4, 2>(part),
+            }
+        }
+    }
+}
+
+impl<const KERNEL: usize, const STRIDE: usize> WeightGradient<'_, KERNEL, STRIDE> {
+    /// Groups of inputs whose weights, for a row of the window, stay in registers.
+    #[inline(always)]
+    fn groups<S: Simd, const GROUP: usize, const COLUMNS: usize>(&mut self, part: Part<S>) {
+        let Self(_, input, delta) = *self;
+        for block in 0..delta.blocks {
+            for input_block in 0..input.blocks {
+                for y in 0..KERNEL {
+                    for group in (0..self.0.inputs_of(input_block)).step_by(GROUP) {
+                        let place = (block * input.blocks + input_block) * KERNEL + y;
+                        self.group::<S, GROUP, COLUMNS>(
+                            part,
+                            [block, input_block, y],
+                            place,
+                            group,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn group<S: Simd, const GROUP: usize, const COLUMNS: usize>(
+        &mut self,
+        part: Part<S>,
+        [block, input_block, y]: [usize; 3],
+        place: usize,
+        group: usize,
+    ) {
+        let Self(gradient, input, delta) = self;
+        let simd = part.simd;
+        let taps = &mut gradient.taps[place * KERNEL..][..KERNEL];
+        let mut sums = [[simd.splat_f32s(0.0); GROUP]; KERNEL];
+        for (sums, tap) in sums.iter_mut().zip(taps.iter()) {
+            for (sum, pixel) in sums.iter_mut().zip(&tap[group..][..GROUP]) {
+                *sum = part.load(pixel);
+            }
+        }
+        let width = STRIDE * (COLUMNS - 1) + KERNEL;
+        for row in 0..delta.side {
+            let first = first_row(KERNEL, STRIDE * row) + y;
+            for column in (0..delta.side).step_by(COLUMNS) {
+                let start = input.place(input_block, first, first_row(KERNEL, STRIDE * column));
+                let values = &input.pixels[start..][..width];
+                let start = delta.place(block, row + 1, column + 1);
+                let deltas = &delta.pixels[start..][..COLUMNS];
+                let deltas: [S::f32s; COLUMNS] = std::array::from_fn(|i| part.load(&deltas[i]));
+                for (place, pixel) in values.iter().enumerate() {
+                    let values = &pixel.0[group..][..GROUP];
+                    for channel in 0..GROUP {
+                        let value = simd.splat_f32s(values[channel]);
+                        for (x, sums) in sums.iter_mut().enumerate() {
+                            if let Some(column) = output_at(place, x, STRIDE, COLUMNS) {
+                                let sum = &mut sums[channel];
+                                *sum = simd.mul_add_f32s(value, deltas[column], *sum);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        for (tap, sums) in taps.iter_mut().zip(sums) {
+            for (pixel, sum) in tap[group..][..GROUP].iter_mut().zip(sums) {
+                part.store(pixel, sum);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Tensor;
+
+    use super::*;
+
+    fn values(seed: usize, count: usize) -> Vec<f32> {
+        let value = |i: usize| ((i * 7 + seed) as f32 * 0.31).sin();
+        (0..count).map(value).collect()
+    }
+
+    fn map(values: &[f32], channels: usize, side: usize) -> Map {
+        let mut map = Map::zeros(channels, side);
+        map.fill(values);
+        map
+    }
+
+    /// The channels of a map, one after another.
+    fn channels(map: &Map, channels: usize) -> Tensor {
+        let side = map.side;
+        let value = |i: usize| {
+            let (channel, row, column) = (i / side / side, i / side % side, i % side);
+            map.pixels[map.place(channel / LANES, row + 1, column + 1)].0[channel % LANES]
+        };
+        let values: Vec<f32> = (0..channels * side * side).map(value).collect();
+        Tensor::from_slice(&values).reshape([1, channels as i64, side as i64, side as i64])
+    }
+
+    /// One convolution, and the gradient of its weights.
+    fn check<S: Simd, const KERNEL: usize, const STRIDE: usize>(simd: S) {
+        let ([outputs, inputs], side) = ([32, 16], 8);
+        let window = KERNEL * KERNEL;
+        let numbers = values(1, outputs * inputs * window);
+        let (given, delta) = (
+            values(2, inputs * side * side),
+            values(3, outputs * (side / STRIDE).pow(2)),
+        );
+        let weights = Weights::new(&numbers, [outputs, inputs], KERNEL);
+        let (input, delta) = (
+            map(&given, inputs, side),
+            map(&delta, outputs, side / STRIDE),
+        );
+        let mut output = Map::zeros(outputs, side / STRIDE);
+        let mut gradient = Weights::zeros([outputs, inputs], KERNEL);
+        simd.vectorize(Convolve::<KERNEL, STRIDE>(&weights, &input, &mut output));
+        simd.vectorize(WeightGradient::<KERNEL, STRIDE>(
+            &mut gradient,
+            &input,
+            &delta,
+        ));
+
+        let shape = [outputs, inputs, KERNEL, KERNEL].map(|n| n as i64);
+        let parameter = Tensor::from_slice(&numbers).reshape(shape);
+        let parameter = parameter.set_requires_grad(true);
+        let stride = [STRIDE as i64; 2];
+        let padding = [KERNEL as i64 / 2; 2];
+        let expected =
+            channels(&input, inputs).conv2d(&parameter, None::<Tensor>, stride, padding, [1, 1], 1);
+        let found = channels(&output, outputs);
+        assert!(
+            found.allclose(&expected, 1e-5, 1e-4, false),
+            "{KERNEL} {STRIDE}"
+        );
+        let scalar = (expected * channels(&delta, outputs)).sum(tch::Kind::Float);
+        let expected = Tensor::run_backward(&[scalar], &[parameter], false, false);
+        let found = Tensor::from_slice(&gradient.take()).reshape(shape);
+        assert!(
+            found.allclose(&expected[0], 1e-5, 1e-4, false),
+            "{KERNEL} {STRIDE}"
+        );
+    }
+
+    struct Check;
+
+    impl WithSimd for Check {
+        type Output = ();
+
+        fn with_simd<S: Simd>(self, simd: S) {
+            check::<S, 1, 1>(simd);
+            check::<S, 3, 1>(simd);
+            check::<S, 3, 2>(simd);
+        }
+    }
+
+    /// With every width of vectors that this processor has.
+    #[test]
+    fn convolutions_are_those_of_libtorch_whatever_the_vectors() {
+        Arch::new().dispatch(Check);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(narrow) = pulp::x86::V3::try_new() {
+            Simd::vectorize(narrow, Check);
+        }
+    }
+}

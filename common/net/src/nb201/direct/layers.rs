@@ -1,0 +1,112 @@
+//! Layers with parameters: each keeps the sum of its gradients over images.
+
+use tch::Tensor;
+
+use super::convolution::{Weights, add_weight_gradient, convolve};
+use super::map::Map;
+use super::norm::Norm;
+use crate::layers::Tensors;
+use crate::{NetError, layers, nb201};
+
+/// The gradients of all parameters, by their place among them.
+pub(super) type Gradients = [Vec<f32>];
+
+/// A parameter's values.
+pub(super) fn values(tensor: &Tensor) -> Result<Vec<f32>, NetError> {
+    Ok(Vec::try_from(tensor.f_detach()?.f_reshape([-1])?)?)
+}
+
+/// A convolution without bias.
+pub(super) struct Convolution {
+    parameter: usize,
+    weights: Weights,
+    transposed: Weights,
+    gradient: Weights,
+    /// For stride 2: gradients of outputs, with zeros between them.
+    spread: Option<Map>,
+}
+
+impl Convolution {
+    /// Of this layer, on maps that it leaves at `side` × `side`.
+    pub fn new(
+        layer: layers::Convolution,
+        side: usize,
+        tensors: &Tensors,
+    ) -> Result<Self, NetError> {
+        let tensor = &tensors.parameters[layer.weight].tensor;
+        let (outputs, inputs, kernel, _) = tensor.size4()?;
+        let [outputs, inputs, kernel] = [outputs, inputs, kernel].map(|n| n as usize);
+        let values = values(tensor)?;
+        Ok(Self {
+            parameter: layer.weight,
+            weights: Weights::new(&values, [outputs, inputs], kernel),
+            transposed: Weights::transposed(&values, [outputs, inputs], kernel),
+            gradient: Weights::zeros([outputs, inputs], kernel),
+            spread: (layer.stride == 2).then(|| Map::zeros(outputs, 2 * side)),
+        })
+    }
+
+    /// Sets `output` to the convolution of `input`.
+    pub fn forward(&self, input: &Map, output: &mut Map) {
+        convolve(&self.weights, input, output);
+    }
+
+    /// Adds the weights' gradient to its sum: `input` is what the convolution
+    /// got, `delta` the gradient of what it gave.
+    pub fn add_gradient(&mut self, input: &Map, delta: &Map) {
+        add_weight_gradient(&mut self.gradient, input, delta);
+    }
+
+    /// As [`Self::add_gradient`], and sets `input_gradient` to the gradient of
+    /// `input`.
+    pub fn backward(&mut self, input: &Map, delta: &Map, input_gradient: &mut Map) {
+        self.add_gradient(input, delta);
+        let delta = match &mut self.spread {
+            None => delta,
+            Some(spread) => {
+                spread.set_spread(delta);
+                spread
+            }
+        };
+        convolve(&self.transposed, delta, input_gradient);
+    }
+
+    /// Moves the sum of gradients to where it belongs.
+    pub fn take(&mut self, gradients: &mut Gradients) {
+        gradients[self.parameter] = self.gradient.take();
+    }
+}
+
+/// A convolution, then a norm.
+pub(super) struct ConvNorm {
+    pub convolution: Convolution,
+    norm: Norm,
+}
+
+impl ConvNorm {
+    /// Of this layer, on maps that it leaves at `side` × `side`.
+    pub fn new(layer: nb201::ConvNorm, side: usize, tensors: &Tensors) -> Result<Self, NetError> {
+        Ok(Self {
+            convolution: Convolution::new(layer.convolution, side, tensors)?,
+            norm: Norm::new(layer.norm, side, tensors)?,
+        })
+    }
+
+    /// Sets `output` to what the layer gives.
+    pub fn forward(&mut self, input: &Map, output: &mut Map) {
+        self.convolution.forward(input, &mut self.norm.input);
+        self.norm.forward(output);
+    }
+
+    /// Sets `delta` to the gradient of what the convolution gave, where
+    /// `gradient` is that of what the norm gave.
+    pub fn norm_backward(&mut self, gradient: &Map, delta: &mut Map) {
+        self.norm.backward(gradient, delta);
+    }
+
+    /// Moves the sums of gradients to where they belong.
+    pub fn take(&mut self, gradients: &mut Gradients) {
+        self.convolution.take(gradients);
+        self.norm.take(gradients);
+    }
+}

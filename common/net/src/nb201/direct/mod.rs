@@ -1,0 +1,103 @@
+//! Gradients with per-sample norm on the processor, without libtorch.
+//!
+//! Where no layer mixes samples, images can go through the network and back one
+//! at a time. Their maps then stay in the processor's cache, which holds one
+//! image's and not a batch's, and all that is not a convolution costs little.
+//! Maps lie in blocks of sixteen channels ([`map`]), so that the convolutions
+//! ([`convolution`]) are loops over vectors without any conversion before or
+//! after. There is no autograd: every layer keeps what its own backward pass
+//! needs and adds the gradients of its parameters to a sum.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`map`] | the maps of an image, sums of them, ReLU |
+//! | [`convolution`] | convolutions and the gradients of their weights |
+//! | [`norm`], [`pooling`] | all between convolutions |
+//! | [`layers`] | layers with parameters |
+//! | [`cell`] | cells and reductions |
+//! | [`head`] | from the last maps to the loss |
+//! | [`pass`] | a network, there and back |
+//!
+//! Sums run over the images in order, in one thread: the same bits always.
+
+mod cell;
+mod convolution;
+mod head;
+mod layers;
+mod map;
+mod norm;
+mod pass;
+mod pooling;
+
+#[cfg(test)]
+mod tests;
+
+use pulp::{Arch, Simd, WithSimd};
+use tch::{Device, Kind, Tensor};
+
+use self::map::LANES;
+use self::pass::Pass;
+use super::Network;
+use crate::NetError;
+
+impl Network {
+    /// The gradients of the mean cross-entropy of a batch, each of its
+    /// parameter's shape and in the order of the parameters, with
+    /// [`Norm::Sample`](crate::Norm::Sample). None where only the pass through
+    /// [`forward`](Network::forward) serves: on other devices than the
+    /// processor or without vector instructions, in double precision, or where
+    /// channels or sides are no multiples of 16.
+    ///
+    /// `inputs` is N × 3 × side × side, `targets` are N class numbers.
+    ///
+    /// # Errors
+    /// When the shapes do not fit, or memory does not suffice.
+    pub fn sample_norm_gradients(
+        &self,
+        inputs: &Tensor,
+        targets: &Tensor,
+    ) -> Result<Option<Vec<Tensor>>, NetError> {
+        let Some(targets) = self.suits(inputs, targets)? else {
+            return Ok(None);
+        };
+        let mut pass = Pass::new(self)?;
+        let share = 1.0 / targets.len() as f32;
+        for (i, target) in targets.into_iter().enumerate() {
+            let image = layers::values(&inputs.f_narrow(0, i as i64, 1)?)?;
+            pass.add(&image, target, share);
+        }
+        let gradients = pass.take().into_iter().zip(self.parameters());
+        let tensor = |values: Vec<f32>, like: &Tensor| {
+            Ok::<_, NetError>(Tensor::f_from_slice(&values)?.f_reshape(like.size())?)
+        };
+        let gradients = gradients.map(|(values, parameter)| tensor(values, &parameter.tensor));
+        gradients.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// The targets, where network and batch are of a kind that [`Pass`] serves.
+    fn suits(&self, inputs: &Tensor, targets: &Tensor) -> Result<Option<Vec<usize>>, NetError> {
+        let skeleton = &self.skeleton;
+        let (channels, side, classes) = (skeleton.channels(), skeleton.side(), skeleton.classes());
+        let targets = Vec::<i64>::try_from(targets.f_to_device(Device::Cpu)?)?;
+        let suits = self.options() == (Kind::Float, Device::Cpu)
+            && inputs.size() == [targets.len() as i64, 3, side as i64, side as i64]
+            && (inputs.kind(), inputs.device()) == self.options()
+            && targets
+                .iter()
+                .all(|target| (0..classes as i64).contains(target))
+            && [channels, side].iter().all(|n| n.is_multiple_of(16))
+            && Arch::new().dispatch(HasVectors);
+        Ok(suits.then(|| targets.into_iter().map(|target| target as usize).collect()))
+    }
+}
+
+/// Whether there are vectors for which [`map`]'s layout is made.
+struct HasVectors;
+
+impl WithSimd for HasVectors {
+    type Output = bool;
+
+    fn with_simd<S: Simd>(self, _: S) -> bool {
+        !S::IS_SCALAR && LANES.is_multiple_of(S::F32_LANES)
+    }
+}

@@ -1,0 +1,76 @@
+//! Whole networks against libtorch in double precision.
+
+use knas_space::nb201::{Cell as Arch, Skeleton};
+use tch::{Device, Kind, Tensor};
+
+use crate::init::{Init, Initial};
+use crate::layers::{Norm, cross_entropy};
+use crate::nb201::{Network, Source};
+
+/// A gradient through `forward` and autograd.
+fn through_libtorch(network: &Network, inputs: &Tensor, targets: &Tensor) -> Vec<Tensor> {
+    let logits = network.forward(inputs, Norm::Sample).unwrap();
+    let loss = cross_entropy(&logits, targets).unwrap();
+    let parameters: Vec<&Tensor> = network.parameters().iter().map(|p| &p.tensor).collect();
+    let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
+    let gradient = |(g, p): (&Tensor, &Tensor)| match g.defined() {
+        true => g.to_kind(Kind::Double),
+        false => p.zeros_like().to_kind(Kind::Double).detach(),
+    };
+    gradients.iter().zip(parameters).map(gradient).collect()
+}
+
+/// The distance from `expected`, as a share of the length of all of it.
+fn error(gradients: &[Tensor], expected: &[Tensor]) -> f64 {
+    let length = |t: &Tensor| t.square().sum(Kind::Double).double_value(&[]);
+    let pairs = gradients.iter().zip(expected);
+    let difference: f64 = pairs
+        .map(|(a, b)| length(&(a.to_kind(Kind::Double) - b)))
+        .sum();
+    (difference / expected.iter().map(length).sum::<f64>()).sqrt()
+}
+
+#[test]
+fn gradients_are_those_of_libtorch() {
+    for (index, [channels, cells, side]) in [
+        (6111, [16, 1, 32]),
+        (0, [16, 2, 16]),
+        (777, [32, 1, 16]),
+        (15_624, [16, 2, 16]),
+        (3, [16, 1, 16]),
+        (1234, [16, 1, 16]),
+        (9999, [16, 1, 16]),
+        (14_000, [16, 2, 16]),
+    ] {
+        let arch = Arch::from_index(index).unwrap();
+        let skeleton = Skeleton::new(channels, cells, 10, side).unwrap();
+        let initial = Initial {
+            init: Init::Default,
+            seed: 3,
+        };
+        let network = |kind| {
+            let source = Source::Random(initial);
+            Network::new(&arch, skeleton, source, (kind, Device::Cpu)).unwrap()
+        };
+        let shape = [3, 3, side as i64, side as i64];
+        let count: i64 = shape.iter().product();
+        let mut values = vec![0f32; count as usize];
+        knas_stats::random::stream(5, "images", &[]).fill_normal(&mut values);
+        let inputs = Tensor::from_slice(&values).reshape(shape);
+        let targets = Tensor::from_slice(&[4i64, 0, 9]);
+        let single = network(Kind::Float);
+        let direct = single
+            .sample_norm_gradients(&inputs, &targets)
+            .unwrap()
+            .unwrap();
+        let exact = through_libtorch(
+            &network(Kind::Double),
+            &inputs.to_kind(Kind::Double),
+            &targets,
+        );
+        let torch = through_libtorch(&single, &inputs, &targets);
+        // Both are in single precision, and equally far from the exact values.
+        let (ours, theirs) = (error(&direct, &exact), error(&torch, &exact));
+        assert!(ours <= 2.0 * theirs + 1e-6, "{arch}: {ours} {theirs}");
+    }
+}
