@@ -25,7 +25,8 @@ bits.
 
 Every job computes with one thread of libtorch, since candidates side by side \
 keep cores busier than one candidate spread over them. A job needs up to 1 GB of \
-memory at the default size, and half as much again for many scores at once.
+memory at the default size, half as much again for many scores at once, and 0.2 GB \
+for mgm and its relatives on a processor.
 
 Encoders (roberta-skip) are shown texts: --data rte:DIR, mrpc:DIR or jsonl:FILE, \
 with --weights DIR, the folder of a pre-trained model as Hugging Face lays it out \
