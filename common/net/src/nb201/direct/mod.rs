@@ -40,13 +40,20 @@ use self::pass::Pass;
 use super::Network;
 use crate::NetError;
 
+/// Channels of the first stage, at most. The weights of wider networks do not
+/// stay in the cache from one image to the next; and their copies are so large
+/// that memory may not suffice for them, which libtorch reports and an
+/// allocation here would end the program for.
+const WIDEST: u64 = 32;
+
 impl Network {
     /// The gradients of the mean cross-entropy of a batch, each of its
     /// parameter's shape and in the order of the parameters, with
     /// [`Norm::Sample`](crate::Norm::Sample). None where only the pass through
     /// [`forward`](Network::forward) serves: on other devices than the
-    /// processor or without vector instructions, in double precision, or where
-    /// channels or sides are no multiples of 16.
+    /// processor or without vector instructions, in double precision, where
+    /// channels or sides are no multiples of 16, or with more than 32
+    /// channels.
     ///
     /// `inputs` is N × 3 × side × side, `targets` are N class numbers.
     ///
@@ -85,6 +92,7 @@ impl Network {
             && targets
                 .iter()
                 .all(|target| (0..classes as i64).contains(target))
+            && channels <= WIDEST
             && [channels, side].iter().all(|n| n.is_multiple_of(16))
             && Arch::new().dispatch(HasVectors);
         Ok(suits.then(|| targets.into_iter().map(|target| target as usize).collect()))
