@@ -122,7 +122,8 @@ fn what_does_not_fit_fails_by_itself() {
     let run = score(&data, &["--weights", text(&weights)], &input).expect_code(1);
     let run = run
         .expect_stderr("stdin:2: torn: bad_arch: ")
-        .expect_stderr("stdin:3: other: weights: the backbone is bert-l3-d16")
+        .expect_stderr("stdin:3: other: weights: ")
+        .expect_stderr("its backbone is bert-l3-d8-h2-i16-v60-p40-t2, not bert-l3-d16-")
         .expect_stderr("stdin:4: cell: other_space: nb201 looks at images")
         .expect_stderr("stdin:5: dark: unknown_space: ");
     assert!(run.records()[0].get("score").is_some());

@@ -49,21 +49,7 @@ impl WeightFile {
     /// # Errors
     /// When it cannot be read, or is not safetensors.
     pub fn read(path: &Path) -> Result<Self, WeightsError> {
-        let io = |source| WeightsError::Io {
-            path: path.into(),
-            source,
-        };
-        let format = |reason: String| WeightsError::Format {
-            path: path.into(),
-            reason,
-        };
-        let length = fs::metadata(path).map_err(io)?.len();
-        if length > MAX_FILE {
-            return Err(format(format!(
-                "{length} bytes are more than are read ({MAX_FILE})"
-            )));
-        }
-        Self::from_bytes(path, &fs::read(path).map_err(io)?)
+        Self::from_bytes(path, &bytes(path)?)
     }
 
     /// The tensors of a file that has been read; `path` names it in errors.
@@ -150,6 +136,25 @@ impl WeightFile {
             reason,
         }
     }
+}
+
+/// The bytes of a file of weights.
+///
+/// # Errors
+/// When it cannot be read, or is larger than such files are.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, WeightsError> {
+    let io = |source| WeightsError::Io {
+        path: path.into(),
+        source,
+    };
+    let length = fs::metadata(path).map_err(io)?.len();
+    if length > MAX_FILE {
+        return Err(WeightsError::Format {
+            path: path.into(),
+            reason: format!("{length} bytes are more than are read ({MAX_FILE})"),
+        });
+    }
+    fs::read(path).map_err(io)
 }
 
 /// Writes tensors to a file, which appears under its name only when it is whole.

@@ -121,11 +121,7 @@ fn what_does_not_fit_is_named_and_the_rest_is_trained() {
             "\"darts\"; it knows nb201 and roberta-skip",
         ),
         (2, "bad_arch", ""),
-        (
-            3,
-            "weights",
-            "the backbone is tiny, and --weights pre/plain holds bert-l2-d16",
-        ),
+        (3, "weights", "pre/plain: its backbone is bert-l2-d16"),
         (4, "none", "none"),
     ] {
         assert_eq!(error(place, "kind"), kind);

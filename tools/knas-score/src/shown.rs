@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use knas_data::{DataSpec, Extent, ImageSource, SIDE, Sample, TextSample, TextSource, Tokeniser};
@@ -42,17 +41,7 @@ pub struct Encoders {
     length: usize,
     /// What the texts ask of an encoder.
     extent: Extent,
-    pretrained: Option<Box<Start>>,
-}
-
-/// Pre-trained weights.
-struct Start {
-    folder: PathBuf,
-    backbone: Backbone,
-    settings: Settings,
-    sha256: String,
-    /// Threads take it one at a time, and each only to have its own view of it.
-    weights: Mutex<WeightFile>,
+    pretrained: Option<Box<Pretrained>>,
 }
 
 impl Shown {
@@ -89,13 +78,13 @@ impl Shown {
         };
         let pretrained = match &args.weights {
             Some(folder) if folder.join("config.json").is_file() => {
-                Some(Box::new(Start::open(folder).context("--weights")?))
+                Some(Box::new(Pretrained::open(folder).context("--weights")?))
             }
             _ => None, // files of single candidates, which a folder may hold too
         };
         let mut length = args.length.unwrap_or(source.default_length());
-        if let Some(start) = &pretrained {
-            length = length.min(start.backbone.longest_input());
+        if let Some(found) = &pretrained {
+            length = length.min(found.backbone.longest_input());
         }
         let tokeniser = Tokeniser::open(folder, length)?;
         let draw = |seed| Ok((seed, source.sample(args.samples, seed, &tokeniser)?));
@@ -147,13 +136,7 @@ impl Shown {
         let Self::Texts { encoders, .. } = self else {
             return None;
         };
-        let weights = &encoders.pretrained.as_ref()?.weights;
-        Some(
-            weights
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .view(),
-        )
+        Some(encoders.pretrained.as_ref()?.weights())
     }
 
     /// SHA-256 of the pre-trained weights.
@@ -188,8 +171,8 @@ impl Shown {
 impl Encoders {
     /// What the forward pass of an encoder of this family depends on.
     pub fn settings(&self, family: Kind) -> Settings {
-        let start = self.pretrained.as_ref();
-        start.map_or(Settings::of(family), |start| start.settings)
+        let pretrained = self.pretrained.as_ref();
+        pretrained.map_or(Settings::of(family), |found| found.settings)
     }
 
     /// What keeps these texts and weights from being for this backbone.
@@ -197,13 +180,9 @@ impl Encoders {
     /// # Errors
     /// A kind of failure, and what is wrong.
     pub fn check(&self, backbone: &Backbone) -> Result<(), (&'static str, String)> {
-        if let Some(start) = &self.pretrained
-            && start.backbone != *backbone
-        {
-            let (folder, found) = (start.folder.display(), start.backbone);
-            let message =
-                format!("the backbone is {backbone}, and --weights {folder} holds {found}");
-            return Err(("weights", message));
+        if let Some(pretrained) = &self.pretrained {
+            let held = pretrained.holds(backbone);
+            held.map_err(|error| ("weights", error.to_string()))?;
         }
         let Extent {
             vocabulary,
@@ -214,19 +193,6 @@ impl Encoders {
         taken.map_err(|error| {
             let hint = "is --tokenizer that of another model, or --length too large?";
             ("tokenizer", format!("{error}: {hint}"))
-        })
-    }
-}
-
-impl Start {
-    fn open(folder: &Path) -> Result<Self> {
-        let found = Pretrained::open(folder)?;
-        Ok(Self {
-            folder: folder.into(),
-            backbone: found.backbone,
-            settings: found.settings,
-            sha256: found.sha256,
-            weights: Mutex::new(found.weights),
         })
     }
 }

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use knas_space::roberta_skip::{Backbone, Kind as Family};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::NetError;
-use crate::weights::{WeightFile, WeightsError};
+use crate::weights::{self, WeightFile, WeightsError};
 
 /// The largest `config.json`, and index of parts, that is read.
 const MAX_TEXT: u64 = 64 << 20;
@@ -110,18 +111,19 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// A pre-trained encoder, read from its folder.
+/// A pre-trained encoder, read from its folder. Threads can share it.
 #[derive(Debug)]
 pub struct Pretrained {
+    folder: PathBuf,
     /// Its sizes.
     pub backbone: Backbone,
     /// What else its forward pass depends on.
     pub settings: Settings,
-    /// Its weights, under the names of the folder.
-    pub weights: WeightFile,
     /// SHA-256, in hexadecimal, of the files of weights one after another, in
     /// the order of their names.
     pub sha256: String,
+    /// Held only as long as a thread takes to have its own view.
+    weights: Mutex<WeightFile>,
 }
 
 impl Pretrained {
@@ -135,26 +137,45 @@ impl Pretrained {
         let backbone = Backbone::from_config(&json).map_err(|e| wrong(&config, e.to_string()))?;
         let settings = Settings::from_config(&json, backbone.kind);
         let settings = settings.map_err(|reason| wrong(&config, reason))?;
-        let (mut weights, mut digest) = (None::<WeightFile>, Sha256::new());
+        let (mut whole, mut digest) = (None::<WeightFile>, Sha256::new());
         for path in files(folder)? {
-            let bytes = fs::read(&path).map_err(|source| WeightsError::Io {
-                path: path.clone(),
-                source,
-            })?;
+            let bytes = weights::bytes(&path)?;
             digest.update(&bytes);
             let part = WeightFile::from_bytes(&path, &bytes)?;
-            weights = Some(match weights {
+            whole = Some(match whole {
                 None => part,
-                Some(weights) => weights.with(part),
+                Some(whole) => whole.with(part),
             });
         }
+        let whole = whole.ok_or_else(|| wrong(folder, "its index lists no file".to_owned()))?;
         let digest = digest.finalize();
         Ok(Self {
+            folder: folder.into(),
             backbone,
             settings,
-            weights: weights.ok_or_else(|| wrong(folder, "its index lists no file".to_owned()))?,
             sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            weights: Mutex::new(whole),
         })
+    }
+
+    /// The calling thread's own view of the weights, under the names of the
+    /// folder; they are not copied.
+    #[must_use]
+    pub fn weights(&self) -> WeightFile {
+        let weights = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
+        weights.view()
+    }
+
+    /// Whether the weights are for this backbone.
+    ///
+    /// # Errors
+    /// Which one they are for.
+    pub fn holds(&self, backbone: &Backbone) -> Result<(), WeightsError> {
+        if self.backbone == *backbone {
+            return Ok(());
+        }
+        let reason = format!("its backbone is {}, not {backbone}", self.backbone);
+        Err(wrong(&self.folder, reason))
     }
 }
 

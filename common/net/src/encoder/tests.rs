@@ -228,8 +228,9 @@ fn opened(folder: &Path, layout: &str) -> Result<Encoder, NetError> {
         seed: 7,
     };
     let found = Pretrained::open(folder)?;
+    let weights = found.weights();
     let source = EncoderSource::Pretrained {
-        weights: &found.weights,
+        weights: &weights,
         initial,
     };
     let layout = layout.parse().unwrap();

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use knas_data::{DataSpec, Extent, TextSource, TextTraining, Texts, Tokeniser};
@@ -28,24 +27,12 @@ struct Encoders {
     extent: Extent,
     classes: u64,
     device: Device,
-    /// What every candidate starts from. Shared by threads, of which one at a
-    /// time copies from it.
-    pretrained: Option<Mutex<Pretrained>>,
-    /// The pre-trained backbone, what it depends on beside its weights, and
-    /// their hash.
-    start: Option<Start>,
+    /// What every candidate starts from.
+    pretrained: Option<Pretrained>,
     options: TextOptions,
     weight_decay: f64,
     /// The folder that the tokeniser is in.
     tokenizer: PathBuf,
-}
-
-/// What is known of the pre-trained weights without looking at them.
-struct Start {
-    folder: PathBuf,
-    backbone: Backbone,
-    settings: Settings,
-    sha256: String,
 }
 
 /// Layouts of an encoder, on texts.
@@ -62,13 +49,7 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
     let tokeniser = Tokeniser::open(folder, length)?;
     let data = source.training(&tokeniser, args.limits())?;
     let pretrained = pretrained(args)?;
-    let start = pretrained.as_ref().map(|(folder, pretrained)| Start {
-        folder: folder.clone(),
-        backbone: pretrained.backbone,
-        settings: pretrained.settings,
-        sha256: pretrained.sha256.clone(),
-    });
-    let hyper = hyper(args, start.as_ref());
+    let hyper = hyper(args, pretrained.as_ref());
     let parts = ([&data.train, &data.valid], data.test.as_ref());
     let sizes = [
         ("classes", source.classes() as u64),
@@ -86,8 +67,7 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
             extent: extent(&data),
             classes: source.classes() as u64,
             device,
-            pretrained: pretrained.map(|(_, pretrained)| Mutex::new(pretrained)),
-            start,
+            pretrained,
             options: TextOptions {
                 batch: usize::try_from(hyper.batch)?,
                 parts: usize::try_from(hyper.accumulate.unwrap_or(1))?,
@@ -106,15 +86,14 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
 
 /// The folder of --weights. With --evaluate, --weights may also name files of
 /// trained weights, which are not what anything starts from.
-fn pretrained(args: &Args) -> Result<Option<(PathBuf, Pretrained)>> {
+fn pretrained(args: &Args) -> Result<Option<Pretrained>> {
     let Some(folder) = &args.weights else {
         return Ok(None);
     };
     if args.evaluate && !folder.join("config.json").is_file() {
         return Ok(None);
     }
-    let pretrained = Pretrained::open(folder).context("--weights")?;
-    Ok(Some((folder.clone(), pretrained)))
+    Ok(Some(Pretrained::open(folder).context("--weights")?))
 }
 
 fn extent(data: &TextTraining) -> Extent {
@@ -124,7 +103,7 @@ fn extent(data: &TextTraining) -> Extent {
         .fold(Extent::default(), Extent::and)
 }
 
-fn hyper(args: &Args, start: Option<&Start>) -> Hyper {
+fn hyper(args: &Args, pretrained: Option<&Pretrained>) -> Hyper {
     Hyper {
         optimizer: "adamw".to_owned(),
         epochs: args.epochs.unwrap_or(5),
@@ -137,13 +116,13 @@ fn hyper(args: &Args, start: Option<&Start>) -> Hyper {
         label_smoothing: args.label_smoothing,
         // Drawn encoders have their family's, which is one and the same.
         dropout: Some(dropout(
-            start.map_or(Settings::of(Family::Roberta), |start| start.settings),
+            pretrained.map_or(Settings::of(Family::Roberta), |found| found.settings),
         )),
         frozen: args.freeze_embeddings.then(|| "embeddings".to_owned()),
         accumulate: args.accumulate.map(u64::from).filter(|&parts| parts > 1),
         patience: args.patience,
         seed: args.seed.into(),
-        init: match start {
+        init: match pretrained {
             Some(_) => "file",
             None => Init::Bert.name(),
         }
@@ -175,13 +154,9 @@ impl Subject for Encoders {
 impl Encoders {
     /// Whether weights and texts are for this backbone.
     fn check(&self, backbone: &Backbone) -> Result<(), Failure> {
-        if let Some(start) = &self.start
-            && start.backbone != *backbone
-        {
-            let (folder, found) = (start.folder.display(), start.backbone);
-            let message =
-                format!("the backbone is {backbone}, and --weights {folder} holds {found}");
-            return Err(fail("weights", message));
+        if let Some(pretrained) = &self.pretrained {
+            let held = pretrained.holds(backbone);
+            held.map_err(|error| fail("weights", error))?;
         }
         let Extent {
             vocabulary,
@@ -229,16 +204,15 @@ impl EncoderCandidate<'_> {
         let Some(pretrained) = &self.all.pretrained else {
             return Ok(new(self.settings(), EncoderSource::Random(initial))?);
         };
-        let pretrained = pretrained.lock().unwrap_or_else(PoisonError::into_inner);
-        let weights = &pretrained.weights;
+        let weights = &pretrained.weights();
         let source = EncoderSource::Pretrained { weights, initial };
         Ok(new(self.settings(), source)?)
     }
 
     fn settings(&self) -> Settings {
         let family = self.layout.backbone().kind;
-        let start = self.all.start.as_ref();
-        start.map_or(Settings::of(family), |start| start.settings)
+        let pretrained = self.all.pretrained.as_ref();
+        pretrained.map_or(Settings::of(family), |found| found.settings)
     }
 }
 
@@ -248,7 +222,11 @@ impl Candidate for EncoderCandidate<'_> {
     }
 
     fn read_weights(&mut self) -> Result<Option<String>, Failure> {
-        Ok(self.all.start.as_ref().map(|start| start.sha256.clone()))
+        Ok(self
+            .all
+            .pretrained
+            .as_ref()
+            .map(|found| found.sha256.clone()))
     }
 
     fn task(&self, trained: Option<&Trained>) -> Result<Box<dyn Task + '_>, TrainError> {
