@@ -90,7 +90,8 @@ have jq || die "jq is missing (Debian: apt-get install jq)"
 
 part=$output.part
 exec 8>>"$part" || die "$part cannot be written"
-! have flock || flock -n 8 || die "$part is being written by another process"
+# Processes of a run that was killed may take a moment to be gone.
+! have flock || flock -w 5 8 || die "$part is being written by another process"
 work=$(mktemp -d "$output.work.XXXXXX")
 running=
 stop() {

@@ -21,9 +21,13 @@ fn parallel(folder: &Path, options: &[&str]) -> Command {
 
 /// Starts it and waits until so many candidates are scored.
 fn started(command: &mut Command, part: &Path, at_least: usize) -> Child {
-    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let begin = Instant::now();
     while lines(part) < at_least {
+        if child.try_wait().unwrap().is_some() {
+            let output = child.wait_with_output().unwrap();
+            panic!("it ended at {} lines: {}", lines(part), said(&output));
+        }
         assert!(
             begin.elapsed() < Duration::from_secs(120),
             "{} lines",
