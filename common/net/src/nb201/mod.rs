@@ -56,6 +56,16 @@ struct Cell {
     pooling: Option<Pooling>,
 }
 
+impl Cell {
+    /// How many convolutions it has.
+    fn convolutions(&self) -> usize {
+        let steps = self.steps.iter();
+        steps
+            .filter(|step| matches!(step.operation, Operation::Convolution(_)))
+            .count()
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Step {
     /// Which of the sums it reads.

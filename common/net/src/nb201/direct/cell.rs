@@ -1,7 +1,7 @@
 //! Cells and reductions, forward and back.
 
 use super::layers::{ConvNorm, Convolution, Gradients};
-use super::map::Map;
+use super::map::{Map, Store};
 use super::pooling;
 use crate::NetError;
 use crate::layers::Tensors;
@@ -9,11 +9,11 @@ use crate::nb201;
 
 /// The maps that the blocks of a stage work on, one block after another.
 pub(super) struct Stage {
-    /// A cell's input, then what each of its steps gives. Between blocks the
-    /// first is what the last block gave.
-    pub values: Vec<Map>,
-    /// Between blocks of a backward pass, the gradient of `values[0]`.
-    pub gradient: Map,
+    /// Between blocks, by image: what the last block gave, and on the way back
+    /// the gradient of that.
+    pub maps: Vec<Map>,
+    /// A cell's input, then what each of its steps gives.
+    values: Vec<Map>,
     /// The gradient of each sum of a cell.
     sums: Vec<Map>,
     /// The gradient of a value, and of what a convolution gave.
@@ -23,13 +23,13 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// For cells like this one and maps of `channels` × `side` × `side`.
-    pub fn new(cell: Option<&nb201::Cell>, [channels, side]: [usize; 2]) -> Self {
+    /// For cells like this one and so many maps of `channels` × `side` × `side`.
+    pub fn new(cell: Option<&nb201::Cell>, [channels, side]: [usize; 2], images: usize) -> Self {
         let zeros = Map::zeros(channels, side);
         let (steps, sums) = cell.map_or((0, 0), |cell| (cell.steps.len(), cell.sums.len()));
         Self {
+            maps: vec![zeros.clone(); images],
             values: vec![zeros.clone(); steps + 1],
-            gradient: zeros.clone(),
             sums: vec![zeros.clone(); sums],
             value_gradient: zeros.clone(),
             delta: zeros.clone(),
@@ -37,27 +37,28 @@ impl Stage {
         }
     }
 
-    /// The backward pass of the stem, which `image` goes into.
-    pub fn stem_backward(&mut self, stem: &mut ConvNorm, image: &Map) {
-        stem.norm_backward(&self.gradient, &mut self.delta);
-        stem.convolution.add_gradient(image, &self.delta);
+    /// The backward pass of the stem, which `input` goes into.
+    pub fn stem_backward(&mut self, stem: &mut ConvNorm, image: usize, input: &Map) {
+        stem.norm_backward(image, &self.maps[image], &mut self.delta);
+        stem.convolution.add_gradient(input, &self.delta);
     }
 }
 
-/// A cell, with what its backward pass needs of the last image.
+/// A cell, with what its backward pass needs of every image.
 pub(super) struct Cell<'n> {
     program: &'n nb201::Cell,
     /// By step; none where it pools.
     layers: Vec<Option<ConvNorm>>,
-    /// ReLU of each sum that a convolution reads.
-    active: Vec<Option<Map>>,
+    /// By image, ReLU of each sum that a convolution reads.
+    active: Vec<Vec<Option<Map>>>,
 }
 
 impl<'n> Cell<'n> {
-    /// Of this cell, on maps of `channels` × `side` × `side`.
+    /// Of this cell, on so many maps of `channels` × `side` × `side`.
     pub fn new(
         program: &'n nb201::Cell,
         [channels, side]: [usize; 2],
+        images: usize,
         tensors: &Tensors,
     ) -> Result<Self, NetError> {
         let mut layers = Vec::new();
@@ -67,71 +68,78 @@ impl<'n> Cell<'n> {
                 nb201::Operation::Pooling => None,
                 nb201::Operation::Convolution(layer) => {
                     active[step.sum] = Some(Map::zeros(channels, side));
-                    Some(ConvNorm::new(layer, side, tensors)?)
+                    Some(ConvNorm::new(layer, side, images, tensors)?)
                 }
             });
         }
         Ok(Self {
             program,
             layers,
-            active,
+            active: vec![active; images],
         })
     }
 
-    pub fn forward(&mut self, stage: &mut Stage) {
+    /// Puts in the place of an image's map what the cell makes of it.
+    pub fn forward(&mut self, image: usize, stage: &mut Stage) {
         let nb201::Cell { sums, steps, .. } = self.program;
+        std::mem::swap(&mut stage.values[0], &mut stage.maps[image]);
+        let active = &mut self.active[image];
         let mut made = vec![false; sums.len()];
         for (i, (step, layer)) in steps.iter().zip(&mut self.layers).enumerate() {
             let (values, next) = stage.values.split_at_mut(i + 1);
             let terms = &sums[step.sum];
-            match (layer, &mut self.active[step.sum]) {
+            match (layer, &mut active[step.sum]) {
                 (Some(layer), Some(active)) => {
                     if !std::mem::replace(&mut made[step.sum], true) {
-                        active.set_relu(sum(terms, values, &mut stage.spare));
+                        active.set_relu(&self::terms(terms, values));
                     }
-                    layer.forward(active, &mut next[0]);
+                    layer.forward(image, active, &mut next[0]);
                 }
                 _ => pooling::average(sum(terms, values, &mut stage.spare), &mut next[0]),
             }
         }
         let output = terms(&sums[self.program.output], &stage.values);
-        stage.spare.set_sum(&output);
-        std::mem::swap(&mut stage.values[0], &mut stage.spare);
+        stage.maps[image].set_sum(&output);
     }
 
-    pub fn backward(&mut self, stage: &mut Stage) {
+    /// Puts in the place of the gradient of what the cell gave that of its
+    /// input.
+    pub fn backward(&mut self, image: usize, stage: &mut Stage) {
         let nb201::Cell {
             sums,
             steps,
             output,
             ..
         } = self.program;
-        stage.sums.iter_mut().for_each(Map::clear);
-        std::mem::swap(&mut stage.sums[*output], &mut stage.gradient);
+        let active = &self.active[image];
+        let mut begun = vec![false; sums.len()];
+        begun[*output] = true;
+        std::mem::swap(&mut stage.sums[*output], &mut stage.maps[image]);
         // Every step comes after those that it reads, so that going back the
         // gradients of all sums that a value is in are there when it is met.
         for (i, step) in steps.iter().enumerate().rev() {
             let readers = readers(sums, i + 1);
-            match (&mut self.layers[i], &self.active[step.sum]) {
+            let add = std::mem::replace(&mut begun[step.sum], true);
+            match (&mut self.layers[i], &active[step.sum]) {
                 (Some(layer), Some(active)) => {
                     let gradient = sum(&readers, &stage.sums, &mut stage.value_gradient);
-                    layer.norm_backward(gradient, &mut stage.delta);
-                    let convolution = &mut layer.convolution;
-                    convolution.backward(active, &stage.delta, &mut stage.spare);
-                    stage.sums[step.sum].add_relu_gradient(&stage.spare, active);
+                    layer.norm_backward(image, gradient, &mut stage.delta);
+                    let (sum, store) = (&mut stage.sums[step.sum], Store::gradient(add, active));
+                    layer.convolution.backward(active, &stage.delta, sum, store);
                 }
                 _ => {
                     let gradient = &mut stage.value_gradient;
                     gradient.set_sum(&terms(&readers, &stage.sums));
-                    let sum = &mut stage.sums[step.sum];
-                    pooling::add_average_gradient(gradient, &mut stage.spare, sum);
+                    let store = Store { add, active: None };
+                    pooling::average_gradient(gradient, &mut stage.sums[step.sum], store);
                 }
             }
         }
         let readers = readers(sums, 0);
-        stage.gradient.set_sum(&terms(&readers, &stage.sums));
+        stage.maps[image].set_sum(&terms(&readers, &stage.sums));
     }
 
+    /// Moves the sums of gradients to where they belong.
     pub fn take(&mut self, gradients: &mut Gradients) {
         for layer in self.layers.iter_mut().flatten() {
             layer.take(gradients);
@@ -162,68 +170,82 @@ fn sum<'m>(places: &[usize], maps: &'m [Map], spare: &'m mut Map) -> &'m Map {
     spare
 }
 
-/// A reduction, with what its backward pass needs of the last image.
+/// A reduction, with what its backward pass needs of every image.
 pub(super) struct Reduction {
     first: ConvNorm,
     second: ConvNorm,
     shortcut: Convolution,
-    /// What the three convolutions get.
-    active: Map,
-    halved: Map,
-    pooled: Map,
+    /// By image, what the three convolutions get.
+    inputs: Vec<Inputs>,
     pooled_gradient: Map,
 }
 
+/// What the convolutions of a reduction get of an image.
+#[derive(Clone)]
+struct Inputs {
+    first: Map,
+    second: Map,
+    shortcut: Map,
+}
+
 impl Reduction {
-    /// Of this reduction, to maps of `channels` × `side` × `side`.
+    /// Of this reduction, to so many maps of `channels` × `side` × `side`.
     pub fn new(
         layer: nb201::Reduction,
         [channels, side]: [usize; 2],
+        images: usize,
         tensors: &Tensors,
     ) -> Result<Self, NetError> {
         let pooled = Map::zeros(channels / 2, side);
+        let inputs = Inputs {
+            first: Map::zeros(channels / 2, 2 * side),
+            second: Map::zeros(channels, side),
+            shortcut: pooled.clone(),
+        };
         Ok(Self {
-            first: ConvNorm::new(layer.first, side, tensors)?,
-            second: ConvNorm::new(layer.second, side, tensors)?,
+            first: ConvNorm::new(layer.first, side, images, tensors)?,
+            second: ConvNorm::new(layer.second, side, images, tensors)?,
             shortcut: Convolution::new(layer.shortcut, side, tensors)?,
-            active: Map::zeros(channels / 2, 2 * side),
-            halved: Map::zeros(channels, side),
-            pooled: pooled.clone(),
+            inputs: vec![inputs; images],
             pooled_gradient: pooled,
         })
     }
 
-    /// From a stage to the next.
-    pub fn forward(&mut self, from: &Stage, to: &mut Stage) {
-        let input = &from.values[0];
-        self.active.set_relu(input);
-        self.first.forward(&self.active, &mut to.spare);
-        self.halved.set_relu(&to.spare);
-        self.second.forward(&self.halved, &mut to.spare);
-        pooling::halve(input, &mut self.pooled);
-        self.shortcut.forward(&self.pooled, &mut to.values[0]);
-        to.values[0].add(&to.spare);
+    /// Takes an image from a stage to the next.
+    pub fn forward(&mut self, image: usize, from: &Stage, to: &mut Stage) {
+        let (input, output) = (&from.maps[image], &mut to.maps[image]);
+        let inputs = &mut self.inputs[image];
+        inputs.first.set_relu(&[input]);
+        self.first.forward(image, &inputs.first, &mut to.spare);
+        inputs.second.set_relu(&[&to.spare]);
+        self.second.forward(image, &inputs.second, &mut to.spare);
+        pooling::halve(input, &mut inputs.shortcut);
+        self.shortcut.forward(&inputs.shortcut, output);
+        output.add(&to.spare);
     }
 
-    /// From a stage's gradient to that of the one before.
-    pub fn backward(&mut self, from: &mut Stage, to: &mut Stage) {
-        let (gradient, pooled_gradient) = (&to.gradient, &mut self.pooled_gradient);
+    /// Takes an image's gradient from a stage to the one before.
+    pub fn backward(&mut self, image: usize, from: &mut Stage, to: &mut Stage) {
+        let (gradient, input_gradient) = (&to.maps[image], &mut from.maps[image]);
+        let inputs = &self.inputs[image];
+        let pooled = &mut self.pooled_gradient;
         self.shortcut
-            .backward(&self.pooled, gradient, pooled_gradient);
-        pooling::halve_gradient(pooled_gradient, &mut from.gradient);
+            .backward(&inputs.shortcut, gradient, pooled, Store::default());
+        pooling::halve_gradient(pooled, input_gradient);
 
-        self.second.norm_backward(gradient, &mut to.delta);
+        let between = &mut to.value_gradient;
+        self.second.norm_backward(image, gradient, &mut to.delta);
+        let (active, store) = (&inputs.second, Store::gradient(false, &inputs.second));
         let convolution = &mut self.second.convolution;
-        convolution.backward(&self.halved, &to.delta, &mut to.spare);
-        to.value_gradient.clear();
-        to.value_gradient.add_relu_gradient(&to.spare, &self.halved);
+        convolution.backward(active, &to.delta, between, store);
 
-        self.first.norm_backward(&to.value_gradient, &mut to.delta);
+        self.first.norm_backward(image, between, &mut to.delta);
+        let (active, store) = (&inputs.first, Store::gradient(true, &inputs.first));
         let convolution = &mut self.first.convolution;
-        convolution.backward(&self.active, &to.delta, &mut from.spare);
-        from.gradient.add_relu_gradient(&from.spare, &self.active);
+        convolution.backward(active, &to.delta, input_gradient, store);
     }
 
+    /// Moves the sums of gradients to where they belong.
     pub fn take(&mut self, gradients: &mut Gradients) {
         self.first.take(gradients);
         self.second.take(gradients);

@@ -7,93 +7,17 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::map::{LANES, Map, Part, Pixel};
+use super::map::{LANES, Map, Part, Pixel, Store};
+use super::weights::{Tap, Weights};
 
-/// The weights from sixteen inputs to sixteen outputs at one place of a window:
-/// a pixel of outputs for each input.
-type Tap = [Pixel; LANES];
-
-/// The weights of a convolution, or their gradient.
-#[derive(Clone, Debug)]
-pub(super) struct Weights {
-    outputs: usize,
-    inputs: usize,
-    /// The window's side, 1 or 3.
-    kernel: usize,
-    /// Block of outputs by block of inputs by place in the window.
-    taps: Vec<Tap>,
-}
-
-impl Weights {
-    /// Zeros.
-    pub fn zeros([outputs, inputs]: [usize; 2], kernel: usize) -> Self {
-        let blocks = outputs.div_ceil(LANES) * inputs.div_ceil(LANES);
-        Self {
-            outputs,
-            inputs,
-            kernel,
-            taps: vec![Tap::default(); blocks * kernel * kernel],
-        }
-    }
-
-    /// From `values`, outputs × inputs × kernel × kernel.
-    pub fn new(values: &[f32], channels: [usize; 2], kernel: usize) -> Self {
-        let mut weights = Self::zeros(channels, kernel);
-        weights.each(|weight, place| *weight = values[place]);
-        weights
-    }
-
-    /// The weights with which a convolution takes gradients back to its input:
-    /// inputs and outputs change places, and windows are turned around.
-    pub fn transposed(values: &[f32], [outputs, inputs]: [usize; 2], kernel: usize) -> Self {
-        let window = kernel * kernel;
-        let mut weights = Self::zeros([inputs, outputs], kernel);
-        weights.each(|weight, place| {
-            let (input, output) = (place / window / outputs, place / window % outputs);
-            let turned = window - 1 - place % window;
-            *weight = values[(output * inputs + input) * window + turned];
-        });
-        weights
-    }
-
-    /// Outputs × inputs × kernel × kernel; zeros are left behind.
-    pub fn take(&mut self) -> Vec<f32> {
-        let mut values = vec![0.0; self.outputs * self.inputs * self.kernel * self.kernel];
-        self.each(|weight, place| values[place] = std::mem::take(weight));
-        values
-    }
-
-    /// Shows every weight and its place in outputs × inputs × kernel × kernel.
-    fn each(&mut self, mut visit: impl FnMut(&mut f32, usize)) {
-        let window = self.kernel * self.kernel;
-        let input_blocks = self.inputs.div_ceil(LANES);
-        for output in 0..self.outputs {
-            for input in 0..self.inputs {
-                let block = output / LANES * input_blocks + input / LANES;
-                for place in 0..window {
-                    let tap = &mut self.taps[block * window + place];
-                    let weight = &mut tap[input % LANES].0[output % LANES];
-                    visit(weight, (output * self.inputs + input) * window + place);
-                }
-            }
-        }
-    }
-
-    /// The inputs that a block of them holds.
-    #[inline(always)]
-    fn inputs_of(&self, block: usize) -> usize {
-        (self.inputs - block * LANES).min(LANES)
-    }
-}
-
-/// Sets `output` to the convolution of `input`, padded to keep its side where
+/// Stores in `output` the convolution of `input`, padded to keep its side where
 /// the stride is 1 and to halve it where it is 2.
-pub(super) fn convolve(weights: &Weights, input: &Map, output: &mut Map) {
+pub(super) fn convolve(weights: &Weights, input: &Map, output: &mut Map, store: Store<'_>) {
     let arch = Arch::new();
     match (weights.kernel, input.side / output.side) {
-        (1, _) => arch.dispatch(Convolve::<1, 1>(weights, input, output)),
-        (_, 1) => arch.dispatch(Convolve::<3, 1>(weights, input, output)),
-        _ => arch.dispatch(Convolve::<3, 2>(weights, input, output)),
+        (1, _) => arch.dispatch(Convolve::<1, 1>(weights, input, output, store)),
+        (_, 1) => arch.dispatch(Convolve::<3, 1>(weights, input, output, store)),
+        _ => arch.dispatch(Convolve::<3, 2>(weights, input, output, store)),
     }
 }
 
@@ -108,7 +32,12 @@ pub(super) fn add_weight_gradient(gradient: &mut Weights, input: &Map, delta: &M
     }
 }
 
-struct Convolve<'a, const KERNEL: usize, const STRIDE: usize>(&'a Weights, &'a Map, &'a mut Map);
+struct Convolve<'a, const KERNEL: usize, const STRIDE: usize>(
+    &'a Weights,
+    &'a Map,
+    &'a mut Map,
+    Store<'a>,
+);
 
 impl<const KERNEL: usize, const STRIDE: usize> WithSimd for Convolve<'_, KERNEL, STRIDE> {
     type Output = ();
@@ -116,15 +45,19 @@ impl<const KERNEL: usize, const STRIDE: usize> WithSimd for Convolve<'_, KERNEL,
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         for part in Part::all(simd) {
-            // As many tiles as there are registers for.
-            match (
-                S::F32_LANES >= LANES,
-                STRIDE == 1 && self.2.side.is_multiple_of(8),
-            ) {
-                (true, true) => self.tiles::<S, 2, 8>(part),
-                (true, false) => self.tiles::<S, 4, 4>(part),
-                (false, true) => self.tiles::<S, 1, 8>(part),
-                (false, false) => self.tiles::<S, 2, 4>(part),
+            // As large a tile as there are registers for.
+            let wide = S::F32_LANES >= LANES;
+            let eights = STRIDE == 1 && self.2.side.is_multiple_of(8);
+            // A value that counts for one position alone is to count for two
+            // blocks: there is no more than a load for every two products.
+            let pairs = KERNEL == 1 && self.2.blocks.is_multiple_of(2);
+            match (wide, eights, pairs) {
+                (true, true, true) => self.tiles::<S, 2, 1, 8>(part),
+                (true, true, false) => self.tiles::<S, 1, 2, 8>(part),
+                (true, false, _) => self.tiles::<S, 1, 4, 4>(part),
+                (false, true, true) => self.tiles::<S, 2, 1, 4>(part),
+                (false, true, false) => self.tiles::<S, 1, 1, 8>(part),
+                (false, false, _) => self.tiles::<S, 1, 2, 4>(part),
             }
         }
     }
@@ -132,47 +65,55 @@ impl<const KERNEL: usize, const STRIDE: usize> WithSimd for Convolve<'_, KERNEL,
 
 impl<const KERNEL: usize, const STRIDE: usize> Convolve<'_, KERNEL, STRIDE> {
     #[inline(always)]
-    fn tiles<S: Simd, const ROWS: usize, const COLUMNS: usize>(&mut self, part: Part<S>) {
+    fn tiles<S: Simd, const BLOCKS: usize, const ROWS: usize, const COLUMNS: usize>(
+        &mut self,
+        part: Part<S>,
+    ) {
         let side = self.2.side;
-        for block in 0..self.2.blocks {
+        for block in (0..self.2.blocks).step_by(BLOCKS) {
             for row in (0..side).step_by(ROWS) {
                 for column in (0..side).step_by(COLUMNS) {
-                    self.tile::<S, ROWS, COLUMNS>(part, block, row, column);
+                    self.tile::<S, BLOCKS, ROWS, COLUMNS>(part, block, row, column);
                 }
             }
         }
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(
+    fn tile<S: Simd, const BLOCKS: usize, const ROWS: usize, const COLUMNS: usize>(
         &mut self,
         part: Part<S>,
         block: usize,
         row: usize,
         column: usize,
     ) {
-        let Self(weights, input, output) = self;
+        let Self(weights, input, output, store) = self;
         let simd = part.simd;
         let width = STRIDE * (COLUMNS - 1) + KERNEL;
-        let mut sums = [[simd.splat_f32s(0.0); COLUMNS]; ROWS];
+        let mut sums = [[[simd.splat_f32s(0.0); COLUMNS]; ROWS]; BLOCKS];
         for input_block in 0..input.blocks {
-            let window = (block * input.blocks + input_block) * KERNEL * KERNEL;
             for y in 0..KERNEL {
-                let taps = &weights.taps[window + y * KERNEL..][..KERNEL];
+                let taps: [&[Tap]; BLOCKS] = std::array::from_fn(|b| {
+                    let window = (block + b) * input.blocks + input_block;
+                    &weights.taps[(window * KERNEL + y) * KERNEL..][..KERNEL]
+                });
                 let rows: [&[Pixel]; ROWS] = std::array::from_fn(|r| {
                     let first = first_row(KERNEL, STRIDE * (row + r)) + y;
                     let start = input.place(input_block, first, first_row(KERNEL, STRIDE * column));
                     &input.pixels[start..][..width]
                 });
                 for channel in 0..weights.inputs_of(input_block).min(LANES) {
-                    let taps: [S::f32s; KERNEL] =
-                        std::array::from_fn(|x| part.load(&taps[x][channel]));
-                    for (row, sums) in rows.iter().zip(&mut sums) {
+                    let taps: [[S::f32s; KERNEL]; BLOCKS] =
+                        taps.map(|taps| std::array::from_fn(|x| part.load(&taps[x][channel])));
+                    for (r, row) in rows.iter().enumerate() {
                         for place in 0..width {
                             let value = simd.splat_f32s(row[place].0[channel]);
-                            for (x, &tap) in taps.iter().enumerate() {
-                                if let Some(column) = output_at(place, x, STRIDE, COLUMNS) {
-                                    sums[column] = simd.mul_add_f32s(value, tap, sums[column]);
+                            for (taps, sums) in taps.iter().zip(&mut sums) {
+                                for (x, &tap) in taps.iter().enumerate() {
+                                    if let Some(column) = output_at(place, x, STRIDE, COLUMNS) {
+                                        let sum = &mut sums[r][column];
+                                        *sum = simd.mul_add_f32s(value, tap, *sum);
+                                    }
                                 }
                             }
                         }
@@ -180,11 +121,10 @@ impl<const KERNEL: usize, const STRIDE: usize> Convolve<'_, KERNEL, STRIDE> {
                 }
             }
         }
-        for (r, sums) in sums.into_iter().enumerate() {
-            let start = output.place(block, row + r + 1, column + 1);
-            let pixels = &mut output.pixels[start..][..COLUMNS];
-            for (pixel, sum) in pixels.iter_mut().zip(sums) {
-                part.store(pixel, sum);
+        for (b, sums) in sums.into_iter().enumerate() {
+            for (r, sums) in sums.into_iter().enumerate() {
+                let start = output.place(block + b, row + r + 1, column + 1);
+                part.store_as(*store, output, start, sums);
             }
         }
     }
@@ -216,12 +156,18 @@ impl<const KERNEL: usize, const STRIDE: usize> WithSimd for WeightGradient<'_, K
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         for part in Part::all(simd) {
-            // As many weights as there are registers for.
-            match (S::F32_LANES >= LANES, KERNEL) {
-                (true, 1) => self.groups::<S, 16, 4>(part),
-                (true, _) => self.groups::<S, 8, 4>(part),
-                (false, 1) => self.groups::<S, 8, 2>(part),
-                (false, _) => self.groups::<S, 4, 2>(part),
+            // As many weights as there are registers for, and as in a tile two
+            // products for every value at least.
+            let wide = S::F32_LANES >= LANES;
+            let pairs = KERNEL == 1 && self.2.blocks.is_multiple_of(2);
+            match (wide, KERNEL, STRIDE, pairs) {
+                (true, 1, _, true) => self.groups::<S, 2, 8, 4>(part),
+                (true, 1, _, false) => self.groups::<S, 1, 16, 4>(part),
+                (true, _, 1, _) => self.groups::<S, 1, 8, 4>(part),
+                (true, ..) => self.groups::<S, 1, 4, 4>(part),
+                (false, 1, _, true) => self.groups::<S, 2, 4, 2>(part),
+                (false, 1, _, false) => self.groups::<S, 1, 8, 2>(part),
+                (false, ..) => self.groups::<S, 1, 4, 2>(part),
             }
         }
     }
@@ -230,19 +176,17 @@ impl<const KERNEL: usize, const STRIDE: usize> WithSimd for WeightGradient<'_, K
 impl<const KERNEL: usize, const STRIDE: usize> WeightGradient<'_, KERNEL, STRIDE> {
     /// Groups of inputs whose weights, for a row of the window, stay in registers.
     #[inline(always)]
-    fn groups<S: Simd, const GROUP: usize, const COLUMNS: usize>(&mut self, part: Part<S>) {
+    fn groups<S: Simd, const BLOCKS: usize, const GROUP: usize, const COLUMNS: usize>(
+        &mut self,
+        part: Part<S>,
+    ) {
         let Self(_, input, delta) = *self;
-        for block in 0..delta.blocks {
+        for block in (0..delta.blocks).step_by(BLOCKS) {
             for input_block in 0..input.blocks {
                 for y in 0..KERNEL {
                     for group in (0..self.0.inputs_of(input_block)).step_by(GROUP) {
-                        let place = (block * input.blocks + input_block) * KERNEL + y;
-                        self.group::<S, GROUP, COLUMNS>(
-                            part,
-                            [block, input_block, y],
-                            place,
-                            group,
-                        );
+                        let place = [block, input_block, y];
+                        self.group::<S, BLOCKS, GROUP, COLUMNS>(part, place, group);
                     }
                 }
             }
@@ -250,48 +194,60 @@ impl<const KERNEL: usize, const STRIDE: usize> WeightGradient<'_, KERNEL, STRIDE
     }
 
     #[inline(always)]
-    fn group<S: Simd, const GROUP: usize, const COLUMNS: usize>(
+    fn group<S: Simd, const BLOCKS: usize, const GROUP: usize, const COLUMNS: usize>(
         &mut self,
         part: Part<S>,
         [block, input_block, y]: [usize; 3],
-        place: usize,
         group: usize,
     ) {
         let Self(gradient, input, delta) = self;
         let simd = part.simd;
-        let taps = &mut gradient.taps[place * KERNEL..][..KERNEL];
-        let mut sums = [[simd.splat_f32s(0.0); GROUP]; KERNEL];
-        for (sums, tap) in sums.iter_mut().zip(taps.iter()) {
-            for (sum, pixel) in sums.iter_mut().zip(&tap[group..][..GROUP]) {
-                *sum = part.load(pixel);
+        let tap = |b: usize, x: usize| {
+            (((block + b) * input.blocks + input_block) * KERNEL + y) * KERNEL + x
+        };
+        let mut sums = [[[simd.splat_f32s(0.0); GROUP]; KERNEL]; BLOCKS];
+        for (b, sums) in sums.iter_mut().enumerate() {
+            for (x, sums) in sums.iter_mut().enumerate() {
+                let pixels = &gradient.taps[tap(b, x)][group..][..GROUP];
+                for (sum, pixel) in sums.iter_mut().zip(pixels) {
+                    *sum = part.load(pixel);
+                }
             }
         }
         let width = STRIDE * (COLUMNS - 1) + KERNEL;
         for row in 0..delta.side {
             let first = first_row(KERNEL, STRIDE * row) + y;
+            let start = input.place(input_block, first, first_row(KERNEL, 0));
+            let values = &input.pixels[start..][..STRIDE * (delta.side - 1) + KERNEL];
+            let deltas: [&[Pixel]; BLOCKS] = std::array::from_fn(|b| delta.row(block + b, row));
             for column in (0..delta.side).step_by(COLUMNS) {
-                let start = input.place(input_block, first, first_row(KERNEL, STRIDE * column));
-                let values = &input.pixels[start..][..width];
-                let start = delta.place(block, row + 1, column + 1);
-                let deltas = &delta.pixels[start..][..COLUMNS];
-                let deltas: [S::f32s; COLUMNS] = std::array::from_fn(|i| part.load(&deltas[i]));
-                for (place, pixel) in values.iter().enumerate() {
-                    let values = &pixel.0[group..][..GROUP];
+                let values = &values[STRIDE * column..][..width];
+                let deltas: [[S::f32s; COLUMNS]; BLOCKS] = deltas.map(|deltas| {
+                    let deltas = &deltas[column..][..COLUMNS];
+                    std::array::from_fn(|i| part.load(&deltas[i]))
+                });
+                for place in 0..width {
+                    let values = &values[place].0[group..][..GROUP];
                     for channel in 0..GROUP {
                         let value = simd.splat_f32s(values[channel]);
-                        for (x, sums) in sums.iter_mut().enumerate() {
-                            if let Some(column) = output_at(place, x, STRIDE, COLUMNS) {
-                                let sum = &mut sums[channel];
-                                *sum = simd.mul_add_f32s(value, deltas[column], *sum);
+                        for (sums, deltas) in sums.iter_mut().zip(&deltas) {
+                            for (x, sums) in sums.iter_mut().enumerate() {
+                                if let Some(column) = output_at(place, x, STRIDE, COLUMNS) {
+                                    let sum = &mut sums[channel];
+                                    *sum = simd.mul_add_f32s(value, deltas[column], *sum);
+                                }
                             }
                         }
                     }
                 }
             }
         }
-        for (tap, sums) in taps.iter_mut().zip(sums) {
-            for (pixel, sum) in tap[group..][..GROUP].iter_mut().zip(sums) {
-                part.store(pixel, sum);
+        for (b, sums) in sums.into_iter().enumerate() {
+            for (x, sums) in sums.into_iter().enumerate() {
+                let pixels = &mut gradient.taps[tap(b, x)][group..][..GROUP];
+                for (pixel, sum) in pixels.iter_mut().zip(sums) {
+                    part.store(pixel, sum);
+                }
             }
         }
     }
@@ -326,8 +282,11 @@ mod tests {
     }
 
     /// One convolution, and the gradient of its weights.
-    fn check<S: Simd, const KERNEL: usize, const STRIDE: usize>(simd: S) {
-        let ([outputs, inputs], side) = ([32, 16], 8);
+    fn check<S: Simd, const KERNEL: usize, const STRIDE: usize>(
+        simd: S,
+        [outputs, inputs]: [usize; 2],
+    ) {
+        let side = 8;
         let window = KERNEL * KERNEL;
         let numbers = values(1, outputs * inputs * window);
         let (given, delta) = (
@@ -341,7 +300,12 @@ mod tests {
         );
         let mut output = Map::zeros(outputs, side / STRIDE);
         let mut gradient = Weights::zeros([outputs, inputs], KERNEL);
-        simd.vectorize(Convolve::<KERNEL, STRIDE>(&weights, &input, &mut output));
+        simd.vectorize(Convolve::<KERNEL, STRIDE>(
+            &weights,
+            &input,
+            &mut output,
+            Store::default(),
+        ));
         simd.vectorize(WeightGradient::<KERNEL, STRIDE>(
             &mut gradient,
             &input,
@@ -375,9 +339,11 @@ mod tests {
         type Output = ();
 
         fn with_simd<S: Simd>(self, simd: S) {
-            check::<S, 1, 1>(simd);
-            check::<S, 3, 1>(simd);
-            check::<S, 3, 2>(simd);
+            for channels in [[32, 16], [16, 32], [64, 3]] {
+                check::<S, 1, 1>(simd, channels);
+                check::<S, 3, 1>(simd, channels);
+                check::<S, 3, 2>(simd, channels);
+            }
         }
     }
 

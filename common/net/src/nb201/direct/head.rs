@@ -27,7 +27,7 @@ impl Head {
         let weight = values(&parameters[network.classifier].tensor)?;
         let bias = values(&parameters[network.classifier + 1].tensor)?;
         Ok(Self {
-            norm: Norm::new(network.last_norm, side, &network.tensors)?,
+            norm: Norm::new(network.last_norm, side, 1, &network.tensors)?,
             active: Map::zeros(channels, side),
             gradient: Map::zeros(channels, side),
             classifier: network.classifier,
@@ -38,12 +38,12 @@ impl Head {
         })
     }
 
-    /// From the maps of an image of class `target` to the gradient of
-    /// `share` times its loss with respect to them.
-    pub fn pass(&mut self, input: &Map, target: usize, share: f32, input_gradient: &mut Map) {
-        self.norm.input.set_sum(&[input]);
-        self.norm.forward(&mut self.gradient);
-        self.active.set_relu(&self.gradient);
+    /// Puts in the place of the maps of an image of class `target` the gradient
+    /// of `share` times its loss with respect to them.
+    pub fn pass(&mut self, map: &mut Map, target: usize, share: f32) {
+        self.norm.input(0).set_sum(&[map]);
+        self.norm.forward(0, &mut self.gradient);
+        self.active.set_relu(&[&self.gradient]);
         let features = means(&self.active);
         let rows = || self.weight.chunks_exact(features.len());
         let logits: Vec<f32> = rows()
@@ -73,11 +73,9 @@ impl Head {
         for (sum, delta) in self.bias_gradient.iter_mut().zip(&deltas) {
             *sum += delta;
         }
-        means_gradient(&feature_gradient, input_gradient);
-        self.gradient.clear();
-        self.gradient
-            .add_relu_gradient(input_gradient, &self.active);
-        self.norm.backward(&self.gradient, input_gradient);
+        means_gradient(&feature_gradient, map);
+        self.gradient.set_relu_gradient(map, &self.active);
+        self.norm.backward(0, &self.gradient, map);
     }
 
     /// Moves the sums of gradients to where they belong.

@@ -2,9 +2,10 @@
 
 use tch::Tensor;
 
-use super::convolution::{Weights, add_weight_gradient, convolve};
-use super::map::Map;
+use super::convolution::{add_weight_gradient, convolve};
+use super::map::{Map, Store};
 use super::norm::Norm;
+use super::weights::Weights;
 use crate::layers::Tensors;
 use crate::{NetError, layers, nb201};
 
@@ -48,7 +49,7 @@ impl Convolution {
 
     /// Sets `output` to the convolution of `input`.
     pub fn forward(&self, input: &Map, output: &mut Map) {
-        convolve(&self.weights, input, output);
+        convolve(&self.weights, input, output, Store::default());
     }
 
     /// Adds the weights' gradient to its sum: `input` is what the convolution
@@ -57,9 +58,14 @@ impl Convolution {
         add_weight_gradient(&mut self.gradient, input, delta);
     }
 
-    /// As [`Self::add_gradient`], and sets `input_gradient` to the gradient of
-    /// `input`.
-    pub fn backward(&mut self, input: &Map, delta: &Map, input_gradient: &mut Map) {
+    /// As [`Self::add_gradient`], and stores the gradient of `input`.
+    pub fn backward(
+        &mut self,
+        input: &Map,
+        delta: &Map,
+        input_gradient: &mut Map,
+        store: Store<'_>,
+    ) {
         self.add_gradient(input, delta);
         let delta = match &mut self.spread {
             None => delta,
@@ -68,7 +74,7 @@ impl Convolution {
                 spread
             }
         };
-        convolve(&self.transposed, delta, input_gradient);
+        convolve(&self.transposed, delta, input_gradient, store);
     }
 
     /// Moves the sum of gradients to where it belongs.
@@ -84,24 +90,30 @@ pub(super) struct ConvNorm {
 }
 
 impl ConvNorm {
-    /// Of this layer, on maps that it leaves at `side` × `side`.
-    pub fn new(layer: nb201::ConvNorm, side: usize, tensors: &Tensors) -> Result<Self, NetError> {
+    /// Of this layer, on maps that it leaves at `side` × `side` of so many
+    /// images.
+    pub fn new(
+        layer: nb201::ConvNorm,
+        side: usize,
+        images: usize,
+        tensors: &Tensors,
+    ) -> Result<Self, NetError> {
         Ok(Self {
             convolution: Convolution::new(layer.convolution, side, tensors)?,
-            norm: Norm::new(layer.norm, side, tensors)?,
+            norm: Norm::new(layer.norm, side, images, tensors)?,
         })
     }
 
     /// Sets `output` to what the layer gives.
-    pub fn forward(&mut self, input: &Map, output: &mut Map) {
-        self.convolution.forward(input, &mut self.norm.input);
-        self.norm.forward(output);
+    pub fn forward(&mut self, image: usize, input: &Map, output: &mut Map) {
+        self.convolution.forward(input, self.norm.input(image));
+        self.norm.forward(image, output);
     }
 
     /// Sets `delta` to the gradient of what the convolution gave, where
     /// `gradient` is that of what the norm gave.
-    pub fn norm_backward(&mut self, gradient: &Map, delta: &mut Map) {
-        self.norm.backward(gradient, delta);
+    pub fn norm_backward(&mut self, image: usize, gradient: &Map, delta: &mut Map) {
+        self.norm.backward(image, gradient, delta);
     }
 
     /// Moves the sums of gradients to where they belong.

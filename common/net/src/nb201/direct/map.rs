@@ -90,12 +90,26 @@ impl Map {
 
     /// Becomes the sum of `terms`, in their order; zeros where there are none.
     pub fn set_sum(&mut self, terms: &[&Map]) {
-        match terms {
+        match *terms {
             [] => self.clear(),
-            [one] => self.pixels.copy_from_slice(&one.pixels),
-            [a, b, rest @ ..] => {
-                self.set(Sum, [a, b]);
+            [a] => self.pixels.copy_from_slice(&a.pixels),
+            [a, b] => self.set(Sum, [a, b]),
+            [a, b, c, ref rest @ ..] => {
+                self.set(Sum, [a, b, c]);
                 rest.iter().for_each(|term| self.add(term));
+            }
+        }
+    }
+
+    /// Becomes ReLU of the sum of `terms`.
+    pub fn set_relu(&mut self, terms: &[&Map]) {
+        match *terms {
+            [a] => self.set(Relu, [a]),
+            [a, b] => self.set(Relu, [a, b]),
+            [a, b, c] => self.set(Relu, [a, b, c]),
+            _ => {
+                self.set_sum(terms);
+                self.set(Relu, []);
             }
         }
     }
@@ -105,14 +119,10 @@ impl Map {
         self.set(Add, [other]);
     }
 
-    /// Becomes ReLU of `input`.
-    pub fn set_relu(&mut self, input: &Map) {
-        self.set(Relu, [input]);
-    }
-
-    /// Adds a gradient where ReLU, which gave `active`, let its input through.
-    pub fn add_relu_gradient(&mut self, gradient: &Map, active: &Map) {
-        self.set(AddReluGradient, [gradient, active]);
+    /// Becomes `gradient` where ReLU, which gave `active`, let its input
+    /// through, and zero elsewhere.
+    pub fn set_relu_gradient(&mut self, gradient: &Map, active: &Map) {
+        self.set(ReluGradient, [gradient, active]);
     }
 
     /// Becomes what `function` makes of each value and of those of `others`.
@@ -141,12 +151,14 @@ trait Function<const N: usize> {
 struct Sum;
 struct Add;
 struct Relu;
-struct AddReluGradient;
+struct ReluGradient;
 
-impl Function<2> for Sum {
+impl<const N: usize> Function<N> for Sum {
+    /// Of the others; the value itself where there are none.
     #[inline(always)]
-    fn of<S: Simd>(simd: S, _: S::f32s, [a, b]: [S::f32s; 2]) -> S::f32s {
-        simd.add_f32s(a, b)
+    fn of<S: Simd>(simd: S, value: S::f32s, others: [S::f32s; N]) -> S::f32s {
+        let sum = others.into_iter().reduce(|a, b| simd.add_f32s(a, b));
+        sum.unwrap_or(value)
     }
 }
 
@@ -157,20 +169,46 @@ impl Function<1> for Add {
     }
 }
 
-impl Function<1> for Relu {
-    /// What is not a number stays so.
+impl<const N: usize> Function<N> for Relu {
+    /// Of the sum; what is not a number stays so.
     #[inline(always)]
-    fn of<S: Simd>(simd: S, _: S::f32s, [input]: [S::f32s; 1]) -> S::f32s {
+    fn of<S: Simd>(simd: S, value: S::f32s, others: [S::f32s; N]) -> S::f32s {
+        let input = Sum::of(simd, value, others);
         let zero = simd.splat_f32s(0.0);
         simd.select_f32s(simd.less_than_f32s(input, zero), zero, input)
     }
 }
 
-impl Function<2> for AddReluGradient {
+impl Function<2> for ReluGradient {
     #[inline(always)]
-    fn of<S: Simd>(simd: S, sum: S::f32s, [gradient, active]: [S::f32s; 2]) -> S::f32s {
-        let off = simd.less_than_or_equal_f32s(active, simd.splat_f32s(0.0));
-        simd.select_f32s(off, sum, simd.add_f32s(sum, gradient))
+    fn of<S: Simd>(simd: S, _: S::f32s, [gradient, active]: [S::f32s; 2]) -> S::f32s {
+        relu_gradient(simd, gradient, active)
+    }
+}
+
+/// The gradient where ReLU, which gave `active`, let its input through.
+#[inline(always)]
+fn relu_gradient<S: Simd>(simd: S, gradient: S::f32s, active: S::f32s) -> S::f32s {
+    let zero = simd.splat_f32s(0.0);
+    let off = simd.less_than_or_equal_f32s(active, zero);
+    simd.select_f32s(off, zero, gradient)
+}
+
+/// How a result gets into a map.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Store<'a> {
+    /// It is added, and not put in the place of what was there.
+    pub add: bool,
+    /// It is a gradient, and counts only where ReLU, which gave this other map,
+    /// let its input through.
+    pub active: Option<&'a Map>,
+}
+
+impl<'a> Store<'a> {
+    /// For the gradient of what ReLU made `active` of.
+    pub fn gradient(add: bool, active: &'a Map) -> Self {
+        let active = Some(active);
+        Self { add, active }
     }
 }
 
@@ -228,6 +266,31 @@ impl<S: Simd> Part<S> {
     pub fn add(self, pixel: &mut Pixel, value: S::f32s) {
         let sum = self.simd.add_f32s(self.load(pixel), value);
         self.store(pixel, sum);
+    }
+
+    /// Stores results in the pixels from `start` on.
+    #[inline(always)]
+    pub fn store_as<const N: usize>(
+        self,
+        how: Store<'_>,
+        map: &mut Map,
+        start: usize,
+        mut values: [S::f32s; N],
+    ) {
+        if let Some(active) = how.active {
+            let active = &active.pixels[start..][..N];
+            for (value, active) in values.iter_mut().zip(active) {
+                *value = relu_gradient(self.simd, *value, self.load(active));
+            }
+        }
+        let pixels = map.pixels[start..][..N].iter_mut();
+        for (pixel, value) in pixels.zip(values) {
+            if how.add {
+                self.add(pixel, value);
+            } else {
+                self.store(pixel, value);
+            }
+        }
     }
 
     /// This part of a pixel.

@@ -1,8 +1,10 @@
 //! Gradients with per-sample norm on the processor, without libtorch.
 //!
-//! Where no layer mixes samples, images can go through the network and back one
-//! at a time. Their maps then stay in the processor's cache, which holds one
-//! image's and not a batch's, and all that is not a convolution costs little.
+//! Where no layer mixes samples, images can go through a layer one at a time.
+//! Their maps then stay in the processor's cache, which holds one image's and not
+//! a batch's, and all that is not a convolution costs little. A few images go
+//! through a block of the network before the next block takes over, so that its
+//! weights are there for all of them.
 //! Maps lie in blocks of sixteen channels ([`map`]), so that the convolutions
 //! ([`convolution`]) are loops over vectors without any conversion before or
 //! after. There is no autograd: every layer keeps what its own backward pass
@@ -11,6 +13,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`map`] | the maps of an image, sums of them, ReLU |
+//! | [`weights`] | the weights of convolutions |
 //! | [`convolution`] | convolutions and the gradients of their weights |
 //! | [`norm`], [`pooling`] | all between convolutions |
 //! | [`layers`] | layers with parameters |
@@ -28,6 +31,7 @@ mod map;
 mod norm;
 mod pass;
 mod pooling;
+mod weights;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +49,13 @@ use crate::NetError;
 /// that memory may not suffice for them, which libtorch reports and an
 /// allocation here would end the program for.
 const WIDEST: u64 = 32;
+
+/// Images that go through a block before the next block takes over, at most.
+const GROUP: usize = 8;
+
+/// Bytes that what is kept of a group may have, which are to stay in the last
+/// level of the cache.
+const KEPT: usize = 40 << 20;
 
 impl Network {
     /// The gradients of the mean cross-entropy of a batch, each of its
@@ -67,11 +78,13 @@ impl Network {
         let Some(targets) = self.suits(inputs, targets)? else {
             return Ok(None);
         };
-        let mut pass = Pass::new(self)?;
+        let size = self.group().min(targets.len());
+        let mut pass = Pass::new(self, size)?;
         let share = 1.0 / targets.len() as f32;
-        for (i, target) in targets.into_iter().enumerate() {
-            let image = layers::values(&inputs.f_narrow(0, i as i64, 1)?)?;
-            pass.add(&image, target, share);
+        for (group, targets) in targets.chunks(size).enumerate() {
+            let start = (group * size) as i64;
+            let images = inputs.f_narrow(0, start, targets.len() as i64)?;
+            pass.add(&layers::values(&images)?, targets, share);
         }
         let gradients = pass.take().into_iter().zip(self.parameters());
         let tensor = |values: Vec<f32>, like: &Tensor| {
@@ -81,12 +94,32 @@ impl Network {
         gradients.collect::<Result<_, _>>().map(Some)
     }
 
+    /// How many images go through a block before the next block takes over. It
+    /// makes no difference to what comes out.
+    fn group(&self) -> usize {
+        let mut map = (self.skeleton.channels() * self.skeleton.side().pow(2)) as usize * 4;
+        let mut kept = 0;
+        for block in &self.blocks {
+            let convolutions = match block {
+                super::Block::Cell(cell) => cell.convolutions(),
+                super::Block::Reduction(_) => {
+                    map /= 2;
+                    3
+                }
+            };
+            // What each gets and gives.
+            kept += 2 * convolutions * map;
+        }
+        (KEPT / kept).clamp(1, GROUP)
+    }
+
     /// The targets, where network and batch are of a kind that [`Pass`] serves.
     fn suits(&self, inputs: &Tensor, targets: &Tensor) -> Result<Option<Vec<usize>>, NetError> {
         let skeleton = &self.skeleton;
         let (channels, side, classes) = (skeleton.channels(), skeleton.side(), skeleton.classes());
         let targets = Vec::<i64>::try_from(targets.f_to_device(Device::Cpu)?)?;
-        let suits = self.options() == (Kind::Float, Device::Cpu)
+        let suits = !targets.is_empty()
+            && self.options() == (Kind::Float, Device::Cpu)
             && inputs.size() == [targets.len() as i64, 3, side as i64, side as i64]
             && (inputs.kind(), inputs.device()) == self.options()
             && targets

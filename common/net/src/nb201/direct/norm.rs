@@ -7,25 +7,36 @@ use super::map::{Map, Part, Pixel, pixels};
 use crate::NetError;
 use crate::layers::{NORM_EPSILON, Normalisation, Tensors};
 
-/// A normalisation, and what its backward pass needs of the last image.
+/// A normalisation, and what its backward pass needs of every image.
 #[derive(Clone, Debug)]
 pub(super) struct Norm {
     parameter: usize,
     channels: usize,
     weight: Vec<Pixel>,
     bias: Vec<Pixel>,
-    /// What it gets.
-    pub input: Map,
+    weight_gradient: Vec<Pixel>,
+    bias_gradient: Vec<Pixel>,
+    images: Vec<Image>,
+}
+
+/// What is kept of an image.
+#[derive(Clone, Debug)]
+struct Image {
+    /// What the norm gets.
+    input: Map,
     mean: Vec<Pixel>,
     /// One over the standard deviation.
     scale: Vec<Pixel>,
-    weight_gradient: Vec<Pixel>,
-    bias_gradient: Vec<Pixel>,
 }
 
 impl Norm {
-    /// Of this layer, on maps of `side` × `side`.
-    pub fn new(layer: Normalisation, side: usize, tensors: &Tensors) -> Result<Self, NetError> {
+    /// Of this layer, on maps of `side` × `side` of so many images.
+    pub fn new(
+        layer: Normalisation,
+        side: usize,
+        images: usize,
+        tensors: &Tensors,
+    ) -> Result<Self, NetError> {
         let weight = values(&tensors.parameters[layer.weight].tensor)?;
         let bias = values(&tensors.parameters[layer.weight + 1].tensor)?;
         let input = Map::zeros(weight.len(), side);
@@ -35,23 +46,33 @@ impl Norm {
             channels: weight.len(),
             weight: pixels(&weight),
             bias: pixels(&bias),
-            input,
-            mean: zeros.clone(),
-            scale: zeros.clone(),
             weight_gradient: zeros.clone(),
-            bias_gradient: zeros,
+            bias_gradient: zeros.clone(),
+            images: vec![
+                Image {
+                    input,
+                    mean: zeros.clone(),
+                    scale: zeros,
+                };
+                images
+            ],
         })
     }
 
-    /// Normalises `self.input`.
-    pub fn forward(&mut self, output: &mut Map) {
-        Arch::new().dispatch(Forward(self, output));
+    /// What it gets of an image.
+    pub fn input(&mut self, image: usize) -> &mut Map {
+        &mut self.images[image].input
     }
 
-    /// Sets `input_gradient` to the gradient of `self.input`, where `gradient`
+    /// Normalises what it got.
+    pub fn forward(&mut self, image: usize, output: &mut Map) {
+        Arch::new().dispatch(Forward(self, image, output));
+    }
+
+    /// Sets `input_gradient` to the gradient of what it got, where `gradient`
     /// is that of the output, and adds those of weight and bias to their sums.
-    pub fn backward(&mut self, gradient: &Map, input_gradient: &mut Map) {
-        Arch::new().dispatch(Backward(self, gradient, input_gradient));
+    pub fn backward(&mut self, image: usize, gradient: &Map, input_gradient: &mut Map) {
+        Arch::new().dispatch(Backward(self, image, gradient, input_gradient));
     }
 
     /// Moves the sums of gradients to where they belong.
@@ -64,40 +85,41 @@ impl Norm {
     }
 }
 
-struct Forward<'a>(&'a mut Norm, &'a mut Map);
+struct Forward<'a>(&'a mut Norm, usize, &'a mut Map);
 
 impl WithSimd for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self(norm, output) = self;
+        let Self(norm, image, output) = self;
+        let Image { input, mean, scale } = &mut norm.images[image];
         let count = simd.splat_f32s(1.0 / (output.side * output.side) as f32);
         for part in Part::all(simd) {
             for block in 0..output.blocks {
-                let [sum] = sums(part, block, [&norm.input], |[x]| [x]);
-                let mean = simd.mul_f32s(sum, count);
-                part.store(&mut norm.mean[block], mean);
-                let [squares] = sums(part, block, [&norm.input], |[x]| {
-                    let x = simd.sub_f32s(x, mean);
+                let [sum] = sums(part, block, [input], |[x]| [x]);
+                let average = simd.mul_f32s(sum, count);
+                part.store(&mut mean[block], average);
+                let [squares] = sums(part, block, [input], |[x]| {
+                    let x = simd.sub_f32s(x, average);
                     [simd.mul_f32s(x, x)]
                 });
-                let scale = &mut norm.scale[block];
+                let scale = &mut scale[block];
                 part.store(scale, simd.mul_f32s(squares, count));
                 for value in part.slice(scale) {
                     *value = 1.0 / (*value + NORM_EPSILON as f32).sqrt();
                 }
                 let scale = simd.mul_f32s(part.load(scale), part.load(&norm.weight[block]));
                 let bias = part.load(&norm.bias[block]);
-                map(part, block, [&norm.input], output, |[x]| {
-                    simd.mul_add_f32s(simd.sub_f32s(x, mean), scale, bias)
+                map(part, block, [input], output, |[x]| {
+                    simd.mul_add_f32s(simd.sub_f32s(x, average), scale, bias)
                 });
             }
         }
     }
 }
 
-struct Backward<'a>(&'a mut Norm, &'a Map, &'a mut Map);
+struct Backward<'a>(&'a mut Norm, usize, &'a Map, &'a mut Map);
 
 impl WithSimd for Backward<'_> {
     type Output = ();
@@ -106,12 +128,13 @@ impl WithSimd for Backward<'_> {
     /// positions: ∂/∂x = w·scale·(g − mean(g) − y·mean(g·y)).
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self(norm, gradient, output) = self;
+        let Self(norm, image, gradient, output) = self;
+        let Image { input, mean, scale } = &norm.images[image];
         let count = simd.splat_f32s(1.0 / (output.side * output.side) as f32);
         for part in Part::all(simd) {
             for block in 0..output.blocks {
-                let (mean, scale) = (part.load(&norm.mean[block]), part.load(&norm.scale[block]));
-                let maps = [&norm.input, gradient];
+                let (mean, scale) = (part.load(&mean[block]), part.load(&scale[block]));
+                let maps = [input, gradient];
                 let [sum, product] = sums(part, block, maps, |[x, g]| {
                     [g, simd.mul_f32s(g, simd.sub_f32s(x, mean))]
                 });

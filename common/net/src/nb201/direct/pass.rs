@@ -7,9 +7,12 @@ use super::map::Map;
 use crate::NetError;
 use crate::nb201::{self, Network};
 
-/// A network that takes one image after another and sums up gradients.
+/// A network that takes groups of images, one after another, and sums up
+/// gradients. Block by block all images of a group go through, so that the
+/// block's weights are fetched once for all of them.
 pub(super) struct Pass<'n> {
-    image: Map,
+    /// By image of a group.
+    images: Vec<Map>,
     stem: ConvNorm,
     /// Each with the stage that it gives its maps to.
     blocks: Vec<(usize, Block<'n>)>,
@@ -24,21 +27,22 @@ enum Block<'n> {
 }
 
 impl<'n> Pass<'n> {
-    /// Of this network, whose channels and side are multiples of 16.
-    pub fn new(network: &'n Network) -> Result<Self, NetError> {
+    /// Of this network, whose channels and side are multiples of 16, for groups
+    /// of so many images at most.
+    pub fn new(network: &'n Network, images: usize) -> Result<Self, NetError> {
         let channels = network.skeleton.channels() as usize;
         let side = network.skeleton.side() as usize;
+        let tensors = &network.tensors;
         let shape = |stage: usize| [channels << stage, side >> stage];
         let (mut stage, mut blocks) = (0, Vec::new());
         for block in &network.blocks {
             let block = match block {
                 nb201::Block::Cell(cell) => {
-                    Block::Cell(Cell::new(cell, shape(stage), &network.tensors)?)
+                    Block::Cell(Cell::new(cell, shape(stage), images, tensors)?)
                 }
                 nb201::Block::Reduction(layer) => {
                     stage += 1;
-                    let shape = shape(stage);
-                    let reduction = Reduction::new(*layer, shape, &network.tensors)?;
+                    let reduction = Reduction::new(*layer, shape(stage), images, tensors)?;
                     Block::Reduction(Box::new(reduction))
                 }
             };
@@ -50,43 +54,52 @@ impl<'n> Pass<'n> {
             nb201::Block::Reduction(_) => None,
         });
         Ok(Self {
-            image: Map::zeros(3, side),
-            stem: ConvNorm::new(network.stem, side, &network.tensors)?,
+            images: vec![Map::zeros(3, side); images],
+            stem: ConvNorm::new(network.stem, side, images, tensors)?,
             blocks,
             head: Head::new(network, shape(2))?,
-            stages: [0, 1, 2].map(|stage| Stage::new(cell, shape(stage))),
+            stages: [0, 1, 2].map(|stage| Stage::new(cell, shape(stage), images)),
             parameters: network.parameters().len(),
         })
     }
 
-    /// Adds the gradients of `share` times the cross-entropy of an image,
-    /// 3 × side × side, of class `target`.
-    pub fn add(&mut self, image: &[f32], target: usize, share: f32) {
-        self.image.fill(image);
-        self.stem
-            .forward(&self.image, &mut self.stages[0].values[0]);
+    /// Adds the gradients of `share` times the cross-entropy of a group of
+    /// images, each 3 × side × side, of these classes.
+    pub fn add(&mut self, images: &[f32], targets: &[usize], share: f32) {
+        let values = images.chunks_exact(images.len() / targets.len());
+        let maps = self.images.iter_mut().zip(&mut self.stages[0].maps);
+        for (image, (values, (input, map))) in values.zip(maps).enumerate() {
+            input.fill(values);
+            self.stem.forward(image, input, map);
+        }
         for (stage, block) in &mut self.blocks {
-            match block {
-                Block::Cell(cell) => cell.forward(&mut self.stages[*stage]),
-                Block::Reduction(reduction) => {
-                    let (from, to) = neighbours(&mut self.stages, *stage);
-                    reduction.forward(from, to);
+            for image in 0..targets.len() {
+                match block {
+                    Block::Cell(cell) => cell.forward(image, &mut self.stages[*stage]),
+                    Block::Reduction(reduction) => {
+                        let (from, to) = neighbours(&mut self.stages, *stage);
+                        reduction.forward(image, from, to);
+                    }
                 }
             }
         }
-        let [.., last] = &mut self.stages;
-        let gradient = &mut last.gradient;
-        self.head.pass(&last.values[0], target, share, gradient);
+        for (map, target) in self.stages[2].maps.iter_mut().zip(targets) {
+            self.head.pass(map, *target, share);
+        }
         for (stage, block) in self.blocks.iter_mut().rev() {
-            match block {
-                Block::Cell(cell) => cell.backward(&mut self.stages[*stage]),
-                Block::Reduction(reduction) => {
-                    let (from, to) = neighbours(&mut self.stages, *stage);
-                    reduction.backward(from, to);
+            for image in 0..targets.len() {
+                match block {
+                    Block::Cell(cell) => cell.backward(image, &mut self.stages[*stage]),
+                    Block::Reduction(reduction) => {
+                        let (from, to) = neighbours(&mut self.stages, *stage);
+                        reduction.backward(image, from, to);
+                    }
                 }
             }
         }
-        self.stages[0].stem_backward(&mut self.stem, &self.image);
+        for (image, input) in self.images.iter().enumerate().take(targets.len()) {
+            self.stages[0].stem_backward(&mut self.stem, image, input);
+        }
     }
 
     /// The sums of gradients, by parameter; zeros are left behind.

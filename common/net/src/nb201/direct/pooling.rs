@@ -2,22 +2,21 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::map::{LANES, Map, Part, Pixel};
+use super::map::{LANES, Map, Part, Pixel, Store};
 
 /// Sets `output` to averages over 3×3 windows, stride 1, which leave out what
 /// is beyond the edge.
 pub(super) fn average(input: &Map, output: &mut Map) {
-    Arch::new().dispatch(BoxSums(input, output));
+    Arch::new().dispatch(BoxSums(input, output, Store::default()));
     divide_by_counts(output);
 }
 
-/// Adds to `sum` the gradient of [`average`]'s input, where `gradient` is that
-/// of its output; uses `gradient` up and `scratch` on the way.
-pub(super) fn add_average_gradient(gradient: &mut Map, scratch: &mut Map, sum: &mut Map) {
+/// Stores the gradient of [`average`]'s input, where `gradient` is that of its
+/// output, which is used up.
+pub(super) fn average_gradient(gradient: &mut Map, input_gradient: &mut Map, store: Store<'_>) {
     // A position is in the windows of those that are in its own.
     divide_by_counts(gradient);
-    Arch::new().dispatch(BoxSums(gradient, scratch));
-    sum.add(scratch);
+    Arch::new().dispatch(BoxSums(gradient, input_gradient, store));
 }
 
 /// Divides by the number of positions in the 3×3 window around each.
@@ -42,15 +41,15 @@ fn divide_by_counts(map: &mut Map) {
     });
 }
 
-/// Sets the second map to sums over 3×3 windows of the first.
-struct BoxSums<'a>(&'a Map, &'a mut Map);
+/// Stores in the second map sums over 3×3 windows of the first.
+struct BoxSums<'a>(&'a Map, &'a mut Map, Store<'a>);
 
 impl WithSimd for BoxSums<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self(input, output) = self;
+        let Self(input, output, store) = self;
         let (side, width) = (output.side, output.side + 2);
         for part in Part::all(simd) {
             for block in 0..output.blocks {
@@ -63,10 +62,11 @@ impl WithSimd for BoxSums<'_> {
                         simd.add_f32s(simd.add_f32s(a, b), c)
                     };
                     let (mut left, mut middle) = (column(0), column(1));
-                    for (x, pixel) in output.row_mut(block, row).iter_mut().enumerate() {
+                    let start = output.place(block, row + 1, 1);
+                    for x in 0..side {
                         let right = column(x + 2);
                         let sum = simd.add_f32s(simd.add_f32s(left, middle), right);
-                        part.store(pixel, sum);
+                        part.store_as(store, output, start + x, [sum]);
                         (left, middle) = (middle, right);
                     }
                 }

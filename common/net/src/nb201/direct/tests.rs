@@ -62,12 +62,14 @@ fn gradients_are_those_of_libtorch() {
             let source = Source::Random(initial);
             Network::new(&arch, skeleton, source, (kind, Device::Cpu)).unwrap()
         };
-        let shape = [3, 3, side as i64, side as i64];
+        // More than one group.
+        let images = super::GROUP as i64 + 2;
+        let shape = [images, 3, side as i64, side as i64];
         let count: i64 = shape.iter().product();
         let mut values = vec![0f32; count as usize];
         knas_stats::random::stream(5, "images", &[]).fill_normal(&mut values);
         let inputs = Tensor::from_slice(&values).reshape(shape);
-        let targets = Tensor::from_slice(&[4i64, 0, 9]);
+        let targets = (Tensor::arange(images, (Kind::Int64, Device::Cpu)) * 7 + 4).remainder(10);
         let single = network(Kind::Float);
         let direct = single
             .sample_norm_gradients(&inputs, &targets)
