@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use knas_net::layers::channels_last;
 use knas_net::{Event, Init, NetError, Norm};
 use knas_stats::random::stream;
 use tch::{Kind, Tensor};
@@ -172,7 +173,8 @@ fn signs(evaluation: &Evaluation<'_>, block: usize, like: &Tensor) -> Result<Ten
         }
     }
     let signs = Tensor::f_from_slice(&values)?.f_reshape(like.size())?;
-    Ok(signs.f_to_device(subject.device)?)
+    // In the layout in which blocks give their maps.
+    Ok(channels_last(&signs)?.f_to_device(subject.device)?)
 }
 
 /// What `given` at a block's output comes to at its input, if anything.

@@ -88,11 +88,12 @@ fn saliency(activation: &Tensor, gradient: &Tensor) -> Result<Tensor, NetError> 
         return Ok(Tensor::f_zeros([size[0], channels], options)?);
     }
     let product = activation.f_detach()?.f_mul(gradient)?;
-    let sums = match size.len() {
-        3 => product.f_transpose(1, 2)?,
-        _ => product.f_reshape([size[0], size[1], -1])?,
+    let positions: &[i64] = match size.len() {
+        3 => &[1],
+        4 => &[2, 3],
+        _ => return Ok(product),
     };
-    Ok(sums.f_sum_dim_intlist([2i64].as_slice(), false, Kind::Float)?)
+    Ok(product.f_sum_dim_intlist(positions, false, Kind::Float)?)
 }
 
 /// Gradients with their parameters' roles; zeros where there is none.

@@ -50,7 +50,7 @@ pub(crate) fn log_determinant(kernel: &Tensor) -> Result<Option<f64>, NetError> 
 /// On how many units each two rows agree: units − r_i − r_j + 2·c_i·c_j, r the
 /// number of active units. Exact, since all are whole numbers below 2²⁴.
 pub(crate) fn agreements(relu: &Tensor) -> Result<Tensor, NetError> {
-    let codes = relu.f_flatten(1, -1)?.f_gt(0)?.f_to_kind(Kind::Float)?;
+    let codes = relu.f_gt(0)?.f_flatten(1, -1)?.f_to_kind(Kind::Float)?;
     let both = codes.f_matmul(&codes.f_transpose(0, 1)?)?;
     let active = codes.f_sum_dim_intlist([1i64].as_slice(), true, Kind::Float)?;
     let either = active.f_add(&active.f_transpose(0, 1)?)?;

@@ -32,22 +32,16 @@ pub struct ImageTask<'d> {
 }
 
 impl ImageTask<'_> {
-    fn tensors(&self, batch: &Batch) -> Result<(Tensor, Tensor), TrainError> {
-        let (_, device) = self.network.options();
-        let (images, targets) = batch.tensors(device);
-        if device != Device::Cpu {
-            return Ok((images, targets));
-        }
-        // On a processor, channels of one position side by side are faster.
-        let channels_last = images.f_permute([0, 2, 3, 1])?.f_contiguous()?;
-        Ok((channels_last.f_permute([0, 3, 1, 2])?, targets))
+    /// Where the network is.
+    fn device(&self) -> Device {
+        self.network.options().1
     }
 
     fn metrics(&self, images: &Images) -> Result<Metrics, TrainError> {
         let _guard = tch::no_grad_guard();
         let mut sum = Tally::default();
         for batch in images.batches(EVALUATION_BATCH) {
-            let (inputs, targets) = self.tensors(&batch)?;
+            let (inputs, targets) = batch.tensors(self.device());
             let logits = self.network.forward(&inputs, Norm::Eval)?;
             tally(&mut sum, &logits, &targets, false)?;
         }
@@ -100,7 +94,7 @@ impl Task for ImageTask<'_> {
             false => Box::new(images.epoch_as_is(size, seed, epoch)),
         };
         for batch in batches {
-            let (inputs, targets) = self.tensors(&batch)?;
+            let (inputs, targets) = batch.tensors(self.device());
             let logits = self.network.forward(&inputs, Norm::Train)?;
             let smoothing = self.label_smoothing;
             step(pass(&logits, &targets, smoothing, batch.len() as u64)?)?;

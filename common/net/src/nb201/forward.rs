@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Block, Cell, ConvNorm, Network, Operation, Reduction};
 use crate::NetError;
-use crate::layers::{Norm, Parameter, Tensors};
+use crate::layers::{Norm, Parameter, Tensors, channels_last};
 use crate::model::{Event, Model, Observer};
 
 impl Network {
@@ -31,7 +31,14 @@ impl Network {
             norm,
             observe,
         };
-        let mut x = pass.conv_norm(self.stem, input)?;
+        // Every layer keeps to the layout that it gets. Only `group_norm` is slow
+        // with channels last, and double precision gains nothing.
+        let fast = norm != Norm::Sample && self.options() == (Kind::Float, Device::Cpu);
+        let laid_out = match fast {
+            true => channels_last(input)?,
+            false => input.shallow_clone(),
+        };
+        let mut x = pass.conv_norm(self.stem, &laid_out)?;
         (pass.observe)(Event::Block { input, output: &x });
         for block in &self.blocks {
             let output = match block {
