@@ -253,12 +253,8 @@ impl Pooling {
 }
 
 /// The same N × channels × height × width in another layout, in which the
-/// channels of one position lie side by side. Convolutions on a processor are
-/// faster with it.
-///
-/// # Errors
-/// When memory does not suffice.
-pub fn channels_last(maps: &Tensor) -> Result<Tensor, NetError> {
+/// channels of one position lie side by side.
+pub(crate) fn channels_last(maps: &Tensor) -> Result<Tensor, NetError> {
     let positions_first = maps.f_permute([0, 2, 3, 1])?.f_contiguous()?;
     Ok(positions_first.f_permute([0, 3, 1, 2])?)
 }

@@ -3,7 +3,6 @@
 
 use std::rc::Rc;
 
-use knas_net::layers::channels_last;
 use knas_net::{Event, Init, NetError, Norm};
 use knas_stats::random::stream;
 use tch::{Kind, Tensor};
@@ -161,7 +160,7 @@ impl Sigmas {
     }
 }
 
-/// ±1 at random, of this shape; the same for every network.
+/// ±1 at random, of this shape and in this layout; the same for every network.
 fn signs(evaluation: &Evaluation<'_>, block: usize, like: &Tensor) -> Result<Tensor, NetError> {
     let subject = evaluation.subject();
     let mut random = stream(subject.seed, "az signs", &[(block as u64).into()]);
@@ -172,9 +171,9 @@ fn signs(evaluation: &Evaluation<'_>, block: usize, like: &Tensor) -> Result<Ten
             *value = if bits >> bit & 1 == 1 { 1.0 } else { -1.0 };
         }
     }
-    let signs = Tensor::f_from_slice(&values)?.f_reshape(like.size())?;
-    // In the layout in which blocks give their maps.
-    Ok(channels_last(&signs)?.f_to_device(subject.device)?)
+    let mut signs = like.f_detach()?.f_empty_like()?;
+    signs.f_copy_(&Tensor::f_from_slice(&values)?.f_reshape(like.size())?)?;
+    Ok(signs)
 }
 
 /// What `given` at a block's output comes to at its input, if anything.

@@ -31,10 +31,10 @@ impl Network {
             norm,
             observe,
         };
-        // Every layer keeps to the layout that it gets. Only `group_norm` is slow
-        // with channels last, and double precision gains nothing.
-        let fast = norm != Norm::Sample && self.options() == (Kind::Float, Device::Cpu);
-        let laid_out = match fast {
+        // Every layer keeps to the layout that it gets. On a processor convolutions
+        // are faster with channels last, but `group_norm` is very slow.
+        let last = norm != Norm::Sample && self.options() == (Kind::Float, Device::Cpu);
+        let laid_out = match last {
             true => channels_last(input)?,
             false => input.shallow_clone(),
         };

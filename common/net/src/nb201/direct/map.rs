@@ -106,7 +106,6 @@ impl Map {
         match *terms {
             [a] => self.set(Relu, [a]),
             [a, b] => self.set(Relu, [a, b]),
-            [a, b, c] => self.set(Relu, [a, b, c]),
             _ => {
                 self.set_sum(terms);
                 self.set(Relu, []);
