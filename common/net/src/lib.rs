@@ -23,7 +23,7 @@ pub mod weights;
 pub use encoder::{Dropout, Encoder, EncoderSource, Pretrained, Settings};
 pub use init::{Init, Initial};
 pub use layers::{Norm, Parameter, Role};
-pub use model::{Event, Model, Observer};
+pub use model::{Event, Model, Observer, Take};
 pub use nb201::{Network, Source};
 
 /// The version of libtorch that these bindings are made for, and the only one

@@ -39,6 +39,21 @@ pub trait Model {
         Ok(None)
     }
 
+    /// Shows `take` the gradients of the cross-entropy of every single sample
+    /// with [`Norm::Sample`], parameter by parameter, where there is a way to
+    /// have them that is faster than through libtorch; tells whether there is.
+    ///
+    /// # Errors
+    /// As [`Model::forward_observed`], and those of `take`.
+    fn each_sample_norm_gradient(
+        &self,
+        _inputs: &Tensor,
+        _targets: &Tensor,
+        _take: &mut Take<'_>,
+    ) -> Result<bool, NetError> {
+        Ok(false)
+    }
+
     /// Logits, N × classes, of a batch.
     ///
     /// # Errors
@@ -145,6 +160,10 @@ pub enum Event<'t> {
         output: &'t Tensor,
     },
 }
+
+/// Whoever takes gradients of single samples: a parameter's place, and N × its
+/// shape.
+pub type Take<'t> = dyn FnMut(usize, Tensor) -> Result<(), NetError> + 't;
 
 /// Whoever watches a forward pass.
 pub type Observer<'o> = dyn FnMut(Event<'_>) + 'o;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use knas_net::layers::{NORM_EPSILON, cross_entropy};
-use knas_net::{Event, Init, Model, NetError, Norm};
+use knas_net::{Event, Init, Model, NetError, Norm, Take};
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
@@ -129,15 +129,18 @@ impl SampleGradients {
     }
 }
 
-/// Shows `take` the gradients of every parameter that the loss depends on, in
-/// the order of the forward pass: the parameter's place, and N × its shape; of
-/// an embedding's table, N × the rows that are looked up × width.
+/// Shows `take` the gradients of every parameter that the loss depends on: the
+/// parameter's place, and N × its shape; of an embedding's table, N × the rows
+/// that are looked up × width.
 pub(crate) fn each_gradient(
     network: &dyn Model,
     inputs: &Tensor,
     targets: &Tensor,
-    take: &mut impl FnMut(usize, Tensor) -> Result<(), NetError>,
+    take: &mut Take<'_>,
 ) -> Result<(), NetError> {
+    if network.each_sample_norm_gradient(inputs, targets, take)? {
+        return Ok(());
+    }
     let (mut layers, mut outputs) = (Vec::new(), Vec::new());
     let logits = network.forward_observed(inputs, Norm::Sample, &mut |event| {
         if let Some((layer, output)) = Layer::of(&event) {
@@ -217,11 +220,7 @@ impl Layer {
     }
 
     /// Shows `take` each parameter's gradients: N × the parameter's shape.
-    fn gradients(
-        &self,
-        delta: &Tensor,
-        take: &mut impl FnMut(usize, Tensor) -> Result<(), NetError>,
-    ) -> Result<(), NetError> {
+    fn gradients(&self, delta: &Tensor, take: &mut Take<'_>) -> Result<(), NetError> {
         match self {
             Self::Convolution {
                 weight,

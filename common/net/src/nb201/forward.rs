@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::{Block, Cell, ConvNorm, Network, Operation, Reduction};
 use crate::NetError;
 use crate::layers::{Norm, Parameter, Tensors, channels_last};
-use crate::model::{Event, Model, Observer};
+use crate::model::{Event, Model, Observer, Take};
 
 impl Network {
     /// Logits, N × classes, of a batch of images, N × 3 × side × side.
@@ -87,6 +87,15 @@ impl Model for Network {
         targets: &Tensor,
     ) -> Result<Option<Vec<Tensor>>, NetError> {
         self.sample_norm_gradients(inputs, targets)
+    }
+
+    fn each_sample_norm_gradient(
+        &self,
+        inputs: &Tensor,
+        targets: &Tensor,
+        take: &mut Take<'_>,
+    ) -> Result<bool, NetError> {
+        self.each_sample_norm_gradient(inputs, targets, take)
     }
 }
 

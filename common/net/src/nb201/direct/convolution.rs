@@ -326,7 +326,9 @@ mod tests {
         );
         let scalar = (expected * channels(&delta, outputs)).sum(tch::Kind::Float);
         let expected = Tensor::run_backward(&[scalar], &[parameter], false, false);
-        let found = Tensor::from_slice(&gradient.take()).reshape(shape);
+        let mut found = Vec::new();
+        gradient.take(&mut found);
+        let found = Tensor::from_slice(&found).reshape(shape);
         assert!(
             found.allclose(&expected[0], 1e-5, 1e-4, false),
             "{KERNEL} {STRIDE}"

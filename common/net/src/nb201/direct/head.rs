@@ -83,7 +83,7 @@ impl Head {
         self.norm.take(gradients);
         let sums = [&mut self.weight_gradient, &mut self.bias_gradient];
         for (place, sum) in (self.classifier..).zip(sums) {
-            gradients[place] = sum.clone();
+            gradients[place].extend_from_slice(sum);
             sum.fill(0.0);
         }
     }

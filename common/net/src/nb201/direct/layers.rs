@@ -9,7 +9,8 @@ use super::weights::Weights;
 use crate::layers::Tensors;
 use crate::{NetError, layers, nb201};
 
-/// The gradients of all parameters, by their place among them.
+/// Gradients by the place of their parameter: each is taken to the end of what is
+/// there.
 pub(super) type Gradients = [Vec<f32>];
 
 /// A parameter's values.
@@ -77,9 +78,9 @@ impl Convolution {
         convolve(&self.transposed, delta, input_gradient, store);
     }
 
-    /// Moves the sum of gradients to where it belongs.
+    /// Moves the sum of gradients to where it belongs; zeros are left behind.
     pub fn take(&mut self, gradients: &mut Gradients) {
-        gradients[self.parameter] = self.gradient.take();
+        self.gradient.take(&mut gradients[self.parameter]);
     }
 }
 
@@ -116,7 +117,7 @@ impl ConvNorm {
         self.norm.backward(image, gradient, delta);
     }
 
-    /// Moves the sums of gradients to where they belong.
+    /// Moves the sums of gradients to where they belong; zeros are left behind.
     pub fn take(&mut self, gradients: &mut Gradients) {
         self.convolution.take(gradients);
         self.norm.take(gradients);

@@ -22,6 +22,7 @@
 //! | [`pass`] | a network, there and back |
 //!
 //! Sums run over the images in order, in one thread: the same bits always.
+//! Instead of summing, a pass can hand out every image's own gradients.
 
 mod cell;
 mod convolution;
@@ -43,6 +44,8 @@ use self::map::LANES;
 use self::pass::Pass;
 use super::Network;
 use crate::NetError;
+use crate::layers::Parameter;
+use crate::model::Take;
 
 /// Channels of the first stage, at most. The weights of wider networks do not
 /// stay in the cache from one image to the next; and their copies are so large
@@ -56,6 +59,10 @@ const GROUP: usize = 8;
 /// Bytes that what is kept of a group may have, which are to stay in the last
 /// level of the cache.
 const KEPT: usize = 40 << 20;
+
+/// Bytes that the gradients of all images together may have. With 16 channels
+/// those of 64 images have 400 MB at most.
+const ROWS: usize = 512 << 20;
 
 impl Network {
     /// The gradients of the mean cross-entropy of a batch, each of its
@@ -78,20 +85,78 @@ impl Network {
         let Some(targets) = self.suits(inputs, targets)? else {
             return Ok(None);
         };
+        let sums = self.pass(inputs, &targets, 1.0 / targets.len() as f32, false)?;
+        let tensor = |(values, parameter): (Vec<f32>, &Parameter)| {
+            let shape = parameter.tensor.size();
+            Ok(Tensor::f_from_slice(&values)?.f_reshape(shape)?)
+        };
+        let gradients = sums.into_iter().zip(self.parameters()).map(tensor);
+        gradients.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Shows `take` the gradients of the cross-entropy of every single image
+    /// with [`Norm::Sample`](crate::Norm::Sample), parameter by parameter: its
+    /// place, and N × its shape. Tells whether it did: it does not where
+    /// [`sample_norm_gradients`](Network::sample_norm_gradients) does not serve,
+    /// where these gradients have more than 512 MB, or where the loss does not
+    /// depend on all parameters.
+    ///
+    /// # Errors
+    /// When the shapes do not fit, memory does not suffice, or those of `take`.
+    pub fn each_sample_norm_gradient(
+        &self,
+        inputs: &Tensor,
+        targets: &Tensor,
+        take: &mut Take<'_>,
+    ) -> Result<bool, NetError> {
+        let Some(targets) = self.suits(inputs, targets)? else {
+            return Ok(false);
+        };
+        let values: usize = self.parameters().iter().map(|p| p.tensor.numel()).sum();
+        if 4 * values * targets.len() > ROWS || self.is_cut_off() {
+            return Ok(false);
+        }
+        let rows = self.pass(inputs, &targets, 1.0, true)?;
+        for (place, (values, parameter)) in rows.into_iter().zip(self.parameters()).enumerate() {
+            let mut shape = parameter.tensor.size();
+            shape.insert(0, targets.len() as i64);
+            take(place, Tensor::f_from_slice(&values)?.f_reshape(shape)?)?;
+        }
+        Ok(true)
+    }
+
+    /// By parameter, the gradients of `share` times the cross-entropy of the
+    /// images: their sum, or those of `each`, one after another.
+    fn pass(
+        &self,
+        inputs: &Tensor,
+        targets: &[usize],
+        share: f32,
+        each: bool,
+    ) -> Result<Vec<Vec<f32>>, NetError> {
         let size = self.group().min(targets.len());
         let mut pass = Pass::new(self, size)?;
-        let share = 1.0 / targets.len() as f32;
+        let rows = if each { targets.len() } else { 1 };
+        let empty = |p: &Parameter| Vec::with_capacity(rows * p.tensor.numel());
+        let mut gradients: Vec<_> = self.parameters().iter().map(empty).collect();
         for (group, targets) in targets.chunks(size).enumerate() {
             let start = (group * size) as i64;
             let images = inputs.f_narrow(0, start, targets.len() as i64)?;
-            pass.add(&layers::values(&images)?, targets, share);
+            let each = each.then_some(&mut *gradients);
+            pass.add(&layers::values(&images)?, targets, share, each);
         }
-        let gradients = pass.take().into_iter().zip(self.parameters());
-        let tensor = |values: Vec<f32>, like: &Tensor| {
-            Ok::<_, NetError>(Tensor::f_from_slice(&values)?.f_reshape(like.size())?)
-        };
-        let gradients = gradients.map(|(values, parameter)| tensor(values, &parameter.tensor));
-        gradients.collect::<Result<_, _>>().map(Some)
+        if !each {
+            pass.take(&mut gradients);
+        }
+        Ok(gradients)
+    }
+
+    /// Whether the cell passes nothing on, so that no image reaches the loss.
+    fn is_cut_off(&self) -> bool {
+        self.blocks.iter().any(|block| match block {
+            super::Block::Cell(cell) => cell.sums[cell.output].is_empty(),
+            super::Block::Reduction(_) => false,
+        })
     }
 
     /// How many images go through a block before the next block takes over. It

@@ -80,7 +80,7 @@ impl Norm {
         let sums = [&mut self.weight_gradient, &mut self.bias_gradient];
         for (place, sums) in (self.parameter..).zip(sums) {
             let values = sums.iter_mut().flat_map(|sum| std::mem::take(sum).0);
-            gradients[place] = values.take(self.channels).collect();
+            gradients[place].extend(values.take(self.channels));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, Reduction, Stage};
 use super::head::Head;
-use super::layers::ConvNorm;
+use super::layers::{ConvNorm, Gradients};
 use super::map::Map;
 use crate::NetError;
 use crate::nb201::{self, Network};
@@ -18,7 +18,6 @@ pub(super) struct Pass<'n> {
     blocks: Vec<(usize, Block<'n>)>,
     head: Head,
     stages: [Stage; 3],
-    parameters: usize,
 }
 
 enum Block<'n> {
@@ -59,13 +58,19 @@ impl<'n> Pass<'n> {
             blocks,
             head: Head::new(network, shape(2))?,
             stages: [0, 1, 2].map(|stage| Stage::new(cell, shape(stage), images)),
-            parameters: network.parameters().len(),
         })
     }
 
     /// Adds the gradients of `share` times the cross-entropy of a group of
-    /// images, each 3 × side × side, of these classes.
-    pub fn add(&mut self, images: &[f32], targets: &[usize], share: f32) {
+    /// images, each 3 × side × side, of these classes: to their sums, or in
+    /// `each`, after those of the images before.
+    pub fn add(
+        &mut self,
+        images: &[f32],
+        targets: &[usize],
+        share: f32,
+        mut each: Option<&mut Gradients>,
+    ) {
         let values = images.chunks_exact(images.len() / targets.len());
         let maps = self.images.iter_mut().zip(&mut self.stages[0].maps);
         for (image, (values, (input, map))) in values.zip(maps).enumerate() {
@@ -85,6 +90,9 @@ impl<'n> Pass<'n> {
         }
         for (map, target) in self.stages[2].maps.iter_mut().zip(targets) {
             self.head.pass(map, *target, share);
+            if let Some(gradients) = &mut each {
+                self.head.take(gradients);
+            }
         }
         for (stage, block) in self.blocks.iter_mut().rev() {
             for image in 0..targets.len() {
@@ -95,25 +103,36 @@ impl<'n> Pass<'n> {
                         reduction.backward(image, from, to);
                     }
                 }
+                if let Some(gradients) = &mut each {
+                    block.take(gradients);
+                }
             }
         }
         for (image, input) in self.images.iter().enumerate().take(targets.len()) {
             self.stages[0].stem_backward(&mut self.stem, image, input);
+            if let Some(gradients) = &mut each {
+                self.stem.take(gradients);
+            }
         }
     }
 
-    /// The sums of gradients, by parameter; zeros are left behind.
-    pub fn take(&mut self) -> Vec<Vec<f32>> {
-        let mut gradients = vec![Vec::new(); self.parameters];
-        self.stem.take(&mut gradients);
+    /// Moves the sums of gradients to where they belong.
+    pub fn take(&mut self, gradients: &mut Gradients) {
+        self.stem.take(gradients);
         for (_, block) in &mut self.blocks {
-            match block {
-                Block::Cell(cell) => cell.take(&mut gradients),
-                Block::Reduction(reduction) => reduction.take(&mut gradients),
-            }
+            block.take(gradients);
         }
-        self.head.take(&mut gradients);
-        gradients
+        self.head.take(gradients);
+    }
+}
+
+impl Block<'_> {
+    /// Moves the sums of gradients to where they belong.
+    fn take(&mut self, gradients: &mut Gradients) {
+        match self {
+            Self::Cell(cell) => cell.take(gradients),
+            Self::Reduction(reduction) => reduction.take(gradients),
+        }
     }
 }
 

@@ -81,6 +81,29 @@ fn gradients_are_those_of_libtorch() {
             &targets,
         );
         let torch = through_libtorch(&single, &inputs, &targets);
+        // To the bit those of batches of one.
+        let one = |i| {
+            let (inputs, targets) = (inputs.narrow(0, i, 1), targets.narrow(0, i, 1));
+            single.sample_norm_gradients(&inputs, &targets).unwrap()
+        };
+        let ones: Vec<_> = (0..images).flat_map(one).collect();
+        let mut shown = Vec::new();
+        let mut take = |place, rows: Tensor| {
+            let rows_of_one: Vec<&Tensor> = ones.iter().map(|one| &one[place]).collect();
+            assert_eq!(rows, Tensor::stack(&rows_of_one, 0), "{arch} {place}");
+            shown.push(place);
+            Ok(())
+        };
+        let whole = single.each_sample_norm_gradient(&inputs, &targets, &mut take);
+        // All of them, but where the cell cuts the stem off from the loss.
+        let reaches = exact[0].count_nonzero(None::<i64>).int64_value(&[]) > 0;
+        assert_eq!(whole.unwrap(), reaches, "{arch}");
+        let places = if reaches {
+            0..single.parameters().len()
+        } else {
+            0..0
+        };
+        assert_eq!(shown, places.collect::<Vec<_>>(), "{arch}");
         // Both are in single precision, and equally far from the exact values.
         let (ours, theirs) = (error(&direct, &exact), error(&torch, &exact));
         assert!(ours <= 2.0 * theirs + 1e-6, "{arch}: {ours} {theirs}");

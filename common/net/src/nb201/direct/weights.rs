@@ -53,13 +53,12 @@ impl Weights {
         weights
     }
 
-    /// Outputs × inputs × kernel × kernel; zeros are left behind.
-    pub fn take(&mut self) -> Vec<f32> {
-        let mut values = Vec::with_capacity(self.taps.len() * LANES * LANES);
+    /// Appends outputs × inputs × kernel × kernel to `values`; zeros are left
+    /// behind.
+    pub fn take(&mut self, values: &mut Vec<f32>) {
         for (output, input) in pairs(self.outputs, self.inputs) {
             values.extend(self.window(output, input).map(std::mem::take));
         }
-        values
     }
 
     /// The weights from an input to an output, row by row of the window.
