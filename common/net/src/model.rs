@@ -25,16 +25,17 @@ pub trait Model {
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError>;
 
-    /// The gradients of the mean cross-entropy of a batch with
-    /// [`Norm::Sample`], in the order of the parameters, where there is a way to
-    /// have them that is faster than through libtorch.
+    /// The gradients of the mean cross-entropy of a batch, in the order of the
+    /// parameters, where there is a way to have them that is faster than through
+    /// libtorch.
     ///
     /// # Errors
     /// As [`Model::forward_observed`].
-    fn sample_norm_gradients(
+    fn direct_gradients(
         &self,
         _inputs: &Tensor,
         _targets: &Tensor,
+        _norm: Norm,
     ) -> Result<Option<Vec<Tensor>>, NetError> {
         Ok(None)
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use knas_net::layers::cross_entropy;
-use knas_net::{Init, NetError, Norm, Parameter, Role};
+use knas_net::{Init, Model, NetError, Norm, Parameter, Role};
 use tch::{Kind, Tensor};
 
 use crate::ScoreError;
@@ -96,6 +96,25 @@ fn saliency(activation: &Tensor, gradient: &Tensor) -> Result<Tensor, NetError> 
     Ok(product.f_sum_dim_intlist(positions, false, Kind::Float)?)
 }
 
+/// ∂L/∂w for every parameter, L the mean cross-entropy over a batch.
+pub(crate) fn of_batch(
+    network: &dyn Model,
+    inputs: &Tensor,
+    targets: &Tensor,
+    norm: Norm,
+) -> Result<Vec<Gradient>, NetError> {
+    let parameters = network.parameters();
+    let gradients = match network.direct_gradients(inputs, targets, norm)? {
+        Some(gradients) => gradients,
+        None => {
+            let loss = cross_entropy(&network.forward(inputs, norm)?, targets)?;
+            let weights: Vec<&Tensor> = parameters.iter().map(|p| &p.tensor).collect();
+            Tensor::f_run_backward(&[loss], &weights, false, false)?
+        }
+    };
+    named(parameters, gradients)
+}
+
 /// Gradients with their parameters' roles; zeros where there is none.
 fn named(parameters: &[Parameter], gradients: Vec<Tensor>) -> Result<Vec<Gradient>, NetError> {
     let gradient = |(parameter, gradient): (&Parameter, Tensor)| {
@@ -119,10 +138,21 @@ impl Evaluation<'_> {
     /// When a pass fails.
     pub fn gradients(&mut self, norm: Norm, init: Init) -> Result<Rc<Vec<Gradient>>, ScoreError> {
         let mode = self.mode(init, norm);
-        if !self.is_divisible(mode) {
-            return Ok(Rc::clone(&LossGradients::of(self, mode)?.parameters));
-        }
-        self.share(mode, |evaluation| evaluation.gradients_in_parts(mode))
+        let shared = self.share(mode, |evaluation| {
+            let network = evaluation.network(mode.init)?;
+            let Samples { inputs, targets } = evaluation.samples();
+            match network.direct_gradients(inputs, targets, mode.norm)? {
+                Some(gradients) => {
+                    evaluation.count(1, 1);
+                    Ok(Rc::new(named(network.parameters(), gradients)?))
+                }
+                None if evaluation.is_divisible(mode) => {
+                    Ok(Rc::new(evaluation.gradients_in_parts(mode)?))
+                }
+                None => Ok(Rc::clone(&LossGradients::of(evaluation, mode)?.parameters)),
+            }
+        })?;
+        Ok(Rc::clone(&*shared))
     }
 
     /// Whether a batch can be worked off in parts: no sample sees another.
@@ -135,12 +165,6 @@ impl Evaluation<'_> {
         let network = self.network(mode.init)?;
         let samples = self.samples();
         self.count(1, 1);
-        if mode.norm == Norm::Sample {
-            let direct = network.sample_norm_gradients(&samples.inputs, &samples.targets)?;
-            if let Some(gradients) = direct {
-                return Ok(named(network.parameters(), gradients)?);
-            }
-        }
         let sums = in_parts(samples, |inputs, targets| {
             let length = targets.size1()?;
             let loss = cross_entropy(&network.forward(inputs, mode.norm)?, targets)?;

@@ -1,11 +1,10 @@
 //! ZiCo: gradients that are large and vary little between batches (Li et al. 2023).
 
-use knas_net::layers::cross_entropy;
 use knas_net::{Init, NetError, Norm};
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
-use crate::gradients::is_layer_weight;
+use crate::gradients::{is_layer_weight, of_batch};
 use crate::matrix::total;
 use crate::score::Score;
 use crate::{Info, Scope, ScoreError};
@@ -41,23 +40,17 @@ fn zico(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError>
             needs: "at least 2 samples",
         });
     }
-    let weights: Vec<&Tensor> = network
-        .parameters()
-        .iter()
-        .filter(|parameter| is_layer_weight(parameter.role))
-        .map(|parameter| &parameter.tensor)
-        .collect();
     evaluation.count(1, 1);
     let gradients = |start, length| {
         let (inputs, targets) = samples.part(start, length)?;
-        let loss = cross_entropy(&network.forward(&inputs, mode.norm)?, &targets)?;
-        Ok::<_, NetError>(Tensor::f_run_backward(&[loss], &weights, false, false)?)
+        of_batch(&*network, &inputs, &targets, mode.norm)
     };
     let first = gradients(0, half)?;
     let second = gradients(half, samples.count() - half)?;
-    let layers = first.iter().zip(&second);
-    let layers = layers.filter(|(a, b)| a.defined() && b.defined());
-    let ratios: Vec<f64> = layers.map(|(a, b)| ratio(a, b)).collect::<Result<_, _>>()?;
+    let pairs = first.iter().zip(&second);
+    let layers = pairs.filter(|(gradient, _)| is_layer_weight(gradient.role));
+    let ratios = layers.map(|(a, b)| ratio(&a.tensor, &b.tensor));
+    let ratios: Vec<f64> = ratios.collect::<Result<_, _>>()?;
     Ok(ratios
         .iter()
         .filter(|&&ratio| ratio > 0.0)

@@ -81,12 +81,13 @@ impl Model for Network {
         self.forward_observed(inputs, norm, observe)
     }
 
-    fn sample_norm_gradients(
+    fn direct_gradients(
         &self,
         inputs: &Tensor,
         targets: &Tensor,
+        norm: Norm,
     ) -> Result<Option<Vec<Tensor>>, NetError> {
-        self.sample_norm_gradients(inputs, targets)
+        self.direct_gradients(inputs, targets, norm)
     }
 
     fn each_sample_norm_gradient(

@@ -1,5 +1,7 @@
 //! Cells and reductions, forward and back.
 
+use std::ops::Range;
+
 use super::layers::{ConvNorm, Convolution, Gradients};
 use super::map::{Map, Store};
 use super::pooling;
@@ -12,6 +14,14 @@ pub(super) struct Stage {
     /// Between blocks, by image: what the last block gave, and on the way back
     /// the gradient of that.
     pub maps: Vec<Map>,
+    /// What a block needs while it works on images: one for each of those that
+    /// are normalised together.
+    slots: Vec<Slot>,
+}
+
+/// What a block needs while it works on an image.
+#[derive(Clone)]
+struct Slot {
     /// A cell's input, then what each of its steps gives.
     values: Vec<Map>,
     /// The gradient of each sum of a cell.
@@ -23,24 +33,37 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// For cells like this one and so many maps of `channels` × `side` × `side`.
-    pub fn new(cell: Option<&nb201::Cell>, [channels, side]: [usize; 2], images: usize) -> Self {
+    /// For cells like this one and so many maps of `channels` × `side` × `side`,
+    /// of which `together` are normalised together.
+    pub fn new(
+        cell: Option<&nb201::Cell>,
+        [channels, side]: [usize; 2],
+        images: usize,
+        together: usize,
+    ) -> Self {
         let zeros = Map::zeros(channels, side);
         let (steps, sums) = cell.map_or((0, 0), |cell| (cell.steps.len(), cell.sums.len()));
-        Self {
-            maps: vec![zeros.clone(); images],
+        let slot = Slot {
             values: vec![zeros.clone(); steps + 1],
             sums: vec![zeros.clone(); sums],
             value_gradient: zeros.clone(),
             delta: zeros.clone(),
-            spare: zeros,
+            spare: zeros.clone(),
+        };
+        Self {
+            maps: vec![zeros; images],
+            slots: vec![slot; together],
         }
     }
 
-    /// The backward pass of the stem, which `input` goes into.
-    pub fn stem_backward(&mut self, stem: &mut ConvNorm, image: usize, input: &Map) {
-        stem.norm_backward(image, &self.maps[image], &mut self.delta);
-        stem.convolution.add_gradient(input, &self.delta);
+    /// The backward pass of the stem, which `inputs` go into.
+    pub fn stem_backward(&mut self, stem: &mut ConvNorm, images: Range<usize>, inputs: &[Map]) {
+        let gradients = &self.maps[images.clone()];
+        let pairs = gradients.iter().zip(&mut self.slots);
+        stem.norm_backward(images.clone(), pairs.map(|(g, slot)| (g, &mut slot.delta)));
+        for (image, slot) in images.zip(&self.slots) {
+            stem.convolution.add_gradient(&inputs[image], &slot.delta);
+        }
     }
 }
 
@@ -49,8 +72,8 @@ pub(super) struct Cell<'n> {
     program: &'n nb201::Cell,
     /// By step; none where it pools.
     layers: Vec<Option<ConvNorm>>,
-    /// By image, ReLU of each sum that a convolution reads.
-    active: Vec<Vec<Option<Map>>>,
+    /// By image, ReLU of each sum that a convolution reads; of others, nothing.
+    active: Vec<Vec<Map>>,
 }
 
 impl<'n> Cell<'n> {
@@ -62,12 +85,12 @@ impl<'n> Cell<'n> {
         tensors: &Tensors,
     ) -> Result<Self, NetError> {
         let mut layers = Vec::new();
-        let mut active = vec![None; program.sums.len()];
+        let mut active = vec![Map::zeros(0, side); program.sums.len()];
         for step in &program.steps {
             layers.push(match step.operation {
                 nb201::Operation::Pooling => None,
                 nb201::Operation::Convolution(layer) => {
-                    active[step.sum] = Some(Map::zeros(channels, side));
+                    active[step.sum] = Map::zeros(channels, side);
                     Some(ConvNorm::new(layer, side, images, tensors)?)
                 }
             });
@@ -79,64 +102,86 @@ impl<'n> Cell<'n> {
         })
     }
 
-    /// Puts in the place of an image's map what the cell makes of it.
-    pub fn forward(&mut self, image: usize, stage: &mut Stage) {
+    /// Puts in the place of the maps of images, which are normalised together,
+    /// what the cell makes of them.
+    pub fn forward(&mut self, images: Range<usize>, stage: &mut Stage) {
         let nb201::Cell { sums, steps, .. } = self.program;
-        std::mem::swap(&mut stage.values[0], &mut stage.maps[image]);
-        let active = &mut self.active[image];
+        let maps = &mut stage.maps[images.clone()];
+        let slots = &mut stage.slots[..images.len()];
+        for (map, slot) in maps.iter_mut().zip(&mut *slots) {
+            std::mem::swap(&mut slot.values[0], map);
+        }
         let mut made = vec![false; sums.len()];
         for (i, (step, layer)) in steps.iter().zip(&mut self.layers).enumerate() {
-            let (values, next) = stage.values.split_at_mut(i + 1);
             let terms = &sums[step.sum];
-            match (layer, &mut active[step.sum]) {
-                (Some(layer), Some(active)) => {
-                    if !std::mem::replace(&mut made[step.sum], true) {
-                        active.set_relu(&self::terms(terms, values));
-                    }
-                    layer.forward(image, active, &mut next[0]);
+            let Some(layer) = layer else {
+                for Slot { values, spare, .. } in &mut *slots {
+                    let (values, next) = values.split_at_mut(i + 1);
+                    pooling::average(sum(terms, values, spare), &mut next[0]);
                 }
-                _ => pooling::average(sum(terms, values, &mut stage.spare), &mut next[0]),
+                continue;
+            };
+            let made = std::mem::replace(&mut made[step.sum], true);
+            for (image, slot) in images.clone().zip(&*slots) {
+                let active = &mut self.active[image][step.sum];
+                if !made {
+                    active.set_relu(&self::terms(terms, &slot.values));
+                }
+                layer.convolve(image, active);
             }
+            let outputs = slots.iter_mut().map(|slot| &mut slot.values[i + 1]);
+            layer.normalise(images.clone(), outputs);
         }
-        let output = terms(&sums[self.program.output], &stage.values);
-        stage.maps[image].set_sum(&output);
+        for (map, slot) in maps.iter_mut().zip(slots) {
+            move_sum(&sums[self.program.output], &mut slot.values, map);
+        }
     }
 
-    /// Puts in the place of the gradient of what the cell gave that of its
+    /// Puts in the place of the gradients of what the cell gave those of its
     /// input.
-    pub fn backward(&mut self, image: usize, stage: &mut Stage) {
+    pub fn backward(&mut self, images: Range<usize>, stage: &mut Stage) {
         let nb201::Cell {
             sums,
             steps,
             output,
             ..
         } = self.program;
-        let active = &self.active[image];
+        let maps = &mut stage.maps[images.clone()];
+        let slots = &mut stage.slots[..images.len()];
         let mut begun = vec![false; sums.len()];
         begun[*output] = true;
-        std::mem::swap(&mut stage.sums[*output], &mut stage.maps[image]);
+        for (map, slot) in maps.iter_mut().zip(&mut *slots) {
+            std::mem::swap(&mut slot.sums[*output], map);
+        }
         // Every step comes after those that it reads, so that going back the
         // gradients of all sums that a value is in are there when it is met.
         for (i, step) in steps.iter().enumerate().rev() {
             let readers = readers(sums, i + 1);
             let add = std::mem::replace(&mut begun[step.sum], true);
-            match (&mut self.layers[i], &active[step.sum]) {
-                (Some(layer), Some(active)) => {
-                    let gradient = sum(&readers, &stage.sums, &mut stage.value_gradient);
-                    layer.norm_backward(image, gradient, &mut stage.delta);
-                    let (sum, store) = (&mut stage.sums[step.sum], Store::gradient(add, active));
-                    layer.convolution.backward(active, &stage.delta, sum, store);
-                }
-                _ => {
-                    let gradient = &mut stage.value_gradient;
-                    gradient.set_sum(&terms(&readers, &stage.sums));
+            let Some(layer) = &mut self.layers[i] else {
+                for slot in &mut *slots {
+                    let gradient = &mut slot.value_gradient;
+                    gradient.set_sum(&terms(&readers, &slot.sums));
                     let store = Store { add, active: None };
-                    pooling::average_gradient(gradient, &mut stage.sums[step.sum], store);
+                    pooling::average_gradient(gradient, &mut slot.sums[step.sum], store);
                 }
+                continue;
+            };
+            let gradients = slots.iter_mut().map(|slot| {
+                let gradient = sum(&readers, &slot.sums, &mut slot.value_gradient);
+                (gradient, &mut slot.delta)
+            });
+            layer.norm_backward(images.clone(), gradients);
+            for (image, slot) in images.clone().zip(&mut *slots) {
+                let active = &self.active[image][step.sum];
+                let (sum, store) = (&mut slot.sums[step.sum], Store::gradient(add, active));
+                layer.convolution.backward(active, &slot.delta, sum, store);
             }
         }
         let readers = readers(sums, 0);
-        stage.maps[image].set_sum(&terms(&readers, &stage.sums));
+        for (map, slot) in maps.iter_mut().zip(slots) {
+            move_sum(&readers, &mut slot.sums, map);
+        }
     }
 
     /// Moves the sums of gradients to where they belong.
@@ -168,6 +213,14 @@ fn sum<'m>(places: &[usize], maps: &'m [Map], spare: &'m mut Map) -> &'m Map {
     }
     spare.set_sum(&terms(places, maps));
     spare
+}
+
+/// Sets `target` to the sum of the maps at these places, which may be gone then.
+fn move_sum(places: &[usize], maps: &mut [Map], target: &mut Map) {
+    match places {
+        [place] => std::mem::swap(&mut maps[*place], target),
+        _ => target.set_sum(&terms(places, maps)),
+    }
 }
 
 /// A reduction, with what its backward pass needs of every image.
@@ -211,38 +264,61 @@ impl Reduction {
         })
     }
 
-    /// Takes an image from a stage to the next.
-    pub fn forward(&mut self, image: usize, from: &Stage, to: &mut Stage) {
-        let (input, output) = (&from.maps[image], &mut to.maps[image]);
-        let inputs = &mut self.inputs[image];
-        inputs.first.set_relu(&[input]);
-        self.first.forward(image, &inputs.first, &mut to.spare);
-        inputs.second.set_relu(&[&to.spare]);
-        self.second.forward(image, &inputs.second, &mut to.spare);
-        pooling::halve(input, &mut inputs.shortcut);
-        self.shortcut.forward(&inputs.shortcut, output);
-        output.add(&to.spare);
+    /// Takes images, which are normalised together, from a stage to the next.
+    pub fn forward(&mut self, images: Range<usize>, from: &Stage, to: &mut Stage) {
+        let slots = &mut to.slots[..images.len()];
+        for image in images.clone() {
+            let input = &mut self.inputs[image].first;
+            input.set_relu(&[&from.maps[image]]);
+            self.first.convolve(image, input);
+        }
+        let outputs = slots.iter_mut().map(|slot| &mut slot.spare);
+        self.first.normalise(images.clone(), outputs);
+        for (image, slot) in images.clone().zip(&*slots) {
+            let input = &mut self.inputs[image].second;
+            input.set_relu(&[&slot.spare]);
+            self.second.convolve(image, input);
+        }
+        let outputs = slots.iter_mut().map(|slot| &mut slot.spare);
+        self.second.normalise(images.clone(), outputs);
+        for (image, slot) in images.zip(slots) {
+            let (input, output) = (&mut self.inputs[image].shortcut, &mut to.maps[image]);
+            pooling::halve(&from.maps[image], input);
+            self.shortcut.forward(input, output);
+            output.add(&slot.spare);
+        }
     }
 
-    /// Takes an image's gradient from a stage to the one before.
-    pub fn backward(&mut self, image: usize, from: &mut Stage, to: &mut Stage) {
-        let (gradient, input_gradient) = (&to.maps[image], &mut from.maps[image]);
-        let inputs = &self.inputs[image];
-        let pooled = &mut self.pooled_gradient;
-        self.shortcut
-            .backward(&inputs.shortcut, gradient, pooled, Store::default());
-        pooling::halve_gradient(pooled, input_gradient);
-
-        let between = &mut to.value_gradient;
-        self.second.norm_backward(image, gradient, &mut to.delta);
-        let (active, store) = (&inputs.second, Store::gradient(false, &inputs.second));
-        let convolution = &mut self.second.convolution;
-        convolution.backward(active, &to.delta, between, store);
-
-        self.first.norm_backward(image, between, &mut to.delta);
-        let (active, store) = (&inputs.first, Store::gradient(true, &inputs.first));
-        let convolution = &mut self.first.convolution;
-        convolution.backward(active, &to.delta, input_gradient, store);
+    /// Takes the gradients of images from a stage to the one before.
+    pub fn backward(&mut self, images: Range<usize>, from: &mut Stage, to: &mut Stage) {
+        let slots = &mut to.slots[..images.len()];
+        let gradients = &to.maps[images.clone()];
+        for (image, gradient) in images.clone().zip(gradients) {
+            let pooled = &mut self.pooled_gradient;
+            let input = &self.inputs[image].shortcut;
+            self.shortcut
+                .backward(input, gradient, pooled, Store::default());
+            pooling::halve_gradient(pooled, &mut from.maps[image]);
+        }
+        let pairs = gradients.iter().zip(&mut *slots);
+        let pairs = pairs.map(|(gradient, slot)| (gradient, &mut slot.delta));
+        self.second.norm_backward(images.clone(), pairs);
+        for (image, slot) in images.clone().zip(&mut *slots) {
+            let input = &self.inputs[image].second;
+            let (between, store) = (&mut slot.value_gradient, Store::gradient(false, input));
+            let convolution = &mut self.second.convolution;
+            convolution.backward(input, &slot.delta, between, store);
+        }
+        let pairs = slots
+            .iter_mut()
+            .map(|slot| (&slot.value_gradient, &mut slot.delta));
+        self.first.norm_backward(images.clone(), pairs);
+        for (image, slot) in images.zip(slots) {
+            let input = &self.inputs[image].first;
+            let (gradient, store) = (&mut from.maps[image], Store::gradient(true, input));
+            let convolution = &mut self.first.convolution;
+            convolution.backward(input, &slot.delta, gradient, store);
+        }
     }
 
     /// Moves the sums of gradients to where they belong.

@@ -10,8 +10,10 @@ use crate::nb201::Network;
 /// Norm, ReLU, global average pooling, classifier, cross-entropy.
 pub(super) struct Head {
     norm: Norm,
-    active: Map,
-    gradient: Map,
+    /// Of images that are normalised together: ReLU of what the norm gives, and
+    /// the gradient of that.
+    active: Vec<Map>,
+    gradients: Vec<Map>,
     classifier: usize,
     /// Classes × features.
     weight: Vec<f32>,
@@ -21,15 +23,20 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Of this network, on maps of `channels` × `side` × `side`.
-    pub fn new(network: &Network, [channels, side]: [usize; 2]) -> Result<Self, NetError> {
+    /// Of this network, on maps of `channels` × `side` × `side`, of which
+    /// `together` are normalised together.
+    pub fn new(
+        network: &Network,
+        [channels, side]: [usize; 2],
+        together: usize,
+    ) -> Result<Self, NetError> {
         let parameters = network.parameters();
         let weight = values(&parameters[network.classifier].tensor)?;
         let bias = values(&parameters[network.classifier + 1].tensor)?;
         Ok(Self {
-            norm: Norm::new(network.last_norm, side, 1, &network.tensors)?,
-            active: Map::zeros(channels, side),
-            gradient: Map::zeros(channels, side),
+            norm: Norm::new(network.last_norm, side, together, &network.tensors)?,
+            active: vec![Map::zeros(channels, side); together],
+            gradients: vec![Map::zeros(channels, side); together],
             classifier: network.classifier,
             weight_gradient: vec![0.0; weight.len()],
             bias_gradient: vec![0.0; bias.len()],
@@ -38,17 +45,31 @@ impl Head {
         })
     }
 
-    /// Puts in the place of the maps of an image of class `target` the gradient
-    /// of `share` times its loss with respect to them.
-    pub fn pass(&mut self, map: &mut Map, target: usize, share: f32) {
-        self.norm.input(0).set_sum(&[map]);
-        self.norm.forward(0, &mut self.gradient);
-        self.active.set_relu(&[&self.gradient]);
-        let features = means(&self.active);
+    /// Puts in the place of the maps of images, which are normalised together,
+    /// the gradient of `share` times their loss with respect to them.
+    pub fn pass(&mut self, maps: &mut [Map], targets: &[usize], share: f32) {
+        let images = 0..maps.len();
+        for (image, map) in maps.iter_mut().enumerate() {
+            std::mem::swap(self.norm.input(image), map);
+        }
+        self.norm.forward(images.clone(), &mut self.gradients);
+        for (image, (map, target)) in maps.iter_mut().zip(targets).enumerate() {
+            self.active[image].set_relu(&[&self.gradients[image]]);
+            let features = means(&self.active[image]);
+            means_gradient(&self.classify(&features, *target, share), map);
+            self.gradients[image].set_relu_gradient(map, &self.active[image]);
+        }
+        self.norm.backward(images, self.gradients.iter().zip(maps));
+    }
+
+    /// The gradient of `share` times the loss with respect to an image's
+    /// features, which the classifier gets; adds those of its parameters to
+    /// their sums.
+    fn classify(&mut self, features: &[f32], target: usize, share: f32) -> Vec<f32> {
         let rows = || self.weight.chunks_exact(features.len());
         let logits: Vec<f32> = rows()
             .zip(&self.bias)
-            .map(|(row, bias)| bias + row.iter().zip(&features).map(|(w, x)| w * x).sum::<f32>())
+            .map(|(row, bias)| bias + row.iter().zip(features).map(|(w, x)| w * x).sum::<f32>())
             .collect();
 
         // ∂L/∂logits = softmax − one at the target
@@ -66,16 +87,14 @@ impl Head {
         }
         let rows = self.weight_gradient.chunks_exact_mut(features.len());
         for (row, delta) in rows.zip(&deltas) {
-            for (sum, feature) in row.iter_mut().zip(&features) {
+            for (sum, feature) in row.iter_mut().zip(features) {
                 *sum += delta * feature;
             }
         }
         for (sum, delta) in self.bias_gradient.iter_mut().zip(&deltas) {
             *sum += delta;
         }
-        means_gradient(&feature_gradient, map);
-        self.gradient.set_relu_gradient(map, &self.active);
-        self.norm.backward(0, &self.gradient, map);
+        feature_gradient
     }
 
     /// Moves the sums of gradients to where they belong.

@@ -1,5 +1,7 @@
 //! Layers with parameters: each keeps the sum of its gradients over images.
 
+use std::ops::Range;
+
 use tch::Tensor;
 
 use super::convolution::{add_weight_gradient, convolve};
@@ -105,16 +107,29 @@ impl ConvNorm {
         })
     }
 
-    /// Sets `output` to what the layer gives.
-    pub fn forward(&mut self, image: usize, input: &Map, output: &mut Map) {
+    /// The convolution of what the layer gets of an image.
+    pub fn convolve(&mut self, image: usize, input: &Map) {
         self.convolution.forward(input, self.norm.input(image));
-        self.norm.forward(image, output);
     }
 
-    /// Sets `delta` to the gradient of what the convolution gave, where
-    /// `gradient` is that of what the norm gave.
-    pub fn norm_backward(&mut self, image: usize, gradient: &Map, delta: &mut Map) {
-        self.norm.backward(image, gradient, delta);
+    /// Sets outputs to what the layer gives for images, which are normalised
+    /// together.
+    pub fn normalise<'m>(
+        &mut self,
+        images: Range<usize>,
+        outputs: impl IntoIterator<Item = &'m mut Map>,
+    ) {
+        self.norm.forward(images, outputs);
+    }
+
+    /// For images that were normalised together, pairs of the gradient of what
+    /// the norm gave and what is set to that of what the convolution gave.
+    pub fn norm_backward<'m>(
+        &mut self,
+        images: Range<usize>,
+        gradients: impl IntoIterator<Item = (&'m Map, &'m mut Map)>,
+    ) {
+        self.norm.backward(images, gradients);
     }
 
     /// Moves the sums of gradients to where they belong; zeros are left behind.

@@ -1,10 +1,11 @@
-//! Gradients with per-sample norm on the processor, without libtorch.
+//! Gradients on the processor, without libtorch.
 //!
-//! Where no layer mixes samples, images can go through a layer one at a time.
-//! Their maps then stay in the processor's cache, which holds one image's and not
-//! a batch's, and all that is not a convolution costs little. A few images go
-//! through a block of the network before the next block takes over, so that its
-//! weights are there for all of them.
+//! Where no layer mixes samples, images can go through a block of the network
+//! one at a time. Their maps then stay in the processor's cache, which holds one
+//! image's and not a batch's, and all that is not a convolution costs little. A
+//! few images go through a block before the next block takes over, so that its
+//! weights are there for all of them. With batch norm, all images go through a
+//! layer before the next one.
 //! Maps lie in blocks of sixteen channels ([`map`]), so that the convolutions
 //! ([`convolution`]) are loops over vectors without any conversion before or
 //! after. There is no autograd: every layer keeps what its own backward pass
@@ -44,7 +45,7 @@ use self::map::LANES;
 use self::pass::Pass;
 use super::Network;
 use crate::NetError;
-use crate::layers::Parameter;
+use crate::layers::{Norm, Parameter};
 use crate::model::Take;
 
 /// Channels of the first stage, at most. The weights of wider networks do not
@@ -60,32 +61,43 @@ const GROUP: usize = 8;
 /// level of the cache.
 const KEPT: usize = 40 << 20;
 
+/// Bytes that what is kept of a batch may have that is normalised together. With
+/// 16 channels it has 450 MB at most for 64 images.
+const BATCH: usize = 512 << 20;
+
 /// Bytes that the gradients of all images together may have. With 16 channels
 /// those of 64 images have 400 MB at most.
 const ROWS: usize = 512 << 20;
 
 impl Network {
     /// The gradients of the mean cross-entropy of a batch, each of its
-    /// parameter's shape and in the order of the parameters, with
-    /// [`Norm::Sample`](crate::Norm::Sample). None where only the pass through
-    /// [`forward`](Network::forward) serves: on other devices than the
-    /// processor or without vector instructions, in double precision, where
-    /// channels or sides are no multiples of 16, or with more than 32
-    /// channels.
+    /// parameter's shape and in the order of the parameters. None where only the
+    /// pass through [`forward`](Network::forward) serves: with other norms than
+    /// [`Norm::Sample`] and [`Norm::Batch`], on other devices than the processor
+    /// or without vector instructions, in double precision, where channels or
+    /// sides are no multiples of 16, with more than 32 channels, or with batches
+    /// that are too large to be kept whole.
     ///
     /// `inputs` is N × 3 × side × side, `targets` are N class numbers.
     ///
     /// # Errors
     /// When the shapes do not fit, or memory does not suffice.
-    pub fn sample_norm_gradients(
+    pub fn direct_gradients(
         &self,
         inputs: &Tensor,
         targets: &Tensor,
+        norm: Norm,
     ) -> Result<Option<Vec<Tensor>>, NetError> {
         let Some(targets) = self.suits(inputs, targets)? else {
             return Ok(None);
         };
-        let sums = self.pass(inputs, &targets, 1.0 / targets.len() as f32, false)?;
+        let count = targets.len();
+        let pass = match norm {
+            Norm::Sample => Pass::new(self, self.group().min(count), false)?,
+            Norm::Batch if self.kept() * count <= BATCH => Pass::new(self, count, true)?,
+            _ => return Ok(None),
+        };
+        let sums = pass.gradients(inputs, &targets, 1.0 / count as f32, false)?;
         let tensor = |(values, parameter): (Vec<f32>, &Parameter)| {
             let shape = parameter.tensor.size();
             Ok(Tensor::f_from_slice(&values)?.f_reshape(shape)?)
@@ -95,11 +107,11 @@ impl Network {
     }
 
     /// Shows `take` the gradients of the cross-entropy of every single image
-    /// with [`Norm::Sample`](crate::Norm::Sample), parameter by parameter: its
-    /// place, and N × its shape. Tells whether it did: it does not where
-    /// [`sample_norm_gradients`](Network::sample_norm_gradients) does not serve,
-    /// where these gradients have more than 512 MB, or where the loss does not
-    /// depend on all parameters.
+    /// with [`Norm::Sample`], parameter by parameter: its place, and N × its
+    /// shape. Tells whether it did: it does not where
+    /// [`direct_gradients`](Network::direct_gradients) does not serve, where
+    /// these gradients have more than 512 MB, or where the loss does not depend
+    /// on all parameters.
     ///
     /// # Errors
     /// When the shapes do not fit, memory does not suffice, or those of `take`.
@@ -116,39 +128,14 @@ impl Network {
         if 4 * values * targets.len() > ROWS || self.is_cut_off() {
             return Ok(false);
         }
-        let rows = self.pass(inputs, &targets, 1.0, true)?;
+        let pass = Pass::new(self, self.group().min(targets.len()), false)?;
+        let rows = pass.gradients(inputs, &targets, 1.0, true)?;
         for (place, (values, parameter)) in rows.into_iter().zip(self.parameters()).enumerate() {
             let mut shape = parameter.tensor.size();
             shape.insert(0, targets.len() as i64);
             take(place, Tensor::f_from_slice(&values)?.f_reshape(shape)?)?;
         }
         Ok(true)
-    }
-
-    /// By parameter, the gradients of `share` times the cross-entropy of the
-    /// images: their sum, or those of `each`, one after another.
-    fn pass(
-        &self,
-        inputs: &Tensor,
-        targets: &[usize],
-        share: f32,
-        each: bool,
-    ) -> Result<Vec<Vec<f32>>, NetError> {
-        let size = self.group().min(targets.len());
-        let mut pass = Pass::new(self, size)?;
-        let rows = if each { targets.len() } else { 1 };
-        let empty = |p: &Parameter| Vec::with_capacity(rows * p.tensor.numel());
-        let mut gradients: Vec<_> = self.parameters().iter().map(empty).collect();
-        for (group, targets) in targets.chunks(size).enumerate() {
-            let start = (group * size) as i64;
-            let images = inputs.f_narrow(0, start, targets.len() as i64)?;
-            let each = each.then_some(&mut *gradients);
-            pass.add(&layers::values(&images)?, targets, share, each);
-        }
-        if !each {
-            pass.take(&mut gradients);
-        }
-        Ok(gradients)
     }
 
     /// Whether the cell passes nothing on, so that no image reaches the loss.
@@ -159,12 +146,16 @@ impl Network {
         })
     }
 
-    /// How many images go through a block before the next block takes over. It
-    /// makes no difference to what comes out.
+    /// How many images go through a block before the next block takes over,
+    /// where each is normalised alone. It makes no difference to what comes out.
     fn group(&self) -> usize {
+        (KEPT / self.kept()).clamp(1, GROUP)
+    }
+
+    /// Bytes that are kept of an image: what convolutions get and give.
+    fn kept(&self) -> usize {
         let mut map = (self.skeleton.channels() * self.skeleton.side().pow(2)) as usize * 4;
-        let mut kept = 0;
-        for block in &self.blocks {
+        let kept = self.blocks.iter().map(|block| {
             let convolutions = match block {
                 super::Block::Cell(cell) => cell.convolutions(),
                 super::Block::Reduction(_) => {
@@ -172,28 +163,33 @@ impl Network {
                     3
                 }
             };
-            // What each gets and gives.
-            kept += 2 * convolutions * map;
-        }
-        (KEPT / kept).clamp(1, GROUP)
+            2 * convolutions * map
+        });
+        kept.sum()
     }
 
     /// The targets, where network and batch are of a kind that [`Pass`] serves.
     fn suits(&self, inputs: &Tensor, targets: &Tensor) -> Result<Option<Vec<usize>>, NetError> {
         let skeleton = &self.skeleton;
         let (channels, side, classes) = (skeleton.channels(), skeleton.side(), skeleton.classes());
-        let targets = Vec::<i64>::try_from(targets.f_to_device(Device::Cpu)?)?;
-        let suits = !targets.is_empty()
+        let count = targets.size1()?;
+        let suits = count > 0
             && self.options() == (Kind::Float, Device::Cpu)
-            && inputs.size() == [targets.len() as i64, 3, side as i64, side as i64]
+            && inputs.size() == [count, 3, side as i64, side as i64]
             && (inputs.kind(), inputs.device()) == self.options()
-            && targets
-                .iter()
-                .all(|target| (0..classes as i64).contains(target))
             && channels <= WIDEST
             && [channels, side].iter().all(|n| n.is_multiple_of(16))
             && Arch::new().dispatch(HasVectors);
-        Ok(suits.then(|| targets.into_iter().map(|target| target as usize).collect()))
+        if !suits {
+            return Ok(None);
+        }
+        let targets = Vec::<i64>::try_from(targets)?.into_iter();
+        let class = |target| {
+            usize::try_from(target)
+                .ok()
+                .filter(|t| *t < classes as usize)
+        };
+        Ok(targets.map(class).collect())
     }
 }
 

@@ -1,4 +1,6 @@
-//! Normalisation of each channel of one image over its positions.
+//! Normalisation of each channel over its positions in one or several images.
+
+use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -64,15 +66,26 @@ impl Norm {
         &mut self.images[image].input
     }
 
-    /// Normalises what it got.
-    pub fn forward(&mut self, image: usize, output: &mut Map) {
-        Arch::new().dispatch(Forward(self, image, output));
+    /// Normalises together what it got of these images.
+    pub fn forward<'m>(
+        &mut self,
+        images: Range<usize>,
+        outputs: impl IntoIterator<Item = &'m mut Map>,
+    ) {
+        let outputs = outputs.into_iter().collect();
+        Arch::new().dispatch(Forward(self, images, outputs));
     }
 
-    /// Sets `input_gradient` to the gradient of what it got, where `gradient`
-    /// is that of the output, and adds those of weight and bias to their sums.
-    pub fn backward(&mut self, image: usize, gradient: &Map, input_gradient: &mut Map) {
-        Arch::new().dispatch(Backward(self, image, gradient, input_gradient));
+    /// For images that were normalised together, pairs of the gradient of the
+    /// output and what is set to the gradient of what it got; adds those of
+    /// weight and bias to their sums.
+    pub fn backward<'m>(
+        &mut self,
+        images: Range<usize>,
+        gradients: impl IntoIterator<Item = (&'m Map, &'m mut Map)>,
+    ) {
+        let (given, made) = gradients.into_iter().unzip();
+        Arch::new().dispatch(Backward(self, images, given, made));
     }
 
     /// Moves the sums of gradients to where they belong.
@@ -85,41 +98,47 @@ impl Norm {
     }
 }
 
-struct Forward<'a>(&'a mut Norm, usize, &'a mut Map);
+struct Forward<'a>(&'a mut Norm, Range<usize>, Vec<&'a mut Map>);
 
 impl WithSimd for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self(norm, image, output) = self;
-        let Image { input, mean, scale } = &mut norm.images[image];
-        let count = simd.splat_f32s(1.0 / (output.side * output.side) as f32);
+        let Self(norm, images, mut outputs) = self;
+        let images = &mut norm.images[images];
+        let count = simd.splat_f32s(1.0 / positions(images));
         for part in Part::all(simd) {
-            for block in 0..output.blocks {
-                let [sum] = sums(part, block, [input], |[x]| [x]);
+            for block in 0..norm.weight.len() {
+                let inputs = images.iter().map(|image| [&image.input]);
+                let [sum] = sums(part, block, inputs, |[x]| [x]);
                 let average = simd.mul_f32s(sum, count);
-                part.store(&mut mean[block], average);
-                let [squares] = sums(part, block, [input], |[x]| {
+                let inputs = images.iter().map(|image| [&image.input]);
+                let [squares] = sums(part, block, inputs, |[x]| {
                     let x = simd.sub_f32s(x, average);
                     [simd.mul_f32s(x, x)]
                 });
-                let scale = &mut scale[block];
-                part.store(scale, simd.mul_f32s(squares, count));
-                for value in part.slice(scale) {
+                let mut deviation = Pixel::default();
+                part.store(&mut deviation, simd.mul_f32s(squares, count));
+                for value in part.slice(&mut deviation) {
                     *value = 1.0 / (*value + NORM_EPSILON as f32).sqrt();
                 }
-                let scale = simd.mul_f32s(part.load(scale), part.load(&norm.weight[block]));
+                let own = part.load(&deviation);
+                let scale = simd.mul_f32s(own, part.load(&norm.weight[block]));
                 let bias = part.load(&norm.bias[block]);
-                map(part, block, [input], output, |[x]| {
-                    simd.mul_add_f32s(simd.sub_f32s(x, average), scale, bias)
-                });
+                for (image, output) in images.iter_mut().zip(&mut outputs) {
+                    part.store(&mut image.mean[block], average);
+                    part.store(&mut image.scale[block], own);
+                    map(part, block, [&image.input], output, |[x]| {
+                        simd.mul_add_f32s(simd.sub_f32s(x, average), scale, bias)
+                    });
+                }
             }
         }
     }
 }
 
-struct Backward<'a>(&'a mut Norm, usize, &'a Map, &'a mut Map);
+struct Backward<'a>(&'a mut Norm, Range<usize>, Vec<&'a Map>, Vec<&'a mut Map>);
 
 impl WithSimd for Backward<'_> {
     type Output = ();
@@ -128,14 +147,17 @@ impl WithSimd for Backward<'_> {
     /// positions: ∂/∂x = w·scale·(g − mean(g) − y·mean(g·y)).
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self(norm, image, gradient, output) = self;
-        let Image { input, mean, scale } = &norm.images[image];
-        let count = simd.splat_f32s(1.0 / (output.side * output.side) as f32);
+        let Self(norm, images, gradients, mut outputs) = self;
+        let images = &norm.images[images];
+        let count = simd.splat_f32s(1.0 / positions(images));
+        let Some(Image { mean, scale, .. }) = images.first() else {
+            return;
+        };
         for part in Part::all(simd) {
-            for block in 0..output.blocks {
+            for block in 0..norm.weight.len() {
                 let (mean, scale) = (part.load(&mean[block]), part.load(&scale[block]));
-                let maps = [input, gradient];
-                let [sum, product] = sums(part, block, maps, |[x, g]| {
+                let maps = || images.iter().zip(&gradients).map(|(i, g)| [&i.input, *g]);
+                let [sum, product] = sums(part, block, maps(), |[x, g]| {
                     [g, simd.mul_f32s(g, simd.sub_f32s(x, mean))]
                 });
                 let product = simd.mul_f32s(product, scale);
@@ -145,18 +167,47 @@ impl WithSimd for Backward<'_> {
                 let sum = simd.mul_f32s(sum, count);
                 let slope = simd.mul_f32s(simd.mul_f32s(product, count), scale);
                 let factor = simd.mul_f32s(scale, part.load(&norm.weight[block]));
-                map(part, block, maps, output, |[x, g]| {
-                    let along = simd.mul_f32s(simd.sub_f32s(x, mean), slope);
-                    simd.mul_f32s(simd.sub_f32s(simd.sub_f32s(g, sum), along), factor)
-                });
+                for (maps, output) in maps().zip(&mut outputs) {
+                    map(part, block, maps, output, |[x, g]| {
+                        let along = simd.mul_f32s(simd.sub_f32s(x, mean), slope);
+                        simd.mul_f32s(simd.sub_f32s(simd.sub_f32s(g, sum), along), factor)
+                    });
+                }
             }
         }
     }
 }
 
-/// Sums over a block's positions of what `f` makes of the maps' values there.
+/// How many positions a channel has in all images.
+fn positions(images: &[Image]) -> f32 {
+    let sides = images.iter().map(|image| image.input.side);
+    sides.map(|side| side * side).sum::<usize>() as f32
+}
+
+/// Sums over a block's positions, in all images, of what `f` makes of the values
+/// that the maps of an image have there. Those of an image are added up first,
+/// so that rounding errors stay small.
 #[inline(always)]
-fn sums<S: Simd, const MAPS: usize, const SUMS: usize>(
+fn sums<'m, S: Simd, const MAPS: usize, const SUMS: usize>(
+    part: Part<S>,
+    block: usize,
+    images: impl Iterator<Item = [&'m Map; MAPS]>,
+    f: impl Fn([S::f32s; MAPS]) -> [S::f32s; SUMS],
+) -> [S::f32s; SUMS] {
+    let simd = part.simd;
+    let mut totals = [simd.splat_f32s(0.0); SUMS];
+    for maps in images {
+        let sums = sums_of_one(part, block, maps, &f);
+        for (total, sum) in totals.iter_mut().zip(sums) {
+            *total = simd.add_f32s(*total, sum);
+        }
+    }
+    totals
+}
+
+/// The same for one image.
+#[inline(always)]
+fn sums_of_one<S: Simd, const MAPS: usize, const SUMS: usize>(
     part: Part<S>,
     block: usize,
     maps: [&Map; MAPS],

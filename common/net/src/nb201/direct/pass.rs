@@ -1,16 +1,22 @@
 //! A whole network, there and back.
 
+use std::ops::Range;
+
+use tch::Tensor;
+
 use super::cell::{Cell, Reduction, Stage};
 use super::head::Head;
-use super::layers::{ConvNorm, Gradients};
+use super::layers::{ConvNorm, Gradients, values};
 use super::map::Map;
 use crate::NetError;
+use crate::layers::Parameter;
 use crate::nb201::{self, Network};
 
 /// A network that takes groups of images, one after another, and sums up
 /// gradients. Block by block all images of a group go through, so that the
 /// block's weights are fetched once for all of them.
 pub(super) struct Pass<'n> {
+    network: &'n Network,
     /// By image of a group.
     images: Vec<Map>,
     stem: ConvNorm,
@@ -18,6 +24,8 @@ pub(super) struct Pass<'n> {
     blocks: Vec<(usize, Block<'n>)>,
     head: Head,
     stages: [Stage; 3],
+    /// How many images of a group are normalised together.
+    together: usize,
 }
 
 enum Block<'n> {
@@ -27,11 +35,13 @@ enum Block<'n> {
 
 impl<'n> Pass<'n> {
     /// Of this network, whose channels and side are multiples of 16, for groups
-    /// of so many images at most.
-    pub fn new(network: &'n Network, images: usize) -> Result<Self, NetError> {
+    /// of so many images at most; all of a group are normalised `together`, or
+    /// each alone.
+    pub fn new(network: &'n Network, images: usize, together: bool) -> Result<Self, NetError> {
         let channels = network.skeleton.channels() as usize;
         let side = network.skeleton.side() as usize;
         let tensors = &network.tensors;
+        let together = if together { images } else { 1 };
         let shape = |stage: usize| [channels << stage, side >> stage];
         let (mut stage, mut blocks) = (0, Vec::new());
         for block in &network.blocks {
@@ -53,63 +63,88 @@ impl<'n> Pass<'n> {
             nb201::Block::Reduction(_) => None,
         });
         Ok(Self {
+            network,
             images: vec![Map::zeros(3, side); images],
             stem: ConvNorm::new(network.stem, side, images, tensors)?,
             blocks,
-            head: Head::new(network, shape(2))?,
-            stages: [0, 1, 2].map(|stage| Stage::new(cell, shape(stage), images)),
+            head: Head::new(network, shape(2), together)?,
+            stages: [0, 1, 2].map(|stage| Stage::new(cell, shape(stage), images, together)),
+            together,
         })
     }
 
-    /// Adds the gradients of `share` times the cross-entropy of a group of
-    /// images, each 3 × side × side, of these classes: to their sums, or in
-    /// `each`, after those of the images before.
-    pub fn add(
+    /// By parameter, the gradients of `share` times the cross-entropy of images,
+    /// N × 3 × side × side, of these classes: their sum, or those of `each` image,
+    /// one after another.
+    pub fn gradients(
+        mut self,
+        images: &Tensor,
+        targets: &[usize],
+        share: f32,
+        each: bool,
+    ) -> Result<Vec<Vec<f32>>, NetError> {
+        let rows = if each { targets.len() } else { 1 };
+        let parameters = self.network.parameters().iter();
+        let empty = |parameter: &Parameter| Vec::with_capacity(rows * parameter.tensor.numel());
+        let mut gradients: Vec<_> = parameters.map(empty).collect();
+        let size = self.images.len();
+        for (group, targets) in targets.chunks(size).enumerate() {
+            let start = (group * size) as i64;
+            let images = images.f_narrow(0, start, targets.len() as i64)?;
+            let each = each.then_some(&mut *gradients);
+            self.add(&values(&images)?, targets, share, each);
+        }
+        if !each {
+            self.take(&mut gradients);
+        }
+        Ok(gradients)
+    }
+
+    /// Adds the gradients of a group of images to their sums, or to `each`.
+    fn add(
         &mut self,
         images: &[f32],
         targets: &[usize],
         share: f32,
         mut each: Option<&mut Gradients>,
     ) {
-        let values = images.chunks_exact(images.len() / targets.len());
-        let maps = self.images.iter_mut().zip(&mut self.stages[0].maps);
-        for (image, (values, (input, map))) in values.zip(maps).enumerate() {
+        let count = targets.len();
+        let (together, stages) = (self.together, &mut self.stages);
+        let parts = || {
+            let starts = (0..count).step_by(together);
+            starts.map(move |start| start..count.min(start + together))
+        };
+        let values = images.chunks_exact(images.len() / count);
+        for (image, (values, input)) in values.zip(&mut self.images).enumerate() {
             input.fill(values);
-            self.stem.forward(image, input, map);
+            self.stem.convolve(image, input);
+        }
+        for images in parts() {
+            let maps = &mut stages[0].maps[images.clone()];
+            self.stem.normalise(images, maps);
         }
         for (stage, block) in &mut self.blocks {
-            for image in 0..targets.len() {
-                match block {
-                    Block::Cell(cell) => cell.forward(image, &mut self.stages[*stage]),
-                    Block::Reduction(reduction) => {
-                        let (from, to) = neighbours(&mut self.stages, *stage);
-                        reduction.forward(image, from, to);
-                    }
-                }
+            for images in parts() {
+                block.forward(images, stages, *stage);
             }
         }
-        for (map, target) in self.stages[2].maps.iter_mut().zip(targets) {
-            self.head.pass(map, *target, share);
+        for images in parts() {
+            let maps = &mut stages[2].maps[images.clone()];
+            self.head.pass(maps, &targets[images], share);
             if let Some(gradients) = &mut each {
                 self.head.take(gradients);
             }
         }
         for (stage, block) in self.blocks.iter_mut().rev() {
-            for image in 0..targets.len() {
-                match block {
-                    Block::Cell(cell) => cell.backward(image, &mut self.stages[*stage]),
-                    Block::Reduction(reduction) => {
-                        let (from, to) = neighbours(&mut self.stages, *stage);
-                        reduction.backward(image, from, to);
-                    }
-                }
+            for images in parts() {
+                block.backward(images, stages, *stage);
                 if let Some(gradients) = &mut each {
                     block.take(gradients);
                 }
             }
         }
-        for (image, input) in self.images.iter().enumerate().take(targets.len()) {
-            self.stages[0].stem_backward(&mut self.stem, image, input);
+        for images in parts() {
+            stages[0].stem_backward(&mut self.stem, images, &self.images);
             if let Some(gradients) = &mut each {
                 self.stem.take(gradients);
             }
@@ -117,7 +152,7 @@ impl<'n> Pass<'n> {
     }
 
     /// Moves the sums of gradients to where they belong.
-    pub fn take(&mut self, gradients: &mut Gradients) {
+    fn take(&mut self, gradients: &mut Gradients) {
         self.stem.take(gradients);
         for (_, block) in &mut self.blocks {
             block.take(gradients);
@@ -127,6 +162,29 @@ impl<'n> Pass<'n> {
 }
 
 impl Block<'_> {
+    /// Takes the maps of images, which are normalised together, through, to those
+    /// of its stage.
+    fn forward(&mut self, images: Range<usize>, stages: &mut [Stage; 3], stage: usize) {
+        match self {
+            Self::Cell(cell) => cell.forward(images, &mut stages[stage]),
+            Self::Reduction(reduction) => {
+                let (from, to) = neighbours(stages, stage);
+                reduction.forward(images, from, to);
+            }
+        }
+    }
+
+    /// Takes their gradients back.
+    fn backward(&mut self, images: Range<usize>, stages: &mut [Stage; 3], stage: usize) {
+        match self {
+            Self::Cell(cell) => cell.backward(images, &mut stages[stage]),
+            Self::Reduction(reduction) => {
+                let (from, to) = neighbours(stages, stage);
+                reduction.backward(images, from, to);
+            }
+        }
+    }
+
     /// Moves the sums of gradients to where they belong.
     fn take(&mut self, gradients: &mut Gradients) {
         match self {
