@@ -101,7 +101,8 @@ pub struct Scored {
     /// SHA-256 of the pre-trained weights that all candidates start from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_sha256: Option<String>,
-    /// The element type of the computation.
+    /// The element type of the computation: `float32` is IEEE single precision
+    /// throughout, on a GPU too (TF32 is off).
     pub dtype: String,
     /// The size of the network, by the names of its space (`channels`, `cells`, `classes`).
     pub network: BTreeMap<String, u64>,
