@@ -94,7 +94,7 @@ impl Network {
         let count = targets.len();
         let pass = match norm {
             Norm::Sample => Pass::new(self, self.group().min(count), false)?,
-            Norm::Batch if self.kept() * count <= BATCH => Pass::new(self, count, true)?,
+            Norm::Batch if self.batch_fits(count) => Pass::new(self, count, true)?,
             _ => return Ok(None),
         };
         let sums = pass.gradients(inputs, &targets, 1.0 / count as f32, false)?;
@@ -125,7 +125,8 @@ impl Network {
             return Ok(false);
         };
         let values: usize = self.parameters().iter().map(|p| p.tensor.numel()).sum();
-        if 4 * values * targets.len() > ROWS || self.is_cut_off() {
+        let bytes = 4 * values * targets.len();
+        if bytes > ROWS || !is_free(bytes) || self.is_cut_off() {
             return Ok(false);
         }
         let pass = Pass::new(self, self.group().min(targets.len()), false)?;
@@ -150,6 +151,13 @@ impl Network {
     /// where each is normalised alone. It makes no difference to what comes out.
     fn group(&self) -> usize {
         (KEPT / self.kept()).clamp(1, GROUP)
+    }
+
+    /// Whether there is memory for so many images that are normalised together.
+    fn batch_fits(&self, images: usize) -> bool {
+        let kept = self.kept() * images;
+        // What a block works on comes on top.
+        kept <= BATCH && is_free(kept + kept / 2)
     }
 
     /// Bytes that are kept of an image: what convolutions get and give.
@@ -191,6 +199,16 @@ impl Network {
         };
         Ok(targets.map(class).collect())
     }
+}
+
+/// Whether so much memory can be had. Where it cannot, libtorch reports that for
+/// one candidate, while an allocation here would end the program.
+fn is_free(bytes: usize) -> bool {
+    let mut memory = Vec::<u8>::new();
+    let free = memory.try_reserve_exact(bytes).is_ok();
+    // What is not used might never be asked for.
+    std::hint::black_box(&mut memory);
+    free
 }
 
 /// Whether there are vectors for which [`map`]'s layout is made.
