@@ -189,23 +189,3 @@ binaries() {
         *) printf '%s/%s/release\n' "$root" "$target" ;;
     esac
 }
-
-# optional COMMAND PACKAGE PURPOSE: a system package that some tests use.
-# Installed where that asks nobody (root, with apt); otherwise the tests that
-# want it skip themselves.
-optional() {
-    if have "$1"; then
-        return
-    fi
-    if have apt-get && [ "$(id -u)" = 0 ]; then
-        say "installing $2 ($3)"
-        if [ -z "${apt_updated:-}" ]; then
-            apt-get -qq update >/dev/null 2>&1 || true
-            apt_updated=1
-        fi
-        if DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$2" >/dev/null 2>&1; then
-            return
-        fi
-    fi
-    say "$1 is not here: its tests are skipped ($3; package $2)"
-}

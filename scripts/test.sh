@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
-# Does all the set-up that the tests need and runs every test. The last line
-# is the sum over all test programs: N passed, N failed.
+# Does the set-up that the tests need and runs every test. At the end it lists
+# what was skipped; the last line is the sum over all test programs:
+# N passed, N failed, N skipped.
 #
 #   scripts/test.sh [ARGUMENT…]      (arguments go to cargo test)
+#
+# Some tests use programs that this script does not install: jq, make, parallel,
+# patchelf, shellcheck, chromium, script, flock, ssh and sshd, and a Python with
+# PyTorch (KNAS_PYTHON). What is not there is skipped; KNAS_REQUIRE=NAME,NAME…
+# (or all) lets its tests fail instead.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -10,27 +16,23 @@ set -euo pipefail
 use_written_settings
 cd "$root"
 
-# What only some tests use, and skip themselves without.
-optional jq jq "records, read by another program"
-optional make make "the pipeline as a makefile"
-optional parallel parallel "the pipeline under GNU parallel"
-optional patchelf patchelf "a package that runs elsewhere"
-optional shellcheck shellcheck "the scripts themselves"
-optional chromium chromium "the report, opened in a browser"
-
 # The tests run the binaries as a user does, so those come first.
 cargo build --release --workspace --bins
 cargo test --release --workspace --no-run "$@"
 
 # Tests run side by side: libtorch's own threads would only be in their way.
 export OMP_NUM_THREADS=1
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+reports=$(mktemp -d)
+trap 'rm -rf "$reports"' EXIT
+export KNAS_SKIPPED=$reports/skipped
+: >"$KNAS_SKIPPED"
 status=0
-cargo test --release --workspace --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
+cargo test --release --workspace --no-fail-fast "$@" 2>&1 | tee "$reports/log" || status=$?
 
+LC_ALL=C sort -u -o "$KNAS_SKIPPED" "$KNAS_SKIPPED"
+sed 's/^/skipped: /' "$KNAS_SKIPPED"
 # A test program that died reports no result; it counts as one failure.
-awk -v status="$status" '
+awk -v status="$status" -v skipped="$(wc -l <"$KNAS_SKIPPED")" '
     /^ +(Running|Doc-tests) / { died += open; open = 1 }
     /^test result: / {
         for (i = 2; i <= NF; i++) {
@@ -42,6 +44,6 @@ awk -v status="$status" '
     END {
         failed += died + open
         if (status != 0 && failed == 0) failed = 1
-        printf "%d passed, %d failed\n", passed, failed
-    }' "$log"
+        printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+    }' "$reports/log"
 exit "$status"

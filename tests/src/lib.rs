@@ -20,6 +20,9 @@
 //! and both of its streams.
 
 pub mod model;
+mod needs;
+
+pub use needs::{cifar10, missing, program, pytorch, shared};
 
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};
@@ -294,15 +297,4 @@ pub fn repository() -> PathBuf {
         .parent()
         .expect("the tests lie in the repository")
         .to_owned()
-}
-
-/// The real data named `path` in the shared folder (`KNAS_SHARED`, or
-/// `../shared/data` beside the repository), where there is any: a test that
-/// uses it has another part that needs none.
-#[must_use]
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("KNAS_SHARED")
-        .map_or_else(|| repository().join("../shared/data"), PathBuf::from);
-    let path = folder.join(path);
-    path.exists().then_some(path)
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use knas_tests::{Tool, binary};
+use knas_tests::{Tool, binary, program};
 
 const TOOLS: [&str; 6] = [
     "knas-sample",
@@ -12,6 +12,9 @@ const TOOLS: [&str; 6] = [
     "knas-eval",
     "knas-report",
 ];
+
+/// The tools that evaluate networks.
+const EVALUATING: [&str; 2] = ["knas-score", "knas-finetune"];
 
 /// The tools that read records from standard input.
 const READERS: [&str; 5] = [
@@ -36,8 +39,27 @@ fn help_is_short_or_long_and_names_the_version() {
             version.starts_with(&format!("{tool} {}", env!("CARGO_PKG_VERSION"))),
             "{version}"
         );
-        let libtorch = ["knas-score", "knas-finetune"].contains(&tool);
+        let libtorch = EVALUATING.contains(&tool);
         assert_eq!(version.contains("libtorch 2.11.0"), libtorch, "{version}");
+    }
+}
+
+/// Those that only read and write records are there at once; a program that is
+/// linked to libtorch takes half a second to start.
+#[cfg(target_os = "linux")]
+#[test]
+fn only_tools_that_evaluate_networks_are_linked_to_libtorch() {
+    for tool in TOOLS {
+        let mut readelf = Command::new("readelf");
+        let output = readelf.arg("-d").arg(binary(tool)).output();
+        let dynamic = output.expect("readelf comes with the linker").stdout;
+        // The search path names libtorch's folder in every binary of the workspace.
+        let dynamic = String::from_utf8_lossy(&dynamic).into_owned();
+        let needed: Vec<&str> = dynamic.lines().filter(|l| l.contains("(NEEDED)")).collect();
+        let links = |library: &str| needed.iter().any(|line| line.contains(library));
+        assert!(links("libc.so"), "{tool}: {dynamic}");
+        let libtorch = links("torch") || links("c10");
+        assert_eq!(libtorch, EVALUATING.contains(&tool), "{tool}: {needed:?}");
     }
 }
 
@@ -97,8 +119,7 @@ fn wrong_usage_says_who_complains_and_ends_with_2() {
 /// A terminal as standard input gets one line, not a tool that seems to hang.
 #[test]
 fn a_terminal_as_input_is_answered() {
-    if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no script(1) to make a terminal");
+    if program("script").is_none() {
         return;
     }
     for tool in READERS {

@@ -1,6 +1,6 @@
 //! The helper that all the other tests stand on.
 
-use knas_tests::{binary, repository, scratch, shared};
+use knas_tests::{binary, repository, scratch};
 
 #[test]
 #[should_panic(expected = "cargo build --release --workspace")]
@@ -16,9 +16,4 @@ fn the_repository_is_where_the_workspace_is() {
 #[test]
 fn every_test_has_a_folder_of_its_own() {
     assert_ne!(scratch().path(), scratch().path());
-}
-
-#[test]
-fn data_that_is_not_there_is_none() {
-    assert_eq!(shared("no/such/file"), None);
 }

@@ -5,8 +5,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use knas_tests::repository;
+use serde_json::Value;
 
 /// The files under `folder` that end in `.suffix`.
 fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
@@ -26,94 +28,50 @@ fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The product's own Rust: neither tests nor scripts.
-fn sources() -> Vec<PathBuf> {
-    let tools_and_common =
-        ["tools", "common"].map(|folder| files(&repository().join(folder), "rs"));
-    let all: Vec<PathBuf> = tools_and_common.concat();
-    assert!(all.len() > 50, "only {} files", all.len());
-    all
-}
-
-/// Whether a line has the keyword, outside comments.
-fn is_unsafe(line: &str) -> bool {
-    let code = line.split("//").next().unwrap_or_default();
-    [
-        "unsafe {",
-        "unsafe fn",
-        "unsafe impl",
-        "unsafe trait",
-        "unsafe extern",
-        "#[unsafe(",
-    ]
-    .iter()
-    .any(|start| code.contains(start))
-}
-
+/// What Rust and Clippy are told in Cargo.toml and .clippy.toml holds in every
+/// crate: unsafe code is forbidden but where libraries are loaded.
 #[test]
-fn unsafe_code_is_where_libraries_are_loaded_and_nowhere_else() {
-    let allowed = repository().join("common/net/src/device.rs");
-    let mut seen = 0;
-    for path in sources() {
-        let text = fs::read_to_string(&path).unwrap();
-        let count = text.lines().filter(|line| is_unsafe(line)).count();
-        if path == allowed {
-            seen = count;
-        } else {
-            assert_eq!(count, 0, "{}", path.display());
-        }
-        let excused = text.contains("allow(unsafe_code)");
-        assert!(!excused || path == allowed, "{}", path.display());
-    }
-    assert!(seen > 0, "the search finds nothing at all");
-    let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
-    assert!(manifest.contains("unsafe_code = \"deny\""));
-    for manifest in ["common", "tools"].map(|folder| files(&repository().join(folder), "toml")) {
-        for path in manifest {
-            let text = fs::read_to_string(&path).unwrap();
-            assert!(
-                text.contains("[lints]\nworkspace = true"),
-                "{}",
-                path.display()
-            );
+fn every_crate_keeps_to_the_lints_of_the_workspace() {
+    let workspace = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
+    assert!(workspace.contains("unsafe_code = \"forbid\""));
+    for folder in ["common", "tools"] {
+        for manifest in files(&repository().join(folder), "toml") {
+            let text = fs::read_to_string(&manifest).unwrap();
+            let alike = text.contains("[lints]\nworkspace = true");
+            let loads = manifest.ends_with("common/net/Cargo.toml");
+            assert!(alike != loads, "{}", manifest.display());
         }
     }
 }
 
-/// No shell, and no program but our own, is started by a tool.
+/// Everything compiles with the Rust that Cargo.toml names as the oldest: what
+/// we depend on says so itself, and Clippy watches over the library's functions.
 #[test]
-fn no_tool_runs_other_programs() {
-    let may = repository().join("common/records/src/again.rs");
-    for path in sources() {
-        let text = fs::read_to_string(&path).unwrap();
-        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let starts = product.contains("Command::new(") && !product.contains("clap::Command::new(");
-        assert!(!starts || path == may, "{}", path.display());
-    }
-}
-
-/// Pickles run what they are told to. Nothing here reads them.
-#[test]
-fn nothing_reads_pickles() {
-    for path in sources() {
-        let text = fs::read_to_string(&path).unwrap();
-        for call in [
-            "VarStore",
-            "CModule",
-            "Tensor::load",
-            "load_multi",
-            "read_npz",
-        ] {
-            assert!(
-                !text.lines().any(|line| line
-                    .split("//")
-                    .next()
-                    .unwrap_or_default()
-                    .contains(call)),
-                "{}: {call}",
-                path.display()
-            );
-        }
+fn nothing_needs_a_newer_rust_than_is_named() {
+    let said = |command: &mut Command| {
+        let output = command.current_dir(repository()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // What other platforms depend on has not been fetched.
+    let rustc = said(Command::new("rustc").arg("-vV"));
+    let host = rustc.lines().find_map(|line| line.strip_prefix("host: "));
+    let metadata = said(
+        Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+            .args(["--filter-platform", host.unwrap()]),
+    );
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let version = |package: &Value| -> Vec<u32> {
+        let text = package["rust_version"].as_str().unwrap_or("1");
+        text.split('.').map(|part| part.parse().unwrap()).collect()
+    };
+    let ours = packages.iter().find(|p| p["name"] == "knas-records");
+    let ours = version(ours.unwrap());
+    for package in packages {
+        let theirs = version(package);
+        assert!(theirs <= ours, "{} needs Rust {theirs:?}", package["name"]);
     }
 }
 

@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
-use knas_tests::{Outcome, Tool, binary, scratch};
+use knas_tests::{Outcome, Tool, scratch};
 
 const CELLS: &str = "{\"id\":\"a\",\"score\":1}\n{\"id\":\"b\",\"score\":2}\n";
 
@@ -101,36 +100,5 @@ fn memory_does_not_grow_with_the_input() {
     assert!(
         many < few + 1024,
         "{few} KiB for 10,000 records, {many} KiB for 500,000"
-    );
-}
-
-#[test]
-fn it_starts_fast_and_without_libtorch() {
-    let start = |_| {
-        let before = Instant::now();
-        let _ = Tool::new("knas-rank").arg("--version").run().expect_code(0);
-        before.elapsed()
-    };
-    // The fastest of several: other tests run at the same time.
-    let fastest = (0..30).map(start).min().expect("it was run");
-    assert!(fastest < Duration::from_millis(20), "{fastest:?}");
-
-    let readelf = Command::new("readelf")
-        .arg("-d")
-        .arg(binary("knas-rank"))
-        .output();
-    let dynamic = readelf.expect("readelf comes with the linker").stdout;
-    let dynamic = String::from_utf8_lossy(&dynamic);
-    let needed: Vec<&str> = dynamic
-        .lines()
-        .filter(|line| line.contains("(NEEDED)"))
-        .collect();
-    assert!(
-        needed.iter().any(|line| line.contains("libc.so")),
-        "{dynamic}"
-    );
-    assert!(
-        !needed.iter().any(|line| line.contains("torch")),
-        "{needed:?}"
     );
 }

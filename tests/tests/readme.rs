@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use knas_tests::{binary, model, repository, scratch, shared};
+use knas_tests::{binary, missing, model, repository, scratch, shared};
 
 struct Block {
     needs: String,
@@ -112,7 +112,7 @@ fn every_command_of_the_readme_does_what_it_says() {
             "truth" => write_truth(&folder.path().join("truth.csv")),
             "" => {}
             program if !present(program) => {
-                eprintln!("skipped, without {program}: {text}");
+                missing(program, "a block of the README is for it");
                 continue;
             }
             _ => {}

@@ -137,9 +137,7 @@ fn processes_of_their_own_give_the_same_bytes() {
 fn a_candidate_that_takes_too_long_is_given_up() {
     let input = cells(3);
     let args = ["--timeout", "0.2", "-n", "2000", "--cells", "3", "-j", "2"];
-    let begin = Instant::now();
     let run = score(&args, &input).expect_code(1);
-    assert!(begin.elapsed() < Duration::from_secs(60));
     let errors = run.column("error");
     assert_eq!(errors.len(), 3);
     for error in errors {

@@ -217,8 +217,7 @@ fn a_file_that_shrinks_after_it_was_measured_is_an_error() {
 
 #[test]
 fn real_cifar10_has_the_known_sample_and_split() {
-    let Some(folder) = common::real_cifar10() else {
-        eprintln!("skipped: CIFAR-10 has not been fetched");
+    let Some(folder) = knas_tests::cifar10() else {
         return;
     };
     let source = cifar10(&folder).unwrap();
@@ -254,8 +253,7 @@ fn real_cifar10_has_the_known_sample_and_split() {
 
 #[test]
 fn real_cifar100_has_the_known_sample_and_split() {
-    let Some(folder) = common::shared("cifar100-sample") else {
-        eprintln!("skipped: no CIFAR-100 sample beside the repository");
+    let Some(folder) = knas_tests::shared("cifar100-sample") else {
         return;
     };
     let source = open(&format!("cifar100:{}", folder.display())).unwrap();

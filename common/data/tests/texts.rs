@@ -250,8 +250,10 @@ fn images_and_texts_are_told_apart() {
 
 #[test]
 fn real_glue_has_the_known_counts() {
-    let (Some(rte), Some(mrpc)) = (common::shared("glue/RTE"), common::shared("glue/MRPC")) else {
-        eprintln!("skipped: no GLUE beside the repository");
+    let (Some(rte), Some(mrpc)) = (
+        knas_tests::shared("glue/RTE"),
+        knas_tests::shared("glue/MRPC"),
+    ) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

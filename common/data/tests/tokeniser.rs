@@ -101,8 +101,7 @@ fn a_whole_tokeniser_is_read_but_not_its_limits() {
 
 #[test]
 fn real_roberta_has_the_known_ids() {
-    let Some(folder) = common::shared("roberta-base") else {
-        eprintln!("skipped: no files of RoBERTa beside the repository");
+    let Some(folder) = knas_tests::shared("roberta-base") else {
         return;
     };
     let whole = open(&folder, 512);

@@ -4,7 +4,7 @@
 // A failed expectation is how a test fails, in helpers too.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use knas_data::{DataSpec, ImageSource};
 use knas_net::layers::cross_entropy;
@@ -18,20 +18,13 @@ const SEED: u64 = 11;
 
 /// The sets that are here: noise always, real images where they were fetched.
 fn sources() -> Vec<ImageSource> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = cache.or(home).unwrap_or_default().join("knas");
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/cifar100-sample");
     let mut specs = vec![DataSpec::Noise];
-    if cache.join("cifar10").is_dir() {
-        specs.push(DataSpec::Cifar10(None));
-    }
-    if shared.is_dir() {
-        specs.push(DataSpec::Cifar100(Some(shared)));
-    }
+    specs.extend(knas_tests::cifar10().map(|folder| DataSpec::Cifar10(Some(folder))));
+    let cifar100 = knas_tests::shared("cifar100-sample");
+    specs.extend(cifar100.map(|folder| DataSpec::Cifar100(Some(folder))));
     specs
         .iter()
-        .map(|spec| ImageSource::open(spec, &cache).unwrap())
+        .map(|spec| ImageSource::open(spec, Path::new("")).unwrap())
         .collect()
 }
 

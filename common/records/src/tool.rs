@@ -7,7 +7,10 @@
 //! | 2 | wrong usage, or something that ends the whole run |
 //! | 130 | interrupted |
 //!
-//! This is the one place below `main` that talks to the terminal.
+//! This is the one place below `main` that talks to the terminal and reads the
+//! environment.
+
+#![allow(clippy::disallowed_methods)]
 
 use std::env;
 use std::fmt::Display;

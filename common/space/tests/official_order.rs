@@ -1,7 +1,5 @@
 //! The computed order of NAS-Bench-201 against the benchmark's own list.
 
-use std::path::PathBuf;
-
 use knas_space::nb201::Cell;
 use sha2::{Digest, Sha256};
 
@@ -32,15 +30,9 @@ fn the_whole_list_has_the_hash_that_python_gives() {
 /// lines are checked one by one.
 #[test]
 fn every_line_of_the_benchmark_names_the_cell_at_its_index() {
-    let folder = std::env::var_os("KNAS_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
-        PathBuf::from,
-    );
-    let path = folder.join("nb201/truth.csv");
-    if !path.exists() {
-        eprintln!("skipped: there is no {}", path.display());
+    let Some(path) = knas_tests::shared("nb201/truth.csv") else {
         return;
-    }
+    };
     let text = std::fs::read_to_string(path).unwrap();
     let lines = text.lines().skip(1);
     assert_eq!(lines.clone().count(), 15_625);

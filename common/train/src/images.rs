@@ -114,7 +114,7 @@ impl Task for ImageTask<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use knas_data::{DataSpec, ImageSource, Limits, PIXELS};
     use knas_net::{Init, Source};
@@ -127,10 +127,7 @@ mod tests {
     /// The real CIFAR-10 where it has been fetched, otherwise random images with
     /// random classes, which can only be learnt by heart.
     fn images(made: &Path) -> Training {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
-        let real = cache.or_else(home).map(|cache| cache.join("knas/cifar10"));
-        let folder = real.filter(|folder| folder.is_dir()).unwrap_or_else(|| {
+        let folder = knas_tests::cifar10().unwrap_or_else(|| {
             let mut random = knas_stats::random::stream(0, "images", &[]);
             for name in [
                 "data_batch_1",

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use knas_tests::Tool;
+use knas_tests::{Tool, missing};
 use serde_json::Value;
 
 use crate::{Bench, cells};
@@ -130,7 +130,7 @@ fn a_full_disk_leaves_the_last_good_checkpoint() {
     let mut mount = Command::new("mount");
     mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&disk);
     if !mount.output().is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no small file system can be mounted here");
+        missing("mount", "no small file system can be mounted here");
         return;
     }
     let run = train("disk");

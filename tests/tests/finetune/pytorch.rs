@@ -1,10 +1,10 @@
 //! Checkpoints, read by other software.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use knas_tests::repository;
+use knas_tests::{pytorch, repository};
 use serde_json::Value;
 
 use crate::Bench;
@@ -47,19 +47,9 @@ fn names_and_shapes_are_the_official_ones() {
     assert_eq!(found, official);
 }
 
-/// A Python that has PyTorch: `KNAS_PYTHON`, or python3.
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("KNAS_PYTHON").unwrap_or_else(|| "python3".into());
-    let import = Command::new(&python).args(["-c", "import torch"]).output();
-    import
-        .is_ok_and(|output| output.status.success())
-        .then(|| python.into())
-}
-
 #[test]
 fn pytorch_loads_the_model_and_finds_the_same_accuracy() {
-    let Some(python) = python() else {
-        eprintln!("skipped: no Python with PyTorch (KNAS_PYTHON names one)");
+    let Some(python) = pytorch() else {
         return;
     };
     let bench = Bench::set_up();

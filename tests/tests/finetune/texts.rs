@@ -300,7 +300,6 @@ fn tensor(path: &PathBuf, name: &str) -> Vec<u8> {
 #[test]
 fn paraphrases_are_judged_by_accuracy_and_f1() {
     let (Some(mrpc), Some(tokenizer)) = (shared("glue/MRPC"), shared("roberta-base")) else {
-        eprintln!("skipped: no real data (KNAS_SHARED names its folder)");
         return;
     };
     let arch = "roberta-l1-d8-h2-i8-v50265-p514-t1:1|head";

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use knas_tests::missing;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -79,7 +80,7 @@ impl Browser {
     /// None, with a note, where there is no browser.
     pub fn start() -> Option<Self> {
         let Some(program) = NAMES.into_iter().find(|name| is_there(name)) else {
-            eprintln!("skipped: no Chromium (scripts/test.sh installs it where it can)");
+            missing("chromium", "the report is opened in it");
             return None;
         };
         let profile = knas_tests::scratch();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use knas_tests::{repository, scratch};
+use knas_tests::{missing, repository, scratch};
 
 use crate::machines::{self, Machine, is_root};
 use crate::{TINY, binaries, cells, expect, has, said, scores, script};
@@ -178,7 +178,7 @@ fn run_confined(root: &Path, place: &Path) {
     command.arg("/moved here/bin/knas-score").args(TINY);
     let output = command.args(["-q", "-j", "1", "/cells"]).output().unwrap();
     if [Some(1), Some(99)].contains(&output.status.code()) {
-        eprintln!("skipped: no file systems can be mounted: {}", said(&output));
+        missing("mount", &said(&output));
         return;
     }
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));

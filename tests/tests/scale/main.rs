@@ -21,7 +21,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
-use knas_tests::{Tool, binary, repository};
+use knas_tests::{Tool, binary, missing, repository};
 
 /// Flags that make a candidate cost milliseconds.
 const TINY: [&str; 8] = [
@@ -50,7 +50,7 @@ fn path() -> OsString {
 fn has(program: &str) -> bool {
     let found = env::split_paths(&path()).any(|folder| folder.join(program).is_file());
     if !found {
-        eprintln!("skipped: there is no {program}");
+        missing(program, "install the package that has it");
     }
     found
 }

@@ -1,8 +1,8 @@
-//! Data sets made on the spot, and the places of real ones.
+//! Data sets made on the spot.
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use knas_data::PIXELS;
 
@@ -30,18 +30,4 @@ pub fn write_cifar10(folder: &Path, count: usize) {
         fs::write(folder.join(format!("data_batch_{}.bin", batch + 1)), bytes).unwrap();
     }
     fs::write(folder.join("test_batch.bin"), rows(5 * count, count, label)).unwrap();
-}
-
-/// The real CIFAR-10, where it has been fetched.
-pub fn real_cifar10() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
-    Some(cache.join("knas/cifar10")).filter(|folder| folder.is_dir())
-}
-
-/// What lies under `shared/data` beside the repository, where it is there.
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let shared = std::env::var_os("KNAS_SHARED").map_or_else(beside, PathBuf::from);
-    Some(shared.join("data").join(path)).filter(|path| path.exists())
 }
