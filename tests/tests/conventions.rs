@@ -63,20 +63,74 @@ fn only_tools_that_evaluate_networks_are_linked_to_libtorch() {
     }
 }
 
+fn generate(tool: &str, what: &str) -> String {
+    let run = Tool::new(tool).args(["--generate", what]).run();
+    run.expect_code(0).stdout
+}
+
+/// The words of a manual page or a help, without how they are set.
+fn plain(text: &str) -> String {
+    text.replace("\\fB", "")
+        .replace("\\fI", "")
+        .replace("\\fR", "")
+        .replace("\\-", "-")
+}
+
+/// Every option that the long help lists.
+fn options(tool: &str) -> Vec<String> {
+    let help = Tool::new(tool).arg("--help").run().expect_code(0).stdout;
+    let lines = help.lines().map(str::trim_start);
+    let headers = lines.filter(|line| line.starts_with('-'));
+    let names = headers.filter_map(|line| {
+        let name = line
+            .split([' ', ',', '=', '['])
+            .find(|word| word.starts_with("--"));
+        name.map(str::to_owned)
+    });
+    let mut names: Vec<String> = names.collect();
+    names.dedup();
+    assert!(names.len() > 10, "{tool}: {names:?}");
+    names
+}
+
 #[test]
-fn manual_pages_and_completions_are_generated() {
+fn the_manual_describes_every_option() {
     for tool in TOOLS {
-        let generate = |what: &str| {
-            Tool::new(tool)
-                .args(["--generate", what])
-                .run()
-                .expect_code(0)
-                .stdout
-        };
-        assert!(generate("man").contains(&format!(".TH {tool} 1")), "{tool}");
-        assert!(generate("man").contains(".SH OPTIONS"));
+        let page = generate(tool, "man");
+        let page = plain(&page);
+        assert!(page.contains(&format!(".TH {tool} 1")), "{tool}");
+        for section in [
+            "OPTIONS",
+            "EXAMPLES",
+            "\"EXIT STATUS\"",
+            "ENVIRONMENT",
+            "FILES",
+            "\"SEE ALSO\"",
+        ] {
+            assert!(
+                page.contains(&format!(".SH {section}\n")),
+                "{tool}: {section}"
+            );
+        }
+        let entries: Vec<&str> = page.split("\n.TP\n").collect();
+        for option in options(tool) {
+            let named = |entry: &&&str| {
+                let header = entry.lines().next().unwrap_or_default();
+                header.split([' ', ',', '[']).any(|word| word == option)
+            };
+            let entry = entries.iter().find(named);
+            let entry = entry.unwrap_or_else(|| panic!("{tool}: no {option}"));
+            let described = entry.lines().nth(1).unwrap_or_default();
+            assert!(described.len() > 3, "{tool} {option}: {entry}");
+        }
+    }
+}
+
+#[test]
+fn completions_are_generated() {
+    for tool in TOOLS {
         for shell in ["bash", "zsh", "fish"] {
-            let script = generate(&format!("complete-{shell}"));
+            let script = generate(tool, &format!("complete-{shell}"));
             assert!(
                 script.contains(tool) && script.contains("on-error"),
                 "{tool} {shell}"

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 
+use crate::manual;
+
 /// Flags that every tool has.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
@@ -119,7 +121,7 @@ impl Generate {
     /// Those of the writer.
     pub fn write(self, mut command: Command, out: &mut dyn io::Write) -> io::Result<()> {
         let shell = match self {
-            Self::Man => return clap_mangen::Man::new(command).render(out),
+            Self::Man => return manual::write(command, out),
             Self::CompleteBash => Shell::Bash,
             Self::CompleteZsh => Shell::Zsh,
             Self::CompleteFish => Shell::Fish,

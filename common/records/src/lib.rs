@@ -11,6 +11,7 @@
 //! | [`output`] | standard output or `FILE.part` and its rename; `--resume` |
 //! | [`pipeline`] | work in several threads, results in the order of the input |
 //! | [`cli`] | the flags that every tool has |
+//! | `manual` | their manual pages |
 //! | [`sheet`] | rows and columns: CSV, TSV, table, Markdown |
 //! | [`truth`] | what is known about candidates: accuracies from CSV or records |
 //! | [`again`] | this program, started again |
@@ -25,6 +26,7 @@ pub mod again;
 pub mod cli;
 pub mod energy;
 pub mod input;
+mod manual;
 pub mod meta;
 pub mod output;
 pub mod pipeline;

@@ -27,22 +27,25 @@ the same as an earlier one; -n and --mutate count what is left; --shard splits \
 the result.";
 
 const EXAMPLES: &str = "\
+Examples:
+  knas-sample -n 100 | knas-score | knas-rank -k 5 --format table
+      the whole pipeline
+
+  knas-sample --space roberta-skip --preset minilm -n 50 --with-baseline |
+      knas-score --data mrpc:MRPC --weights MINILM | knas-rank -k 3
+      encoders, for pairs of sentences
+
+  knas-sample --all --where 'params < 1e6 && macs < 100e6'
+      all that fit a budget
+
 Filters: --where takes the fields id, space, arch, params and macs, numbers, \
-strings in quotes, == != < <= > >=, && || !, + - * / and parentheses:
-  --where 'params < 1e6 && macs < 100e6'
+strings in quotes, == != < <= > >=, && || !, + - * / and parentheses.
 
 Mutants: each differs from its parent in one decision. The parents take turns, \
 in their order in FILE; no mutant is written twice, and none is a parent. One \
 step of an evolution:
   knas-rank -k 10 population.ndjson |
       knas-sample --mutate 50 --parents - --seed 1 | knas-score > children.ndjson
-
-The pipeline:
-  knas-sample -n 100 | knas-score | knas-rank -k 5 --format table
-
-Encoders, for pairs of sentences:
-  knas-sample --space roberta-skip --preset minilm -n 50 --with-baseline |
-      knas-score --data mrpc:MRPC --weights MINILM | knas-rank -k 3
 
 Exit: 0 all good; 1 there are fewer records than were asked for, or a parent was \
 of no use; 2 nothing could be done.";
