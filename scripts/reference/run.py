@@ -25,7 +25,7 @@ class Run:
         self.net, self.cell, self.x, self.y, self.seed = net, cell, x, y, seed
 
     def noise(self, purpose, *shape):
-        return normal(shape, self.seed, purpose)
+        return normal(shape, self.seed, purpose).to(self.x.dtype)
 
     def loss(self, of=slice(None)):
         return F.cross_entropy(self.net(self.x[of]), self.y[of])

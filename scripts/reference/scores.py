@@ -310,7 +310,7 @@ def entropies(run):
 def trainability(run):
     blocks, terms = az_blocks(run), []
     for i, (start, end) in enumerate(zip(blocks, blocks[1:])):
-        given = signs(end.shape, run.seed, "az signs", i)
+        given = signs(end.shape, run.seed, "az signs", i).to(end.dtype)
         pulled = torch.autograd.grad(end, start, given, retain_graph=True)[0]
         pulled = F.pixel_unshuffle(pulled, start.shape[2] // end.shape[2])
         rows = lambda t: t.permute(0, 2, 3, 1).flatten(0, 2).double()

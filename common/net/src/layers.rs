@@ -3,13 +3,11 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::NetError;
+use crate::batch_norm;
 use crate::model::{Event, Observer};
 
 /// Added to variances: PyTorch's default for batch norm.
 pub const NORM_EPSILON: f64 = 1e-5;
-
-/// The weight of a new batch in running statistics: PyTorch's default.
-const MOMENTUM: f64 = 0.1;
 
 /// What a parameter is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,28 +146,17 @@ impl Tensors {
     ) -> Result<Tensor, NetError> {
         let weight = self.parameter(layer.weight);
         let bias = self.parameter(layer.weight + 1);
+        let affine = (weight, bias);
         let running = &self.running[layer.running];
-        let batch_norm = |running: Option<&Running>, training| {
-            input.f_batch_norm(
-                Some(weight),
-                Some(bias),
-                running.map(|r| &r.mean),
-                running.map(|r| &r.variance),
-                training,
-                MOMENTUM,
-                NORM_EPSILON,
-                true,
-            )
-        };
         let output = match norm {
             // One channel a group is instance norm, at a third of its cost.
             Norm::Sample => {
                 let channels = weight.size1()?;
                 input.f_group_norm(channels, Some(weight), Some(bias), NORM_EPSILON, true)?
             }
-            Norm::Batch => batch_norm(None, true)?,
-            Norm::Train => batch_norm(Some(running), true)?,
-            Norm::Eval => batch_norm(Some(running), false)?,
+            Norm::Batch => batch_norm::together(&input, affine, None)?,
+            Norm::Train => batch_norm::together(&input, affine, Some(running))?,
+            Norm::Eval => batch_norm::fixed(&input, affine, running)?,
             Norm::Off => return Ok(input),
         };
         observe(Event::Norm {

@@ -6,12 +6,14 @@
 //! | [`encoder`] | BERT and RoBERTa with a classifier, laid out anew |
 //! | [`model`] | what the two have in common, as scores see it |
 //! | [`layers`] | convolution, normalisation, pooling, linear map |
+//! | [`batch_norm`] | mean and variance of channels, and normalisation by them |
 //! | [`init`] | initial weights from a seed |
 //! | [`weights`] | weights in and out, as safetensors |
 //! | [`device`] | processor or CUDA device |
 //!
 //! Everything that libtorch refuses comes back as [`NetError`]; nothing panics.
 
+pub mod batch_norm;
 pub mod device;
 pub mod encoder;
 pub mod init;

@@ -20,11 +20,12 @@ use crate::{Info, Scope, ScoreError};
 pub(crate) static FISHER: Score = Score {
     info: Info {
         name: "fisher",
-        summary: "sum over channels of half the mean square of activation · gradient",
+        summary: "sum over channels, each counted once, of half the mean square of activation · gradient",
         labels: true,
         scope: Scope::All,
         passes: "1 forward, 1 backward",
-        source: "Theis et al., Faster Gaze Prediction, 2018; as in Abdelfattah et al., ICLR 2021",
+        source: "Theis et al., Faster Gaze Prediction, 2018; Abdelfattah et al., ICLR 2021, whose code \
+                 counts a channel once for each weight that leads into it",
         ..Info::BASE
     },
     value: |_, evaluation| fisher(evaluation),

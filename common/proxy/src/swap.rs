@@ -21,7 +21,7 @@ pub(crate) static SWAP: Score = Score {
     info: Info {
         name: "swap",
         summary: "number of different patterns of 16 samples that switch a ReLU unit on",
-        inputs: "samples, of which 16 count",
+        inputs: "samples: 16 count, normalised together with all others",
         source: SOURCE,
         ..Info::BASE
     },
@@ -34,7 +34,7 @@ pub(crate) static SWAP: Score = Score {
 pub(crate) static SWAP_REG: Score = Score {
     info: Info {
         name: "swap-reg",
-        inputs: "samples, of which 16 count",
+        inputs: "samples: 16 count, normalised together with all others",
         summary: "swap · exp(−(1 − parameters/those of the largest cell)²)",
         source: SOURCE,
         ..Info::BASE

@@ -1,5 +1,6 @@
 //! The Zen score: how much the features move when the images do (Lin et al. 2021).
 
+use knas_net::batch_norm::Statistics;
 use knas_net::{Event, Init, Model, NetError, Norm};
 use tch::{Kind, Tensor, no_grad};
 
@@ -38,37 +39,43 @@ fn zen(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
     let moves = evaluation.noise("zen moves", &shape)?.f_mul_scalar(STEP)?;
     evaluation.count(2, 0);
     Ok(no_grad(|| {
-        let (features, scales) = pass(&*network, &images, mode)?;
-        let (moved, _) = pass(&*network, &images.f_add(&moves)?, mode)?;
+        let mut variances = Vec::new();
+        let features = features_of(&*network, &images, mode, &mut |input| {
+            variances.push(mean_variance(input));
+        })?;
+        let variances: Vec<f64> = variances.into_iter().collect::<Result<_, _>>()?;
+        let scales: f64 = variances.iter().map(|variance| variance.sqrt().ln()).sum();
+        let moved = features_of(&*network, &images.f_add(&moves)?, mode, &mut |_| {})?;
         let distance = features.f_sub(&moved)?.f_abs()?.f_sum(Kind::Double)?;
         let mean = distance.f_double_value(&[])? / BATCH as f64;
         Ok::<f64, NetError>(mean.ln() + scales)
     })?)
 }
 
-/// The features, and Σ ln √(mean variance) over the norms on the way.
-fn pass(network: &dyn Model, images: &Tensor, mode: Mode) -> Result<(Tensor, f64), NetError> {
-    let (mut features, mut scales) = (None, Ok(0.0));
+/// The features; shows `norms` what every norm on the way gets.
+fn features_of(
+    network: &dyn Model,
+    images: &Tensor,
+    mode: Mode,
+    norms: &mut dyn FnMut(&Tensor),
+) -> Result<Tensor, NetError> {
+    let mut features = None;
     let _ = network.forward_observed(images, mode.norm, &mut |event| match event {
         Event::Features { output } => features = Some(output.shallow_clone()),
-        Event::Norm { input, .. } => {
-            if let Ok(sum) = scales {
-                scales = mean_variance(input).map(|variance| sum + variance.sqrt().ln());
-            }
-        }
+        Event::Norm { input, .. } => norms(input),
         _ => {}
     })?;
-    let features = match features {
-        Some(features) => features,
-        None => images.f_zeros_like()?,
-    };
-    Ok((features, scales?))
+    match features {
+        Some(features) => Ok(features),
+        None => Ok(images.f_zeros_like()?),
+    }
 }
 
 /// The mean over channels of the (unbiased) variance over batch and positions.
 fn mean_variance(maps: &Tensor) -> Result<f64, NetError> {
-    let variance = maps
-        .f_to_kind(Kind::Double)?
-        .f_var_dim([0i64, 2, 3].as_slice(), true, false)?;
-    Ok(variance.f_mean(Kind::Double)?.f_double_value(&[])?)
+    let Statistics {
+        variances, count, ..
+    } = Statistics::of(maps)?;
+    let mean = variances.iter().sum::<f64>() / variances.len() as f64;
+    Ok(mean * count as f64 / (count - 1) as f64)
 }
