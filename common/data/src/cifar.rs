@@ -16,6 +16,8 @@ use crate::{DataError, PIXELS};
 pub(crate) struct Layout {
     pub name: &'static str,
     pub classes: usize,
+    /// Whether `scripts/fetch-data.sh` fetches it.
+    fetched: bool,
     /// Folder inside the official archive.
     archive: &'static str,
     /// Label bytes per row, the last of which is the class.
@@ -27,6 +29,7 @@ pub(crate) struct Layout {
 pub(crate) const CIFAR10: Layout = Layout {
     name: "cifar10",
     classes: 10,
+    fetched: true,
     archive: "cifar-10-batches-bin",
     labels: 1,
     train: &[
@@ -42,6 +45,7 @@ pub(crate) const CIFAR10: Layout = Layout {
 pub(crate) const CIFAR100: Layout = Layout {
     name: "cifar100",
     classes: 100,
+    fetched: false,
     archive: "cifar-100-binary",
     labels: 2,
     train: &["train.bin"],
@@ -72,9 +76,11 @@ impl Layout {
 
     fn hint(&self) -> String {
         let name = self.name;
-        format!(
-            "run scripts/fetch-data.sh, or give --data {name}:DIR with the official binary files"
-        )
+        let files = format!("give --data {name}:DIR with the official binary files");
+        match self.fetched {
+            true => format!("run scripts/fetch-data.sh, or {files}"),
+            false => format!("{files}, which https://www.cs.toronto.edu/~kriz/cifar.html has"),
+        }
     }
 }
 

@@ -147,6 +147,14 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file of texts is something else.
+    #[error("{}: {source}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        source: knas_files::text::Foreign,
+    },
     /// A file of texts has no example.
     #[error("{} has no examples", path.display())]
     NoExamples {

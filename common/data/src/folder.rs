@@ -3,8 +3,9 @@
 //! `DIR/CLASS/IMAGE`, or `DIR/train/CLASS/IMAGE` and `DIR/test/CLASS/IMAGE`
 //! where `train` and `test` are the only sub-folders of DIR. Classes are
 //! numbered in the order of their names' bytes, and so are images within a
-//! class. Files count whose names end in .png, .jpg or .jpeg in any case; names
-//! that begin with a dot do not. Symbolic links are followed.
+//! class. Files count whose names end in .png, .jpg or .jpeg in any case; symbolic
+//! links are followed. Everything else is left out, counted and named; only names
+//! that begin with a dot are passed over without a word.
 //!
 //! An image that is not 32 × 32 is cut to its largest centred square and
 //! resampled by the triangle filter, widened when it shrinks (what PIL calls
@@ -19,6 +20,8 @@ use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageReader, Limits};
 use rayon::prelude::*;
 
+use crate::jpeg;
+use crate::left_out::LeftOut;
 use crate::{CHANNELS, DataError, PIXELS, SIDE};
 
 /// Largest file, side and decoded size that is still taken for an image.
@@ -38,6 +41,7 @@ pub(crate) struct Folder {
     pub class_names: Vec<String>,
     pub train: FolderRows,
     pub test: Option<FolderRows>,
+    pub left_out: LeftOut,
 }
 
 impl Folder {
@@ -49,33 +53,42 @@ impl Folder {
                 hint,
             });
         }
-        let classes = sub_folders(folder)?;
+        let mut left_out = LeftOut::new(folder);
+        let classes = sub_folders(folder, &mut left_out)?;
         let has_splits = classes == ["test", "train"].map(|name| folder.join(name))
-            && !sub_folders(&classes[0])?.is_empty()
-            && !sub_folders(&classes[1])?.is_empty();
+            && has_folders(&classes[0])?
+            && has_folders(&classes[1])?;
         if !has_splits {
-            let train = FolderRows::open(folder, &classes, &classes)?;
+            let train = FolderRows::open(folder, &classes, &classes, &mut left_out)?;
             return Ok(Self {
                 class_names: names(&classes),
                 train,
                 test: None,
+                left_out,
             });
         }
         let (test_folder, train_folder) = (&classes[0], &classes[1]);
-        let classes = sub_folders(train_folder)?;
-        let train = FolderRows::open(train_folder, &classes, &classes)?;
-        let test = FolderRows::open(test_folder, &sub_folders(test_folder)?, &classes)?;
+        let classes = sub_folders(train_folder, &mut left_out)?;
+        let tested = sub_folders(test_folder, &mut left_out)?;
+        let train = FolderRows::open(train_folder, &classes, &classes, &mut left_out)?;
+        let test = FolderRows::open(test_folder, &tested, &classes, &mut left_out)?;
         Ok(Self {
             class_names: names(&classes),
             train,
             test: Some(test),
+            left_out,
         })
     }
 }
 
 impl FolderRows {
     /// Lists the images in `folders`, each of which has the name of a class.
-    fn open(parent: &Path, folders: &[PathBuf], classes: &[PathBuf]) -> Result<Self, DataError> {
+    fn open(
+        parent: &Path,
+        folders: &[PathBuf],
+        classes: &[PathBuf],
+        left_out: &mut LeftOut,
+    ) -> Result<Self, DataError> {
         if classes.len() < 2 {
             return Err(DataError::Classes {
                 folder: parent.to_path_buf(),
@@ -92,7 +105,9 @@ impl FolderRows {
                     folder: folder.clone(),
                 });
             };
-            let images = visible(folder, |path| is_image_name(path) && path.is_file())?;
+            let is_image = |path: &Path| is_image_name(path) && path.is_file();
+            let (images, others) = visible(folder, is_image)?;
+            others.into_iter().for_each(|path| left_out.add(path));
             if images.is_empty() {
                 return Err(DataError::EmptyClass {
                     folder: folder.clone(),
@@ -136,23 +151,31 @@ impl FolderRows {
     }
 }
 
-/// Entries of `folder` that are not hidden and that `keep` accepts, by name.
-fn visible(folder: &Path, keep: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, DataError> {
-    let mut kept = Vec::new();
+/// Entries of `folder` that are not hidden, by name: those that `keep` accepts, and
+/// the others.
+fn visible(
+    folder: &Path,
+    keep: impl Fn(&Path) -> bool,
+) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
+    let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(DataError::read(folder))? {
         let entry = entry.map_err(DataError::read(folder))?;
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        let path = entry.path();
-        if !hidden && keep(&path) {
-            kept.push(path);
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            paths.push(entry.path());
         }
     }
-    kept.sort_unstable();
-    Ok(kept)
+    paths.sort_unstable();
+    Ok(paths.into_iter().partition(|path| keep(path)))
 }
 
-fn sub_folders(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    visible(folder, Path::is_dir)
+fn sub_folders(folder: &Path, left_out: &mut LeftOut) -> Result<Vec<PathBuf>, DataError> {
+    let (folders, others) = visible(folder, Path::is_dir)?;
+    others.into_iter().for_each(|path| left_out.add(path));
+    Ok(folders)
+}
+
+fn has_folders(folder: &Path) -> Result<bool, DataError> {
+    Ok(!visible(folder, Path::is_dir)?.0.is_empty())
 }
 
 fn names(folders: &[PathBuf]) -> Vec<String> {
@@ -165,7 +188,7 @@ fn names(folders: &[PathBuf]) -> Vec<String> {
     folders.iter().map(name).collect()
 }
 
-fn is_image_name(path: &Path) -> bool {
+pub(crate) fn is_image_name(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
     ["png", "jpg", "jpeg"]
         .iter()
@@ -194,7 +217,7 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = reader.map_err(|error| error.to_string())?;
     match reader.format() {
-        Some(image::ImageFormat::Jpeg) if !ends_like_a_jpeg(bytes) => {
+        Some(image::ImageFormat::Jpeg) if !jpeg::is_whole(bytes) => {
             return Err("the file is truncated".into());
         }
         Some(image::ImageFormat::Png | image::ImageFormat::Jpeg) => {}
@@ -202,13 +225,6 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     }
     reader.limits(limits);
     reader.decode().map_err(|error| error.to_string())
-}
-
-/// Whether an end-of-image marker follows the last start of a scan. The decoder
-/// fills what is missing from a truncated file with grey and says nothing.
-fn ends_like_a_jpeg(bytes: &[u8]) -> bool {
-    let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xff, marker]);
-    last(0xd9) > last(0xda)
 }
 
 /// The centred square at 32 × 32, channel by channel.

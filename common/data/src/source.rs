@@ -9,6 +9,7 @@ use crate::augment::{Crop, Normalisation};
 use crate::cifar::{self, CifarRows};
 use crate::folder::{Folder, FolderRows};
 use crate::images::hexadecimal;
+use crate::left_out::LeftOut;
 use crate::split;
 use crate::{Batch, DataError, DataSpec, Images, PIXELS};
 
@@ -23,6 +24,7 @@ pub struct ImageSource {
     name: &'static str,
     classes: usize,
     class_names: Vec<String>,
+    left_out: Option<LeftOut>,
     normalisation: Normalisation,
     content: Content,
 }
@@ -119,6 +121,7 @@ impl ImageSource {
             name: spec.name(),
             classes: NOISE_CLASSES,
             class_names: Vec::new(),
+            left_out: None,
             normalisation: Normalisation::CIFAR10,
             content: Content::Noise,
         };
@@ -132,6 +135,7 @@ impl ImageSource {
                 let folder = Folder::open(folder)?;
                 source.classes = folder.class_names.len();
                 source.class_names = folder.class_names;
+                source.left_out = Some(folder.left_out);
                 let test = folder.test.map(Rows::Folder);
                 source.content = Content::Files {
                     train: Rows::Folder(folder.train),
@@ -183,6 +187,14 @@ impl ImageSource {
     #[must_use]
     pub fn class_names(&self) -> &[String] {
         &self.class_names
+    }
+
+    /// What lies in an image folder and is not read, where there is such.
+    #[must_use]
+    pub fn left_out(&self) -> Option<&LeftOut> {
+        self.left_out
+            .as_ref()
+            .filter(|left_out| left_out.count() > 0)
     }
 
     /// Number of training images, before validation images are taken from them.

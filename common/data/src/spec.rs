@@ -30,13 +30,23 @@ pub enum DataSpec {
 
 impl DataSpec {
     /// What is used where no data set is named: CIFAR-10 where it lies in the
-    /// `cache` folder, noise otherwise.
+    /// `cache` folder or in one of its `own`, noise otherwise. A folder of its own
+    /// was named by somebody, and is used even where it is not there, to say so.
     #[must_use]
-    pub fn fallback(cache: &Path) -> Self {
-        if cache.join("cifar10").is_dir() {
-            DataSpec::Cifar10(None)
-        } else {
-            DataSpec::Noise
+    pub fn fallback(cache: &Path, own: Option<PathBuf>) -> Self {
+        match own {
+            Some(folder) => DataSpec::Cifar10(Some(folder)),
+            None if cache.join("cifar10").is_dir() => DataSpec::Cifar10(None),
+            None => DataSpec::Noise,
+        }
+    }
+
+    /// The same set, and CIFAR-10 without a folder in the one of its `own`.
+    #[must_use]
+    pub fn with_own_cifar10(self, own: Option<PathBuf>) -> Self {
+        match self {
+            DataSpec::Cifar10(None) => DataSpec::Cifar10(own),
+            other => other,
         }
     }
 
@@ -133,8 +143,26 @@ mod tests {
     #[test]
     fn fallback_is_cifar10_only_where_it_lies() {
         let cache = tempfile::tempdir().unwrap();
-        assert_eq!(DataSpec::fallback(cache.path()), DataSpec::Noise);
+        let fallback = |own: Option<&str>| {
+            let own = own.map(PathBuf::from);
+            DataSpec::fallback(cache.path(), own).to_string()
+        };
+        assert_eq!(
+            (&*fallback(None), &*fallback(Some("/x"))),
+            ("noise", "cifar10:/x")
+        );
         std::fs::create_dir(cache.path().join("cifar10")).unwrap();
-        assert_eq!(DataSpec::fallback(cache.path()), DataSpec::Cifar10(None));
+        assert_eq!(
+            (&*fallback(None), &*fallback(Some("/x"))),
+            ("cifar10", "cifar10:/x")
+        );
+        for (name, same) in [
+            ("cifar10", "cifar10:/x"),
+            ("cifar10:/y", "cifar10:/y"),
+            ("noise", "noise"),
+        ] {
+            let spec: DataSpec = name.parse().unwrap();
+            assert_eq!(spec.with_own_cifar10(Some("/x".into())).to_string(), same);
+        }
     }
 }

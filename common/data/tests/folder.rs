@@ -214,6 +214,12 @@ fn jpeg_is_read_by_content_and_must_be_whole() {
         pixels[16 * 32 + 10]
     );
 
+    // What cameras write behind a picture is no fault: another picture, cut off.
+    let behind = [&bytes, &bytes[..bytes.len() / 2]].concat();
+    fs::write(folder.path().join("dog/zzz.jpg"), behind).unwrap();
+    let images = all(folder.path()).unwrap();
+    assert_eq!(pixels, &images[images.len() - 1].2);
+
     let message = complaint("cut.jpg", &bytes[..bytes.len() - 40]);
     assert!(message.contains("the file is truncated"), "{message}");
 }
@@ -221,6 +227,10 @@ fn jpeg_is_read_by_content_and_must_be_whole() {
 #[test]
 fn files_that_are_no_images_are_named() {
     let png = encode(picture(0, 32), ImageFormat::Png);
+    let folder = two_classes();
+    let behind = [&png[..], b"\xff\xda and more"].concat();
+    fs::write(folder.path().join("dog/zzz.png"), behind).unwrap();
+    assert!(all(folder.path()).is_ok());
     let cut = complaint("cut.png", &png[..png.len() / 2]);
     assert!(cut.contains("is not a readable PNG or JPEG image"), "{cut}");
     assert!(complaint("page.png", b"<html>404</html>").contains("begins like neither"));

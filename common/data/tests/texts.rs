@@ -117,6 +117,32 @@ fn json_lines_are_read_and_a_fifth_of_each_class_validates() {
 }
 
 #[test]
+fn marks_empty_lines_and_line_ends_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokeniser = letters(folder.path());
+    let rows = "0\ta b\tc\tentailment\n1\tb\ta c\tnot_entailment\n";
+    let json = "{\"text\": \"a b\", \"label\": 0}\n{\"text\": \"c\", \"label\": 1}\n";
+    let hash = |name: &str, text: &str, odd: bool| {
+        let text = match odd {
+            false => text.to_owned(),
+            true => format!("\u{feff}\n{}\n \t\r\n", text.replace('\n', "\r\n\r\n")),
+        };
+        for file in ["train.tsv", "dev.tsv"] {
+            fs::write(folder.path().join(file), &text).unwrap();
+        }
+        let path = match name {
+            "jsonl" => folder.path().join("train.tsv"),
+            _ => folder.path().to_path_buf(),
+        };
+        let source = named(name, &path).unwrap();
+        source.sample(2, 0, &tokeniser).unwrap().hash
+    };
+    let rte = format!("{RTE}{rows}");
+    assert_eq!(hash("rte", &rte, true), hash("rte", &rte, false));
+    assert_eq!(hash("jsonl", json, true), hash("jsonl", json, false));
+}
+
+#[test]
 fn samples_are_nested_and_their_hash_is_of_the_tokens() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.jsonl");
@@ -181,7 +207,28 @@ fn what_is_no_example_is_named_by_file_and_line() {
             "train.tsv, line 1: no column \"sentence2\" among \"index, sentence1, label\"",
         ),
         (rte(b"0\ta\tb\n"), "train.tsv, line 2: 3 columns, not 4"),
-        (rte(b"0\ta\tb\tentailment\n\n"), "line 3: 1 columns, not 4"),
+        (
+            rte(b"0\ta\tb\tentailment\n\n1\tc\n"),
+            "line 4: 2 columns, not 4",
+        ),
+        (
+            said("rte", b"\nsentence1\tlabel\tsentence2\tlabel\n"),
+            "line 2: two columns are called \"label\"",
+        ),
+        (
+            said("rte", b"\x1f\x8b\x08\0\0"),
+            "train.tsv: it is compressed (gzip)",
+        ),
+        (said("mrpc", b"\xff\xfeQ\0u\0"), "train.tsv: it is UTF-16"),
+        (said("jsonl", b"\xff\xfe{\0\n\0"), "train.tsv: it is UTF-16"),
+        (
+            said("jsonl", b"\n[\n{\"text\": \"a\", \"label\": 0}]\n"),
+            "train.tsv: it is a JSON array",
+        ),
+        (
+            said("jsonl", b"{\n\"text\": \"a\", \"label\": 0}\n"),
+            "train.tsv: its JSON is spread over several lines",
+        ),
         (
             rte(b"0\ta\tb\tyes\n"),
             "line 2: the label \"yes\" is not entailment or not_entailment",
@@ -194,8 +241,8 @@ fn what_is_no_example_is_named_by_file_and_line() {
             said("mrpc", format!("{MRPC}2\t1\t2\ta\tb\n").as_bytes()),
             "line 2: the label \"2\" is not 0 or 1",
         ),
-        (said("jsonl", b"\n\n"), "train.tsv, line 1: no JSON: EOF"),
-        (said("jsonl", b"[]\n"), "line 1: \"[]\" is no JSON object"),
+        (said("jsonl", b"\n\n"), "train.tsv has no examples"),
+        (said("jsonl", b"[1]\n"), "line 1: \"[1]\" is no JSON object"),
         (
             said("jsonl", b"{\"text\": \"a\"}\n"),
             "line 1: there is no \"label\"",

@@ -82,6 +82,91 @@ fn wordpiece_is_read_from_one_file() {
     assert_eq!(ids(&cased, "Able Un", None), [2, 11, 1, 3]);
 }
 
+/// With a `tokenizer.json` too, `tokenizer_config.json` has the last word, as in
+/// transformers (`BertTokenizerFast`, `RobertaTokenizerFast`).
+#[test]
+fn settings_beside_a_whole_tokeniser_overrule_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let whole = |normalizer: &str| {
+        format!(
+            r###"{{"version": "1.0", "added_tokens": [], "normalizer": {normalizer},
+            "pre_tokenizer": {{"type": "BertPreTokenizer"}}, "decoder": null,
+            "post_processor": null, "model": {{"type": "WordPiece", "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+            "vocab": {{"[PAD]": 0, "[UNK]": 1, "able": 2, "Able": 3, "cafe": 4, "café": 5,
+                "中": 6, "中中": 7}}}}}}"###
+        )
+    };
+    let berts = r#"{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+        "strip_accents": null, "lowercase": true}"#;
+    write("tokenizer.json", &whole(berts));
+    let text = "Able café 中中";
+    for (config, expected) in [
+        ("{}", &[2, 4, 6, 6][..]),
+        (
+            r#"{"do_lower_case": true, "model_max_length": 512}"#,
+            &[2, 4, 6, 6],
+        ),
+        (r#"{"do_lower_case": false}"#, &[3, 5, 6, 6]),
+        (
+            "\u{feff}{\"do_lower_case\": false, \"strip_accents\": true}",
+            &[3, 4, 6, 6],
+        ),
+        (r#"{"strip_accents": false}"#, &[2, 5, 6, 6]),
+        (r#"{"tokenize_chinese_chars": false}"#, &[2, 4, 7]),
+    ] {
+        write("tokenizer_config.json", config);
+        let found = ids(&open(folder.path(), 9), text, None);
+        assert_eq!(found, expected, "{config}");
+    }
+    write("tokenizer_config.json", r#"{"truncation_side": "left"}"#);
+    assert_eq!(ids(&open(folder.path(), 2), text, None), [6, 6]);
+    let refused = |config: &str, reason: &str| {
+        write("tokenizer_config.json", config);
+        let said = Tokeniser::open(folder.path(), 9).unwrap_err().to_string();
+        assert!(said.contains(reason), "{said}");
+    };
+    refused(r#"{"padding_side": "left"}"#, "padding_side is \"left\"");
+    refused(r#"{"strip_accents": 1}"#, "strip_accents is 1");
+    refused(
+        r#"{"do_basic_tokenize": false}"#,
+        "do_basic_tokenize is false",
+    );
+    refused("[", "tokenizer_config.json: ");
+    write("tokenizer.json", &whole(r#"{"type": "Lowercase"}"#));
+    refused(
+        r#"{"do_lower_case": false}"#,
+        "sets do_lower_case, and the normalizer",
+    );
+}
+
+#[test]
+fn marks_line_ends_and_empty_lines_change_no_vocabulary() {
+    let folder = tempfile::tempdir().unwrap();
+    let odd = |name: &str| {
+        let path = folder.path().join(name);
+        let text = fs::read_to_string(&path).unwrap().replace('\n', "\r\n");
+        fs::write(path, format!("\u{feff}{text}\r\n\r\n")).unwrap();
+    };
+    write_bert(folder.path());
+    let expected = (ids(&open(folder.path(), 9), "unable!", None), 12);
+    odd("vocab.txt");
+    let found = open(folder.path(), 9);
+    assert_eq!((ids(&found, "unable!", None), found.vocabulary()), expected);
+    write_roberta(folder.path());
+    let expected = ids(&open(folder.path(), 9), "ab ab", None);
+    odd("vocab.json");
+    odd("merges.txt");
+    assert_eq!(ids(&open(folder.path(), 9), "ab ab", None), expected);
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("tokenizer_config.json", r#"{"add_prefix_space": true}"#);
+    assert_eq!(ids(&open(folder.path(), 9), "ab", None), [0, 8, 2]);
+    write("added_tokens.json", r#"{"<new>": 12}"#);
+    let said = Tokeniser::open(folder.path(), 9).unwrap_err().to_string();
+    assert!(said.contains("adds the token \"<new>\""), "{said}");
+}
+
 #[test]
 fn a_whole_tokeniser_is_read_but_not_its_limits() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,12 +8,16 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use knas_files::model::NoModel;
 use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView, serialize};
 use tch::{Device, Kind, Tensor};
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 16 << 30;
+
+/// The weights of the last layer: of NAS-Bench-201 and BERT, and of RoBERTa.
+const CLASSIFIERS: [&str; 2] = ["classifier.weight", "classifier.out_proj.weight"];
 
 /// Why weights cannot be used, or written.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +38,19 @@ pub enum WeightsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The folder is not that of a model.
+    #[error(transparent)]
+    NoModel(NoModel),
+    /// The classifier has another number of outputs.
+    #[error("{}: its classifier is for {found} classes, not {wanted}", path.display())]
+    Classes {
+        /// The file.
+        path: PathBuf,
+        /// Its classes.
+        found: i64,
+        /// Those of the data.
+        wanted: usize,
+    },
 }
 
 /// The tensors of a file.
@@ -41,6 +58,8 @@ pub enum WeightsError {
 pub struct WeightFile {
     path: PathBuf,
     tensors: HashMap<String, Tensor>,
+    /// Those in a type that is not read, such as `F8_E4M3`, with its name.
+    unread: HashMap<String, String>,
 }
 
 impl WeightFile {
@@ -63,10 +82,11 @@ impl WeightFile {
         };
         let file = SafeTensors::deserialize(bytes)
             .map_err(|e| format(format!("not a safetensors file ({e})")))?;
-        let mut tensors = HashMap::new();
+        let (mut tensors, mut unread) = (HashMap::new(), HashMap::new());
         for (name, view) in file.tensors() {
-            // Types that no network here uses are passed over, as are names.
+            // Only where a network needs it does its type matter.
             let Some(kind) = kind(view.dtype()) else {
+                unread.insert(name, format!("{:?}", view.dtype()));
                 continue;
             };
             let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
@@ -77,18 +97,57 @@ impl WeightFile {
         Ok(Self {
             path: path.into(),
             tensors,
+            unread,
         })
     }
 
     /// The same tensors, for another thread: they are not copied.
     #[must_use]
     pub fn view(&self) -> Self {
-        let tensors = self.tensors.iter();
+        self.view_of(|_| true)
+    }
+
+    /// As [`WeightFile::view`], without the tensors whose names begin so.
+    #[must_use]
+    pub fn without(&self, prefix: &str) -> Self {
+        self.view_of(|name| !name.starts_with(prefix))
+    }
+
+    fn view_of(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let tensors = self.tensors.iter().filter(|(name, _)| keep(name));
+        let unread = self.unread.iter().filter(|(name, _)| keep(name));
         Self {
             path: self.path.clone(),
             tensors: tensors
                 .map(|(name, tensor)| (name.clone(), tensor.shallow_clone()))
                 .collect(),
+            unread: unread
+                .map(|(name, dtype)| (name.clone(), dtype.clone()))
+                .collect(),
+        }
+    }
+
+    /// How many classes the classifier tells apart, where there is one.
+    #[must_use]
+    pub fn classes(&self) -> Option<i64> {
+        let mut last = CLASSIFIERS
+            .iter()
+            .filter_map(|name| self.tensors.get(*name));
+        last.find_map(|tensor| tensor.size().first().copied())
+    }
+
+    /// Whether the classifier, where there is one, is for so many classes.
+    ///
+    /// # Errors
+    /// How many it is for.
+    pub fn fits_classes(&self, classes: usize) -> Result<(), WeightsError> {
+        match self.classes() {
+            Some(found) if found != classes as i64 => Err(WeightsError::Classes {
+                path: self.path.clone(),
+                found,
+                wanted: classes,
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -96,6 +155,7 @@ impl WeightFile {
     #[must_use]
     pub fn with(mut self, part: Self) -> Self {
         self.tensors.extend(part.tensors);
+        self.unread.extend(part.unread);
         self
     }
 
@@ -116,14 +176,23 @@ impl WeightFile {
     /// When it has another shape, or is not made of floating-point numbers.
     pub fn optional(&self, name: &str, shape: &[i64]) -> Result<Option<Tensor>, WeightsError> {
         let Some(tensor) = self.tensors.get(name) else {
-            return Ok(None);
+            return match self.unread.get(name) {
+                Some(dtype) => Err(self.wrong(format!(
+                    "tensor \"{name}\" is stored as {dtype}, which is not read: store it as F32, \
+                     F16 or BF16"
+                ))),
+                None => Ok(None),
+            };
         };
         if tensor.size() != shape {
             let found = tensor.size();
             return Err(self.wrong(format!("tensor \"{name}\" is {found:?}, not {shape:?}")));
         }
         if !tensor.is_floating_point() {
-            return Err(self.wrong(format!("tensor \"{name}\" is {:?}", tensor.kind())));
+            return Err(self.wrong(format!(
+                "tensor \"{name}\" is stored as {:?}, and floating-point numbers are needed",
+                tensor.kind()
+            )));
         }
         let copy = tensor.f_totype(Kind::Float).and_then(|t| t.f_detach_copy());
         copy.map(Some)
@@ -277,6 +346,28 @@ mod tests {
         assert!(shape.contains("[2, 2], not [4]"), "{shape}");
         assert!(file.tensor("n", &[]).is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn types_that_are_not_read_are_named() {
+        for (dtype, said) in [("F8_E4M3", "stored as F8_E4M3"), ("I8", "stored as I8")] {
+            let json = format!(r#"{{"w":{{"dtype":"{dtype}","shape":[4],"data_offsets":[0,4]}}}}"#);
+            let bytes = [
+                &(json.len() as u64).to_le_bytes()[..],
+                json.as_bytes(),
+                b"abcd",
+            ];
+            let file = WeightFile::from_bytes(Path::new("x"), &bytes.concat()).unwrap();
+            for error in [
+                file.tensor("w", &[4]).err(),
+                file.optional("w", &[4]).err(),
+                file.view().optional("w", &[4]).err(),
+            ] {
+                assert!(error.unwrap().to_string().contains(said));
+            }
+            assert!(file.without("w").optional("w", &[4]).unwrap().is_none());
+            assert!(file.optional("v", &[4]).unwrap().is_none());
+        }
     }
 
     #[test]

@@ -79,6 +79,26 @@ pub struct Inputs {
     pub files: Vec<PathBuf>,
 }
 
+/// One entry of a list on the command line: blanks beside commas say nothing.
+///
+/// # Errors
+/// Where it is empty.
+pub fn entry(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("an entry of the list is empty".to_owned()),
+        entry => Ok(entry.to_owned()),
+    }
+}
+
+/// As [`entry`], of a number from 1 up.
+///
+/// # Errors
+/// Where it is none.
+pub fn count_entry(text: &str) -> Result<u32, String> {
+    let number = text.trim().parse().ok().filter(|&number| number > 0);
+    number.ok_or_else(|| "it is a whole number above 0".to_owned())
+}
+
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Color {

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
+use knas_files::text::{self, Foreign};
+
 use crate::record::{Record, RecordError};
 
 /// The longest line that is read: a hostile stream without an end of line must
@@ -13,6 +15,9 @@ use crate::record::{Record, RecordError};
 pub const MAX_LINE: usize = 64 << 20;
 
 const BUFFER: usize = 256 << 10;
+
+/// How much of a file is looked at before anything is read.
+const HEAD: u64 = 4 << 10;
 
 /// Why there is no input.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +29,14 @@ pub enum InputError {
         name: String,
         /// What the system says.
         source: io::Error,
+    },
+    /// What is there is something else than lines of text, or than records.
+    #[error("{name}: {source}")]
+    Foreign {
+        /// The file, or `stdin`.
+        name: String,
+        /// What it is.
+        source: Foreign,
     },
     /// Nothing is piped in and no file is named.
     #[error("no input: name files of records, or pipe them in (--help has an example)")]
@@ -97,11 +110,14 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Lines of several files, one after the other. Empty lines are passed over.
+/// Lines of several files, one after the other. A byte-order mark and empty lines
+/// are passed over.
 pub struct Input {
     waiting: VecDeque<PathBuf>,
     current: Option<(String, Box<dyn BufRead + Send>)>,
     number: u64,
+    /// Whether a line that is not empty has been met in the current file.
+    begun: bool,
     line: Vec<u8>,
 }
 
@@ -112,7 +128,8 @@ impl Input {
     /// last name should not cost the time that the first one takes.
     ///
     /// # Errors
-    /// When a file cannot be opened, or standard input is a terminal.
+    /// When a file cannot be opened or does not hold lines of records, or standard
+    /// input is a terminal.
     pub fn open(files: &[PathBuf]) -> Result<Self, InputError> {
         let stdin = PathBuf::from("-");
         let files = if files.is_empty() {
@@ -128,32 +145,50 @@ impl Input {
                 continue;
             }
             let name = || path.display().to_string();
-            let meta = File::open(path)
-                .and_then(|file| file.metadata())
-                .map_err(|source| InputError::Io {
+            let io = |source| InputError::Io {
+                name: name(),
+                source,
+            };
+            let file = File::open(path).map_err(io)?;
+            let meta = file.metadata().map_err(io)?;
+            if meta.is_dir() {
+                return Err(io(io::ErrorKind::IsADirectory.into()));
+            }
+            // What is read from a pipe is gone.
+            if meta.is_file() {
+                let mut head = Vec::new();
+                file.take(HEAD).read_to_end(&mut head).map_err(io)?;
+                check_head(&head).map_err(|source| InputError::Foreign {
                     name: name(),
                     source,
                 })?;
-            if meta.is_dir() {
-                let source = io::Error::from(io::ErrorKind::IsADirectory);
-                return Err(InputError::Io {
-                    name: name(),
-                    source,
-                });
             }
         }
         Ok(Self {
             waiting: files.iter().cloned().collect(),
             current: None,
             number: 0,
+            begun: false,
             line: vec![],
         })
+    }
+
+    /// The lines of what is open already; `name` stands for it in messages.
+    pub fn from_reader(name: String, reader: impl Read + Send + 'static) -> Self {
+        let reader = BufReader::with_capacity(BUFFER, reader);
+        Self {
+            waiting: VecDeque::new(),
+            current: Some((name, Box::new(reader))),
+            number: 0,
+            begun: false,
+            line: vec![],
+        }
     }
 
     /// The next line that is not empty; `None` after the last.
     ///
     /// # Errors
-    /// When a file cannot be opened or read.
+    /// When a file cannot be opened or read, or does not begin like lines of records.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, InputError> {
         loop {
             let Some((name, reader)) = &mut self.current else {
@@ -162,6 +197,7 @@ impl Input {
                 };
                 self.current = Some(open(&path)?);
                 self.number = 0;
+                self.begun = false;
                 continue;
             };
             self.line.clear();
@@ -175,8 +211,20 @@ impl Input {
                 continue;
             };
             self.number += 1;
+            let foreign = |source| InputError::Foreign {
+                name: name.clone(),
+                source,
+            };
+            if self.number == 1 {
+                let marked = self.line.len() - text::body(&self.line).map_err(foreign)?.len();
+                self.line.drain(..marked);
+            }
             if self.line.iter().all(u8::is_ascii_whitespace) && !too_long {
                 continue;
+            }
+            if !self.begun {
+                self.begun = true;
+                check_head(&self.line).map_err(foreign)?;
             }
             break;
         }
@@ -190,6 +238,15 @@ impl Input {
             bytes: &self.line,
             too_long,
         }))
+    }
+}
+
+/// Whether the beginning of a file, or its first line, begins something else than
+/// records.
+fn check_head(head: &[u8]) -> Result<(), Foreign> {
+    match text::lines(head)?.next() {
+        Some((_, Ok(line))) => text::begins_records(line),
+        _ => Ok(()),
     }
 }
 
@@ -233,13 +290,7 @@ mod tests {
     use super::*;
 
     fn input(bytes: Vec<u8>) -> Input {
-        let reader: Box<dyn BufRead + Send> = Box::new(io::Cursor::new(bytes));
-        Input {
-            waiting: VecDeque::new(),
-            current: Some(("x".into(), reader)),
-            number: 0,
-            line: vec![],
-        }
+        Input::from_reader("x".into(), io::Cursor::new(bytes))
     }
 
     #[test]
@@ -253,6 +304,36 @@ mod tests {
         let third = lines.next_line().unwrap().unwrap();
         assert_eq!((third.number, third.record().unwrap().id()), (5, "b"));
         assert!(lines.next_line().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_byte_order_mark_belongs_to_no_record() {
+        let mut lines = input(b"\xef\xbb\xbf{\"id\":\"a\"}\r\n".to_vec());
+        assert_eq!(
+            lines.next_line().unwrap().unwrap().record().unwrap().id(),
+            "a"
+        );
+        assert!(lines.next_line().unwrap().is_none());
+    }
+
+    #[test]
+    fn what_holds_no_lines_of_records_is_named_once() {
+        for (bytes, said) in [
+            (&b"\x1f\x8b\x08\0\n\n"[..], "x: it is compressed (gzip)"),
+            (b"\xff\xfe{\0\n\0", "x: it is UTF-16"),
+            (b"\xef\xbb\xbf\n[\n{\"id\":\"a\"}]", "x: it is a JSON array"),
+            (b"{\n\"id\":\"a\"}", "x: its JSON is spread"),
+            (b"id,score\na,1\n", "x: it is a table"),
+        ] {
+            let mut lines = input(bytes.to_vec());
+            let error = lines.next_line().unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cells.csv");
+        std::fs::write(&path, "score,id\n1,a\n").unwrap();
+        let error = Input::open(&[path]).err().unwrap().to_string();
+        assert!(error.contains("cells.csv: it is a table"), "{error}");
     }
 
     #[test]

@@ -202,6 +202,9 @@ pub struct Hyper {
     pub seed: Integer,
     /// How weights were initialised: `default`, or `file`.
     pub init: String,
+    /// `drawn` where weights are a file's but for the classifier (`--new-head`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// SHA-256 of the file that weights came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights_sha256: Option<String>,

@@ -191,6 +191,13 @@ impl Context {
         cache.unwrap_or_default().join("knas")
     }
 
+    /// The folder of CIFAR-10 that `KNAS_CIFAR10` names, for the tools as for the
+    /// scripts.
+    pub fn own_cifar10(&self) -> Option<PathBuf> {
+        let named = env::var_os("KNAS_CIFAR10").filter(|name| !name.is_empty());
+        named.map(PathBuf::from)
+    }
+
     /// What measures candidates for `--meta`, on the processor or on the CUDA
     /// device with this number.
     pub fn gauge(&self, cuda: Option<usize>) -> Gauge {

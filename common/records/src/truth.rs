@@ -1,18 +1,25 @@
-//! What is known about candidates: accuracies, from a CSV file or from records.
+//! What is known about candidates: accuracies, from a table or from records.
+
+mod table;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
+use knas_files::text::{self, Foreign};
 use serde_json::{Map, Value};
 
-use crate::input::InputError;
+use crate::input::{Input, InputError};
 use crate::record::{Record, RecordError};
 use crate::tool::{Context, Fatal};
 
-/// Names of columns that say which candidate a row is about.
-const KEYS: [&str; 3] = ["id", "index", "arch"];
+pub use table::{Rest, Unusable};
+
+/// How much of a file tells what it is.
+const HEAD: u64 = 4 << 10;
+/// What is wrong with a table is named as often as that; the rest is counted.
+const NAMED: usize = 20;
 
 /// Why a file says nothing about candidates, or nothing that is certain.
 #[derive(Debug, thiserror::Error)]
@@ -37,14 +44,18 @@ pub enum TruthError {
     /// No column holds numbers.
     #[error("there is no column of numbers")]
     NoNumbers,
-    /// A cell of a column that was asked for is not a number.
-    #[error("{column} is {text:?}, not a number")]
-    NotANumber {
-        /// The column.
-        column: String,
-        /// What stands there.
-        text: String,
-    },
+    /// A column that was asked for holds no number.
+    #[error("no cell of column {0:?} is a number")]
+    Nothing(String),
+    /// Two columns have one name.
+    #[error("two columns are called {0:?}: which one is meant?")]
+    ColumnTwice(String),
+    /// It is neither a table nor records.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
+    /// It is larger than tables are.
+    #[error("it is larger than {} GiB", .0 >> 30)]
+    TooLarge(u64),
     /// There are two rows about one candidate.
     #[error("{0} comes twice")]
     Twice(String),
@@ -82,7 +93,8 @@ pub enum TruthError {
 pub fn file_and_columns(text: &str) -> (PathBuf, Vec<String>) {
     match text.rsplit_once(':') {
         Some((file, columns)) if !Path::new(text).exists() => {
-            (file.into(), columns.split(',').map(str::to_owned).collect())
+            let columns = columns.split(',').map(|name| name.trim().to_owned());
+            (file.into(), columns.collect())
         }
         _ => (text.into(), Vec::new()),
     }
@@ -93,6 +105,8 @@ pub fn file_and_columns(text: &str) -> (PathBuf, Vec<String>) {
 pub struct Truth {
     /// Names of the columns.
     pub columns: Vec<String>,
+    /// Whether no record adds a column.
+    fixed: bool,
     rows: Vec<Row>,
     by_id: HashMap<String, usize>,
     by_arch: HashMap<String, usize>,
@@ -102,98 +116,73 @@ pub struct Truth {
 struct Row {
     id: Option<String>,
     arch: Option<String>,
+    /// By column; none of the columns that a later record brought.
     values: Vec<Option<f64>>,
 }
 
 impl Truth {
-    /// Reads a file: records where its first character is a brace, CSV otherwise.
+    /// Reads a file: records where its first character is a brace, a table
+    /// otherwise. What is wrong with one row or cell is reported and counted as a
+    /// failure, as a line that is no record.
     ///
     /// # Errors
     /// The file cannot be read, lacks a column, or says two things about one candidate.
     pub fn read(path: &Path, columns: &[String], context: &Context) -> Result<Self, TruthError> {
-        let mut reader = BufReader::new(File::open(path)?);
-        let head = reader.fill_buf()?;
-        let first = head.iter().find(|byte| !byte.is_ascii_whitespace());
-        if first == Some(&b'{') {
-            Self::records(path, columns, context)
-        } else {
-            Self::csv(reader, columns)
+        let mut file = File::open(path)?;
+        let mut head = Vec::new();
+        file.by_ref().take(HEAD).read_to_end(&mut head)?;
+        let body = text::body(&head)?.trim_ascii_start();
+        let holds_records = matches!(body.first(), Some(b'{' | b'['));
+        // It may be a pipe, which is read but once.
+        let whole = Cursor::new(head).chain(file);
+        if holds_records {
+            let input = Input::from_reader(path.display().to_string(), whole);
+            return Self::records(input, columns, context);
         }
-    }
-
-    /// Reads a table of comma-separated values. Without `wanted`, all columns
-    /// that hold numbers are taken.
-    ///
-    /// # Errors
-    /// As [`Truth::read`].
-    pub fn csv(reader: impl Read, wanted: &[String]) -> Result<Self, TruthError> {
-        let mut lines = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_reader(reader);
-        let header = Header::new(lines.headers()?);
-        let [id, index, arch] = KEYS.map(|name| header.place(name));
-        if id.or(index).or(arch).is_none() {
-            return Err(TruthError::NoKey(header.line()));
-        }
-        let columns = header.columns(wanted)?;
-
-        let mut truth = Self::default();
-        let mut numeric = vec![true; columns.len()];
-        for line in lines.records() {
-            let line = line?;
-            let number = line.position().map_or(0, csv::Position::line);
-            let cell = |place: Option<usize>| {
-                place
-                    .and_then(|place| line.get(place))
-                    .filter(|text| !text.is_empty())
-            };
-            let mut values = Vec::with_capacity(columns.len());
-            for (&place, numeric) in columns.iter().zip(&mut numeric) {
-                let value = cell(Some(place)).map_or(Ok(None), value);
-                *numeric &= value.is_ok();
-                if let (Err(text), false) = (value, wanted.is_empty()) {
-                    let (column, text) = (header.0[place].clone(), text.to_owned());
-                    return Err(TruthError::NotANumber { column, text }.at(number));
-                }
-                values.push(value.unwrap_or(None));
-            }
-            let id = cell(id)
-                .map(str::to_owned)
-                .or_else(|| cell(index).map(|i| format!("nb201-{i}")));
-            let arch = cell(arch).map(str::to_owned);
-            truth
-                .add(Row { id, arch, values })
-                .map_err(|error| error.at(number))?;
-        }
-        truth.columns = columns
-            .iter()
-            .map(|&place| header.0[place].clone())
-            .collect();
-        truth.keep_columns(&numeric);
-        if truth.columns.is_empty() {
-            return Err(TruthError::NoNumbers);
-        }
+        let (truth, rest) = table::read(whole, columns)?;
+        rest.report(path, context)?;
         Ok(truth)
     }
 
-    fn records(path: &Path, columns: &[String], context: &Context) -> Result<Self, TruthError> {
+    /// Reads a table. Without `wanted`, all columns that hold numbers are taken.
+    ///
+    /// # Errors
+    /// It is no table, lacks a column, names one twice, or has no number in one
+    /// that is wanted; a candidate comes twice.
+    pub fn table(reader: impl Read, wanted: &[String]) -> Result<(Self, Rest), TruthError> {
+        table::read(reader, wanted)
+    }
+
+    fn records(
+        mut input: Input,
+        columns: &[String],
+        context: &Context,
+    ) -> Result<Self, TruthError> {
         let mut truth = Self::with_columns(columns);
-        let mut input = context.input(&[path.to_owned()])?;
+        let (mut failed, mut untrained) = (0_u64, 0_u64);
         while let Some(line) = input.next_line()? {
             match line.record() {
-                Ok(record) if record.has_failed() => {}
+                Ok(record) if record.has_failed() => failed += 1,
+                Ok(record) if record.raw("finetune").is_none() => untrained += 1,
                 Ok(record) => truth.add_record(&record)?,
                 Err(reason) => context.bad_line(&line, &reason)?,
             }
         }
+        if failed + untrained > 0 {
+            context.warn(format_args!(
+                "records of the truth without an accuracy, left out: {failed} failed, \
+                 {untrained} not trained"
+            ));
+        }
         Ok(truth)
     }
 
-    /// A table without rows, with these columns, or with those that the first
-    /// records bring.
+    /// A truth without rows, with these columns, or with those that records
+    /// bring.
     pub fn with_columns(columns: &[String]) -> Self {
         Self {
             columns: columns.to_vec(),
+            fixed: !columns.is_empty(),
             ..Self::default()
         }
     }
@@ -207,9 +196,11 @@ impl Truth {
         let Some(entries) = record.get::<Map<String, Value>>("finetune")? else {
             return Ok(());
         };
-        if self.columns.is_empty() {
-            let measures = |name: &&String| name.contains("accuracy") || name.contains("f1");
-            self.columns = entries.keys().filter(measures).cloned().collect();
+        let measures = |name: &&String| name.contains("accuracy") || name.contains("f1");
+        for name in entries.keys().filter(measures) {
+            if !self.fixed && !self.columns.contains(name) {
+                self.columns.push(name.clone());
+            }
         }
         let mut values = Vec::new();
         for name in &self.columns {
@@ -291,7 +282,33 @@ impl Truth {
 
     /// One accuracy.
     pub fn value(&self, row: usize, column: usize) -> Option<f64> {
-        self.rows[row].values[column]
+        self.rows[row].values.get(column).copied().flatten()
+    }
+}
+
+impl Rest {
+    fn report(&self, path: &Path, context: &Context) -> Result<(), Fatal> {
+        let path = path.display();
+        for (place, unusable) in self.unusable.iter().enumerate() {
+            if place < NAMED {
+                context.error(format_args!("{path}, {unusable}"));
+            }
+            context.count_failure()?;
+        }
+        if !self.unusable.is_empty() {
+            context.error(format_args!(
+                "{path}: rows and cells that cannot be used: {}; all others are (an empty cell \
+                 is one that is not known)",
+                self.unusable.len()
+            ));
+        }
+        if !self.columns.is_empty() {
+            context.info(format_args!(
+                "{path}: columns without a number, left out: {}",
+                self.columns.join(", ")
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -301,50 +318,6 @@ impl TruthError {
             line,
             source: Box::new(self),
         }
-    }
-}
-
-/// The names in the first line of a CSV file.
-struct Header(Vec<String>);
-
-impl Header {
-    fn new(line: &csv::StringRecord) -> Self {
-        // Spreadsheets like to begin a file with a byte-order mark.
-        let names = line.iter().map(|name| name.trim_start_matches('\u{feff}'));
-        Self(names.map(str::to_owned).collect())
-    }
-
-    fn place(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|column| column == name)
-    }
-
-    fn line(&self) -> String {
-        self.0.join(",")
-    }
-
-    /// The places of the columns that are wanted; without any, of all that may
-    /// be accuracies.
-    fn columns(&self, wanted: &[String]) -> Result<Vec<usize>, TruthError> {
-        if wanted.is_empty() {
-            let others = (0..self.0.len()).filter(|&at| !KEYS.contains(&self.0[at].as_str()));
-            return Ok(others.collect());
-        }
-        let place = |name: &String| {
-            self.place(name).ok_or_else(|| TruthError::NoColumn {
-                name: name.clone(),
-                header: self.line(),
-            })
-        };
-        wanted.iter().map(place).collect()
-    }
-}
-
-/// A cell's number; none where it is not known; the text where it is neither.
-fn value(text: &str) -> Result<Option<f64>, &str> {
-    match text.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(Some(value)),
-        Ok(value) if value.is_nan() => Ok(None),
-        _ => Err(text),
     }
 }
 

@@ -126,10 +126,16 @@ pub fn tokeniser(bytes: &[u8]) {
     const VOCABULARY: &str =
         r#"{"<s>":0,"<pad>":1,"</s>":2,"<unk>":3,"<mask>":4,"a":5,"b":6,"ab":7}"#;
     const LENGTH: usize = 8;
-    for name in ["tokenizer.json", "vocab.json", "merges.txt", "vocab.txt"] {
+    for name in [
+        "tokenizer.json",
+        "vocab.json",
+        "merges.txt",
+        "vocab.txt",
+        "tokenizer_config.json",
+    ] {
         let folder = scratch();
         let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
-        if matches!(name, "vocab.json" | "merges.txt") {
+        if !matches!(name, "tokenizer.json" | "vocab.txt") {
             write("vocab.json", VOCABULARY.as_bytes());
             write("merges.txt", b"#version: 0.2\na b\n");
         }

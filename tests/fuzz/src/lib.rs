@@ -135,7 +135,7 @@ pub fn expression(bytes: &[u8]) {
 /// A table of accuracies: what is in it is a number.
 pub fn truth(bytes: &[u8]) {
     for columns in [vec![], vec!["accuracy".to_owned()]] {
-        let Ok(truth) = Truth::csv(bytes, &columns) else {
+        let Ok((truth, _)) = Truth::table(bytes, &columns) else {
             continue;
         };
         for row in 0..truth.rows().min(100) {

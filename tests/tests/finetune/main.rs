@@ -4,6 +4,7 @@ mod checkpoints;
 mod data;
 mod failures;
 mod halving;
+mod heads;
 mod pytorch;
 mod results;
 mod text_failures;

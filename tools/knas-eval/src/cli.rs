@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Parser;
 use knas_records::sheet::Format;
-use knas_records::{Common, Inputs};
+use knas_records::{Common, Inputs, cli};
 
 const LONG: &str = "\
 Tell how far a score can be trusted: how well it orders candidates whose \
@@ -31,8 +31,10 @@ Examples:
   knas-finetune --data cifar10 scored.ndjson | knas-eval
       against what training reached, in the records themselves
 
-Truth: a CSV file with a column `id`, `index` (5 stands for nb201-5) or `arch`, \
-and columns of accuracies; or records with `finetune`. Empty cells are unknown.
+Truth: a table (CSV, or with tabs or semicolons) with a column `id`, `index` (5 \
+stands for nb201-5) or `arch`, and columns of accuracies; or records with \
+`finetune`. Empty cells are unknown; a row or cell that cannot be used is named \
+and counts as a failure, and all others are used.
 
 What is printed, for each score:
   Spearman, Kendall   rank correlations (rho, tau-b) with 95 % intervals, over \
@@ -69,7 +71,8 @@ pub struct Args {
         long,
         value_name = "NAME[,NAME…]",
         value_delimiter = ',',
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = cli::entry
     )]
     pub by: Vec<String>,
 
@@ -79,7 +82,7 @@ pub struct Args {
         value_name = "K[,K…]",
         value_delimiter = ',',
         default_value = "10",
-        value_parser = clap::value_parser!(u32).range(1..)
+        value_parser = cli::count_entry
     )]
     pub k: Vec<u32>,
 
@@ -133,6 +136,7 @@ impl FromStr for Protocol {
             let (name, value) = entry
                 .split_once('=')
                 .ok_or_else(|| format!("{entry:?} is not NAME=VALUE"))?;
+            let (name, value) = (name.trim(), value.trim());
             let count = || match value.parse::<usize>() {
                 Ok(count) if count > 0 => Ok(count),
                 _ => Err(format!(
@@ -168,7 +172,7 @@ mod tests {
 
     #[test]
     fn protocols_are_read() {
-        let protocol: Protocol = "k=40,fine=a_ep12".parse().unwrap();
+        let protocol: Protocol = "k=40, fine = a_ep12".parse().unwrap();
         let expected = Protocol {
             pool: 300,
             k: 40,

@@ -112,6 +112,12 @@ fn play_all(
                 .filter(|column| **column != protocol.fine)
                 .collect(),
         };
+        anyhow::ensure!(
+            !tested.is_empty(),
+            "{}: the truth has no column but {} that could be tested",
+            told(protocol),
+            protocol.fine
+        );
         for column in tested {
             let test = values(truth, candidates, column)?;
             let searches = play(protocol, column, &fine, &test, candidates, args.seed);

@@ -22,7 +22,8 @@ Encoders (roberta-skip) learn from texts, by RoBERTa's recipe for GLUE: AdamW \
 that goes up over 6 % of the steps and then down to 0, and the model's own \
 dropout. They start from --weights DIR, a folder of Hugging Face with the \
 record's backbone, or from random weights with --tokenizer DIR. --lr 1e-5 to 3e-5 \
-and up to 10 epochs are usual for large models; small ones take higher rates.
+and up to 10 epochs are usual for large models; small ones take higher rates. A \
+model for another number of classes gives its body with --new-head.
 
 The model that is kept and tested is that of the epoch with the best validation \
 accuracy.
@@ -62,6 +63,7 @@ Exit: 0 all trained; 1 some lines or candidates failed; 2 nothing could be done;
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "knas-finetune",
+    args_override_self = true,
     version = VERSION,
     long_about = LONG,
     after_long_help = EXAMPLES,
@@ -75,7 +77,7 @@ pub struct Args {
     pub inputs: Inputs,
 
     /// Images: cifar10, cifar100 (or name:DIR), folder:DIR; texts: rte:DIR, mrpc:DIR,
-    /// jsonl:FILE [default: cifar10, if fetched]
+    /// jsonl:FILE [default: cifar10, if fetched or in KNAS_CIFAR10]
     #[arg(short, long, value_name = "DATA")]
     pub data: Option<DataSpec>,
 
@@ -147,6 +149,15 @@ pub struct Args {
     /// pre-trained model in DIR
     #[arg(long, value_name = "FILE|DIR")]
     pub weights: Option<PathBuf>,
+
+    /// Keep the body of --weights and draw the classifier, for another number of classes
+    #[arg(
+        long,
+        requires = "weights",
+        conflicts_with = "evaluate",
+        hide_short_help = true
+    )]
+    pub new_head: bool,
 
     /// The tokenizer of the model in DIR, for texts [default: that of --weights]
     #[arg(long, value_name = "DIR")]

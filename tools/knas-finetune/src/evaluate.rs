@@ -34,7 +34,8 @@ impl Worker<'_> {
         let evaluated = evaluate_file(&*candidate, &path);
         let (valid, test) = evaluated.map_err(|error| fail(error.kind(), error))?;
         let part = |(name, hash): (&String, &String)| (name.clone(), hash.clone());
-        let parts = study.data_sha256.iter();
+        let own = candidate.data_sha256();
+        let parts = own.as_ref().unwrap_or(&study.data_sha256).iter();
         let parts = parts.filter(|(name, _)| *name != "train");
         Ok(Evaluated {
             valid_accuracy: valid.accuracy,

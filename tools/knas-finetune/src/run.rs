@@ -63,8 +63,14 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
             Ok(())
         };
         in_order(1, source, || |item| item, collect, &stop)?;
+        let is_candidate = |item: &Item| matches!(item, Item::Candidate(..));
+        let nothing = !items.iter().any(is_candidate);
         halving::run(items, factor, &plan, log.as_ref(), context, &mut sink)?;
-        return sink.finish();
+        sink.finish()?;
+        if nothing && !context.is_interrupted() {
+            bail!("--halving: there is no candidate to train");
+        }
+        return Ok(());
     }
     let (plan, log) = (&plan, log.as_ref());
     let worker = || {

@@ -1,6 +1,6 @@
 //! Where records go when they are done.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use knas_records::{Context, Failure, OnError, Output, Place, Record, RecordError};
 
 use crate::cli::Select;
@@ -149,7 +149,7 @@ impl<'c> Sink<'c> {
         }
         match (self.select, self.best) {
             (Some(_), Some((_, record))) => self.output.write(&record)?,
-            (Some(_), None) => self.context.warn("no candidate to select was trained"),
+            (Some(_), None) => bail!("--select: no candidate was trained"),
             (None, _) => {}
         }
         Ok(self.output.finish()?)

@@ -2,7 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 use knas_records::sheet::Format;
-use knas_records::{Common, Inputs};
+use knas_records::{Common, Inputs, cli};
 
 const LONG: &str = "\
 Put candidates in order, best first, and set `rank`, `score` and `score_by`.
@@ -52,7 +52,8 @@ pub struct Args {
         long,
         value_name = "NAME[,NAME…]",
         value_delimiter = ',',
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = cli::entry
     )]
     pub by: Vec<String>,
 

@@ -13,6 +13,9 @@ use crate::format;
 /// Failures that are named one by one; the rest is counted.
 const NAMED: u64 = 20;
 
+/// Why nothing is ranked; what became of each record has been said.
+const NOTHING: &str = "there is no candidate to rank";
+
 /// Ranks what the arguments name.
 ///
 /// # Errors
@@ -62,6 +65,11 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
 
     let failed = reader.failed;
     let ranked = best.into_sorted();
+    let nothing = ranked.is_empty();
+    if nothing && failed.kept.is_none() {
+        failed.report(0);
+        anyhow::bail!(NOTHING);
+    }
     if args.format == Format::Ndjson {
         for (place, candidate) in ranked.iter().enumerate() {
             output.write(&rank(candidate, place, &expression)?)?;
@@ -77,6 +85,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         failed.report(ranked.len());
     }
     output.finish()?;
+    anyhow::ensure!(!nothing, NOTHING);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use knas_files::{model, text};
 use knas_records::{Context, Output, Record};
 use knas_space::roberta_skip::{Backbone, PRESETS};
 use knas_space::{Options, SearchSpace, by_name, spaces};
@@ -21,13 +22,26 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     let mut selection = Selection::new(&args, space, context)?;
     let mut output = context.output(&args.common, |record| same_space(record, space))?;
     write(&mut selection, &mut output)?;
+    if selection.is_empty() {
+        match &args.filter {
+            Some(filter) => match selection.given_up() {
+                Some(tried) => bail!("--where {filter}: of {tried} architectures, none passes"),
+                None => bail!("--where {filter}: of all architectures, none passes"),
+            },
+            None => bail!("the flags select no architecture"),
+        }
+    }
     output.finish()?;
 
     let missing = selection.missing();
     if let (1.., Some(wanted)) = (missing, selection.wanted()) {
+        let why = match selection.given_up() {
+            Some(tried) => format!("--where lets none of the next {tried} through"),
+            None => "there are no others".to_owned(),
+        };
+        let found = wanted - missing;
         context.error(format_args!(
-            "only {} of the {wanted} records asked for: there are no others",
-            wanted - missing
+            "only {found} of the {wanted} records asked for: {why}"
         ));
         context.count_failure()?;
     }
@@ -59,16 +73,18 @@ fn backbone(preset: &str) -> Result<Backbone> {
     if let Some(found) = Backbone::preset(preset) {
         return Ok(found);
     }
-    let path = Path::new(preset).join("config.json");
-    let file = File::open(&path).with_context(|| {
+    let path = model::config(Path::new(preset)).with_context(|| {
         let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
         let names = names.join(", ");
         format!("{preset:?} is neither {names} nor a folder with a config.json")
     })?;
-    let mut text = String::new();
-    let read = file.take(LARGEST).read_to_string(&mut text);
-    let found = read.map_err(anyhow::Error::from);
-    let found = found.and_then(|_| Ok(Backbone::from_config(&text)?));
+    let file = File::open(&path).with_context(|| path.display().to_string())?;
+    let mut bytes = Vec::new();
+    let read = file.take(LARGEST).read_to_end(&mut bytes);
+    let found = read.map_err(anyhow::Error::from).and_then(|_| {
+        let text = text::whole(&bytes).map_err(anyhow::Error::msg)?;
+        Ok(Backbone::from_config(text)?)
+    });
     found.with_context(|| path.display().to_string())
 }
 

@@ -16,6 +16,10 @@ use crate::mutants;
 /// How many random architectures there are without any flag.
 const DEFAULT_COUNT: u64 = 100;
 
+/// Of a space without an end, how many in a row --where may turn away before it is
+/// taken to let none through.
+const PATIENCE: u64 = 1 << 18;
+
 /// The fields of a record as this tool writes it, in their order.
 const FIELDS: &[Field] = &[
     Field::Text("id"),
@@ -71,6 +75,8 @@ pub struct Selection<'a> {
     /// How many to select; none for all that the source has.
     wanted: Option<u64>,
     selected: u64,
+    /// How many in a row the filter has turned away.
+    turned_away: u64,
     shard: Option<Shard>,
 }
 
@@ -149,6 +155,7 @@ impl<'a> Selection<'a> {
             same,
             wanted,
             selected: 0,
+            turned_away: 0,
             shard: args.shard,
         })
     }
@@ -156,6 +163,17 @@ impl<'a> Selection<'a> {
     /// How many records there are too few, once the selection has ended.
     pub fn missing(&self) -> u64 {
         self.wanted.map_or(0, |wanted| wanted - self.selected)
+    }
+
+    /// How many in a row the filter turned away before the search was given up.
+    pub fn given_up(&self) -> Option<u64> {
+        let endless = self.space.count().is_none();
+        (endless && self.turned_away >= PATIENCE).then_some(self.turned_away)
+    }
+
+    /// Whether nothing has been selected, for any shard.
+    pub fn is_empty(&self) -> bool {
+        self.selected == 0
     }
 
     /// How many records were asked for.
@@ -190,10 +208,15 @@ impl Iterator for Selection<'_> {
 
     fn next(&mut self) -> Option<Row> {
         while self.wanted != Some(self.selected) {
+            if self.turned_away >= PATIENCE && self.space.count().is_none() {
+                return None;
+            }
             let architecture = self.source.next()?;
             let Some(row) = self.row(&*architecture) else {
+                self.turned_away += 1;
                 continue;
             };
+            self.turned_away = 0;
             if !self.same.is_new(&*architecture) {
                 continue;
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use knas_data::DataSpec;
 use knas_net::{Init, Norm};
-use knas_records::{Common, Inputs};
+use knas_records::{Common, Inputs, cli};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
 
@@ -69,12 +69,13 @@ pub struct Args {
         long,
         value_name = "NAME[,NAME…]",
         value_delimiter = ',',
+        value_parser = cli::entry,
         default_value = "mgm"
     )]
     pub proxy: Vec<String>,
 
     /// cifar10, cifar100 (or name:DIR), folder:DIR or noise; rte:DIR, mrpc:DIR or jsonl:FILE
-    /// [default: cifar10 if fetched, else noise]
+    /// [default: cifar10 if fetched or in KNAS_CIFAR10, else noise]
     #[arg(short, long, value_name = "DATA")]
     pub data: Option<DataSpec>,
 

@@ -8,6 +8,7 @@ mod plan;
 mod run;
 mod scorer;
 mod shown;
+mod weights;
 
 use std::process::ExitCode;
 

@@ -16,6 +16,7 @@ use knas_records::{Context, Record};
 use crate::catalogue;
 use crate::cli::{Args, Device};
 use crate::shown::Shown;
+use crate::weights::Weights;
 
 /// What a run does.
 pub struct Plan {
@@ -31,7 +32,7 @@ pub struct Plan {
     pub jobs: usize,
     /// A file of weights, or a folder of files named by id; none where all
     /// candidates start from one pre-trained backbone.
-    pub weights: Option<PathBuf>,
+    pub weights: Option<Weights>,
     /// The folder for what was evaluated.
     pub dump: Option<PathBuf>,
     /// What measures candidates, where records get `meta`.
@@ -57,9 +58,10 @@ impl Plan {
             made.with_context(|| format!("--dump {}", folder.display()))?;
         }
         let cache = context.cache_folder();
+        let own = context.own_cifar10();
         let spec = match &args.data {
-            Some(spec) => spec.clone(),
-            None if args.worker => DataSpec::fallback(&cache), // said already
+            Some(spec) => spec.clone().with_own_cifar10(own),
+            None if args.worker => DataSpec::fallback(&cache, own), // said already
             None => fallback(&cache, context),
         };
         let proxies = catalogue::choose(&args.proxy, spec.is_text())?;
@@ -73,6 +75,14 @@ impl Plan {
         let shown = match spec.is_text() {
             true => Shown::texts(args, &spec, args.seed..end)?,
             false => Shown::images(args, &spec, &cache, args.seed..end)?,
+        };
+        if let Some(left_out) = shown.left_out().filter(|_| !args.worker) {
+            context.warn(format_args!("{spec}: {left_out}"));
+        }
+        let weights = match &args.weights {
+            Some(_) if shown.weights_sha256().is_some() => None,
+            Some(path) => Some(Weights::open(path, &shown)?),
+            None => None,
         };
         let cores = available_parallelism().map_or(1, usize::from);
         let jobs = match (args.jobs, device) {
@@ -89,10 +99,7 @@ impl Plan {
             },
             device,
             jobs,
-            weights: match shown.weights_sha256() {
-                Some(_) => None,
-                None => args.weights.clone(),
-            },
+            weights,
             shown,
             dump: args.dump.clone(),
             gauge: args.meta.then(|| context.gauge(cuda)),
@@ -121,7 +128,7 @@ impl Plan {
 
 /// CIFAR-10 where it has been fetched, noise otherwise; says which.
 fn fallback(cache: &std::path::Path, context: &Context) -> DataSpec {
-    let spec = DataSpec::fallback(cache);
+    let spec = DataSpec::fallback(cache, context.own_cifar10());
     match spec {
         DataSpec::Noise => context.warn(
             "scoring on noise, since no --data is given and CIFAR-10 has not been fetched \

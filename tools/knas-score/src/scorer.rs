@@ -14,6 +14,7 @@ use knas_records::{Failure, Record, RecordError};
 
 use crate::candidate::{self, Candidate};
 use crate::plan::Plan;
+use crate::weights::Weights;
 
 const STAGE: &str = "score";
 
@@ -39,6 +40,8 @@ pub struct Scorer<'p> {
     samples: Vec<(u64, Samples)>,
     /// What every candidate starts from.
     pretrained: Option<WeightFile>,
+    /// The one file of weights.
+    file: Option<WeightFile>,
 }
 
 impl<'p> Scorer<'p> {
@@ -50,6 +53,7 @@ impl<'p> Scorer<'p> {
             known,
             samples: plan.shown.tensors(plan.device),
             pretrained: plan.shown.pretrained(),
+            file: plan.weights.as_ref().and_then(Weights::shared),
         }
     }
 
@@ -89,11 +93,12 @@ impl<'p> Scorer<'p> {
         record: &Record<'_>,
         candidate: &Candidate<'_>,
     ) -> Result<Vec<Outcome>, Failure> {
-        let own = match &self.plan.weights {
-            Some(path) => Some(read_weights(path, record)?),
-            None => None,
+        let read = match &self.plan.weights {
+            Some(Weights::Folder(folder)) => Some(Weights::of(folder, record)?),
+            _ => None,
         };
-        let weights = own.as_ref().or(self.pretrained.as_ref());
+        let own = read.as_ref().or(self.file.as_ref());
+        let weights = own.or(self.pretrained.as_ref());
         if let Some(folder) = &self.plan.dump {
             self.dump(folder, record, candidate, weights)?;
         }
@@ -103,7 +108,7 @@ impl<'p> Scorer<'p> {
             .iter()
             .copied()
             .partition(|proxy| proxy.counts_every_edge());
-        let mut outcomes = match &own {
+        let mut outcomes = match own {
             // A file's weights belong to its record.
             Some(_) => self.evaluate(&network, candidate, weights),
             None => {
@@ -209,16 +214,6 @@ pub fn fail(kind: &str, message: impl std::fmt::Display) -> Failure {
 /// A failure for a record that lacks something.
 pub fn bad_record(error: RecordError) -> Failure {
     fail("bad_record", error)
-}
-
-fn read_weights(path: &Path, record: &Record<'_>) -> Result<WeightFile, Failure> {
-    let file = if path.is_dir() {
-        let stem = record.file_stem().map_err(|e| fail("bad_id", e))?;
-        path.join(format!("{stem}.safetensors"))
-    } else {
-        path.to_owned()
-    };
-    WeightFile::read(&file).map_err(|e| fail("weights", e))
 }
 
 /// Mean and standard deviation (n−1) over seeds; the latter is 0 for one.

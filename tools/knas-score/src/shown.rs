@@ -1,11 +1,14 @@
 //! What networks are shown, and what that asks of them.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
-use knas_data::{DataSpec, Extent, ImageSource, SIDE, Sample, TextSample, TextSource, Tokeniser};
+use anyhow::{Context as _, Result, anyhow, bail};
+use knas_data::{
+    DataSpec, Extent, ImageSource, LeftOut, SIDE, Sample, TextSample, TextSource, Tokeniser,
+};
 use knas_net::weights::WeightFile;
 use knas_net::{Pretrained, Settings};
 use knas_proxy::Samples;
@@ -23,6 +26,8 @@ pub enum Shown {
         skeleton: Skeleton,
         /// By seed.
         samples: Vec<(u64, Sample)>,
+        /// What lies beside the images and is not read.
+        left_out: Option<LeftOut>,
     },
     /// To encoders.
     Texts {
@@ -61,7 +66,11 @@ impl Shown {
         )?;
         let draw = |seed| Ok((seed, source.sample(args.samples, seed, true)?));
         let samples = seeds.map(draw).collect::<Result<_>>()?;
-        Ok(Self::Images { skeleton, samples })
+        Ok(Self::Images {
+            skeleton,
+            samples,
+            left_out: source.left_out().cloned(),
+        })
     }
 
     /// Texts, as the tokeniser of the flags reads them.
@@ -77,10 +86,12 @@ impl Shown {
             bail!("texts need --weights DIR, a model's folder, or --tokenizer DIR");
         };
         let pretrained = match &args.weights {
-            Some(folder) if folder.join("config.json").is_file() => {
-                Some(Box::new(Pretrained::open(folder).context("--weights")?))
+            Some(folder) if is_model(folder) => {
+                let found = Pretrained::open(folder).context("--weights")?;
+                found.check(Some(source.classes())).context("--weights")?;
+                Some(Box::new(found))
             }
-            _ => None, // files of single candidates, which a folder may hold too
+            _ => None,
         };
         let mut length = args.length.unwrap_or(source.default_length());
         if let Some(found) = &pretrained {
@@ -96,12 +107,32 @@ impl Shown {
             extent: extents.fold(Extent::default(), Extent::and),
             pretrained,
         };
+        if let Some(found) = &encoders.pretrained {
+            let fits = encoders.check(&found.backbone);
+            fits.map_err(|(_, message)| anyhow!(message))?;
+        }
         Ok(Self::Texts { encoders, samples })
     }
 
     /// Whether they are texts.
     pub fn are_texts(&self) -> bool {
         matches!(self, Self::Texts { .. })
+    }
+
+    /// What lies beside the images and is not read.
+    pub fn left_out(&self) -> Option<&LeftOut> {
+        match self {
+            Self::Images { left_out, .. } => left_out.as_ref(),
+            Self::Texts { .. } => None,
+        }
+    }
+
+    /// Outputs of the classifier.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::Images { skeleton, .. } => skeleton.classes() as usize,
+            Self::Texts { encoders, .. } => encoders.classes,
+        }
     }
 
     /// What identifies the samples of each seed.
@@ -195,6 +226,18 @@ impl Encoders {
             ("tokenizer", format!("{error}: {hint}"))
         })
     }
+}
+
+/// Whether a folder has to be a model's: it may instead hold files of single
+/// candidates.
+fn is_model(folder: &Path) -> bool {
+    let model = folder.join("config.json").is_file() || folder.join("snapshots").is_dir();
+    let candidates = || {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.any(|name| name.ends_with(".safetensors") && !name.starts_with("model"))
+    };
+    model || (folder.is_dir() && !candidates())
 }
 
 /// A flag that would change nothing is more likely a mistake.

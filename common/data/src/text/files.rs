@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use knas_files::text;
 use serde_json::Value;
 
 use crate::DataError;
@@ -40,20 +41,24 @@ fn table(path: &Path, columns: [&str; 3], labels: &[&str]) -> Result<Vec<Example
         line,
         reason,
     };
-    let mut lines = lines(&bytes);
-    let header: Vec<&str> = match lines.next() {
-        Some((line, text)) => text.map_err(|e| wrong(line, e))?.split('\t').collect(),
+    let mut lines = lines(path, &bytes)?;
+    let (top, header): (usize, Vec<&str>) = match lines.next() {
+        Some((line, text)) => (
+            line,
+            text.map_err(|e| wrong(line, e))?.split('\t').collect(),
+        ),
         None => return Err(DataError::NoExamples { path: path.into() }),
     };
     let place = |column: &str| {
-        let place = header.iter().position(|name| *name == column);
-        place.ok_or_else(|| {
-            let there = header.join(", ");
-            wrong(
-                1,
-                format!("no column \"{column}\" among {}", excerpt(&there)),
-            )
-        })
+        let mut places = (0..header.len()).filter(|&place| header[place] == column);
+        match (places.next(), places.next()) {
+            (Some(place), None) => Ok(place),
+            (Some(_), Some(_)) => Err(wrong(top, format!("two columns are called \"{column}\""))),
+            (None, _) => {
+                let there = excerpt(&header.join(", "));
+                Err(wrong(top, format!("no column \"{column}\" among {there}")))
+            }
+        }
     };
     let [first, second, label] = [place(columns[0])?, place(columns[1])?, place(columns[2])?];
     let examples: Vec<Example> = lines
@@ -91,8 +96,11 @@ pub(super) fn jsonl(path: &Path) -> Result<Vec<Example>, DataError> {
     };
     let mut examples = Vec::new();
     let mut first_of_class = Vec::new();
-    for (line, text) in lines(&bytes) {
+    for (line, text) in lines(path, &bytes)? {
         let text = text.map_err(|e| wrong(line, e))?;
+        if examples.is_empty() {
+            text::begins_records(text).map_err(foreign(path))?;
+        }
         let example = example(text).map_err(|reason| wrong(line, reason))?;
         let class = example.label as usize;
         if class >= first_of_class.len() {
@@ -164,24 +172,19 @@ fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     Ok(bytes)
 }
 
-/// The lines of a file with their numbers, from 1, without a byte order mark; or
-/// what keeps a line from being text.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Result<&str, String>)> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let lines = (!bytes.is_empty()).then(|| bytes.split(|&byte| byte == b'\n'));
-    lines
-        .into_iter()
-        .flatten()
-        .enumerate()
-        .map(|(index, line)| {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let text = std::str::from_utf8(line).map_err(|e| {
-                let (valid, byte) = (e.valid_up_to(), line[e.valid_up_to()]);
-                format!("byte 0x{byte:02x} after {valid} bytes is not UTF-8")
-            });
-            (index + 1, text)
-        })
+/// The lines of a file that are not empty, with their numbers, from 1.
+fn lines<'b>(
+    path: &Path,
+    bytes: &'b [u8],
+) -> Result<impl Iterator<Item = (usize, Result<&'b str, String>)>, DataError> {
+    text::lines(bytes).map_err(foreign(path))
+}
+
+fn foreign(path: &Path) -> impl FnOnce(text::Foreign) -> DataError + '_ {
+    move |source| DataError::Foreign {
+        path: path.into(),
+        source,
+    }
 }
 
 /// The beginning of a text from outside, quoted and fit to be printed.

@@ -10,11 +10,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use knas_space::roberta_skip::{Backbone, Kind as Family};
+use knas_files::model;
+use knas_space::roberta_skip::{Backbone, Kind as Family, Layout};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use tch::{Device, Kind};
 
+use super::{Encoder, EncoderSource};
 use crate::NetError;
+use crate::init::{Init, Initial};
 use crate::weights::{self, WeightFile, WeightsError};
 
 /// The largest `config.json`, and index of parts, that is read.
@@ -132,7 +136,7 @@ impl Pretrained {
     /// # Errors
     /// Where a file is missing or is not what it should be.
     pub fn open(folder: &Path) -> Result<Self, NetError> {
-        let config = folder.join("config.json");
+        let config = model::config(folder).map_err(WeightsError::NoModel)?;
         let json = text(&config)?;
         let backbone = Backbone::from_config(&json).map_err(|e| wrong(&config, e.to_string()))?;
         let settings = Settings::from_config(&json, backbone.kind);
@@ -164,6 +168,38 @@ impl Pretrained {
     pub fn weights(&self) -> WeightFile {
         let weights = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
         weights.view()
+    }
+
+    /// As [`Pretrained::weights`], without a classifier.
+    #[must_use]
+    pub fn body(&self) -> WeightFile {
+        self.weights().without("classifier.")
+    }
+
+    /// Whether all the weights of the backbone are there, and those of a classifier
+    /// of `classes` classes or of none: what is wrong here is wrong for every
+    /// candidate. Without `classes`, the classifier does not matter.
+    ///
+    /// # Errors
+    /// What is missing, or stored in another way.
+    pub fn check(&self, classes: Option<usize>) -> Result<(), NetError> {
+        let weights = match classes {
+            Some(_) => self.weights(),
+            None => self.body(),
+        };
+        let classes = classes.unwrap_or(2);
+        weights.fits_classes(classes)?;
+        let initial = Initial {
+            init: Init::Default,
+            seed: 0,
+        };
+        let source = EncoderSource::Pretrained {
+            weights: &weights,
+            initial,
+        };
+        let layout = Layout::plain(self.backbone);
+        let options = (Kind::Float, Device::Cpu);
+        Encoder::new(&layout, self.settings, classes as i64, source, options).map(drop)
     }
 
     /// Whether the weights are for this backbone.
@@ -211,14 +247,17 @@ fn text(path: &Path) -> Result<String, WeightsError> {
         path: path.into(),
         source,
     };
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(io)?;
-    let read = file.take(MAX_TEXT + 1).read_to_string(&mut text);
+    let read = file.take(MAX_TEXT + 1).read_to_end(&mut bytes);
     match read.map_err(io)? as u64 {
         length if length > MAX_TEXT => {
             Err(wrong(path, format!("larger than {} MiB", MAX_TEXT >> 20)))
         }
-        _ => Ok(text),
+        _ => match knas_files::text::whole(&bytes) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(reason) => Err(wrong(path, reason)),
+        },
     }
 }
 

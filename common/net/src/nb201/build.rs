@@ -16,7 +16,23 @@ pub enum Source<'a> {
     Random(Initial),
     /// Read from a file, under their official names.
     File(&'a WeightFile),
+    /// Read, but for the classifier, which is drawn.
+    Body(&'a WeightFile, Initial),
 }
+
+impl Source<'_> {
+    /// Where the parameter of that name comes from.
+    fn of(self, name: &str) -> Self {
+        match self {
+            Self::Body(_, initial) if name.starts_with(CLASSIFIER) => Self::Random(initial),
+            Self::Body(file, _) => Self::File(file),
+            other => other,
+        }
+    }
+}
+
+/// How the names of the classifier's parameters begin.
+const CLASSIFIER: &str = "classifier.";
 
 impl Network {
     /// The network around `cell`, of this size, on this device.
@@ -89,9 +105,9 @@ impl<'a> Builder<'a> {
         shape: &[i64],
         fan_in: i64,
     ) -> Result<usize, NetError> {
-        let tensor = match self.source {
+        let tensor = match self.source.of(name) {
             Source::Random(initial) => initial.draw(place, role, shape, fan_in)?,
-            Source::File(file) => file.tensor(name, shape)?,
+            Source::File(file) | Source::Body(file, _) => file.tensor(name, shape)?,
         };
         self.tensors
             .add(name.to_owned(), role, &tensor, self.options)
@@ -137,7 +153,9 @@ impl<'a> Builder<'a> {
         let (kind, device) = self.options;
         let statistics = |what: &str, fresh: f64| {
             let stored = match self.source {
-                Source::File(file) => file.optional(&format!("{name}.{what}"), &[channels])?,
+                Source::File(file) | Source::Body(file, _) => {
+                    file.optional(&format!("{name}.{what}"), &[channels])?
+                }
                 Source::Random(_) => None,
             };
             let tensor = match stored {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::space::excerpt;
@@ -141,6 +142,7 @@ impl Backbone {
         let kind = Kind::by_name(&config.model_type).ok_or_else(|| BackboneError::Kind {
             found: excerpt(&config.model_type),
         })?;
+        config.is_plain()?;
         let sizes = [
             config.num_hidden_layers,
             config.hidden_size,
@@ -210,6 +212,56 @@ struct Config {
     vocab_size: usize,
     max_position_embeddings: usize,
     type_vocab_size: usize,
+    is_decoder: Option<Value>,
+    add_cross_attention: Option<Value>,
+    pruned_heads: Option<Value>,
+    auto_map: Option<Value>,
+    quantization_config: Option<Value>,
+}
+
+impl Config {
+    /// Whether the network is the plain encoder of its family, which sizes say
+    /// everything about.
+    fn is_plain(&self) -> Result<(), BackboneError> {
+        for (field, value, why) in [
+            (
+                "is_decoder",
+                &self.is_decoder,
+                "tokens would not see those after them",
+            ),
+            (
+                "add_cross_attention",
+                &self.add_cross_attention,
+                "layers would have more parts",
+            ),
+            (
+                "pruned_heads",
+                &self.pruned_heads,
+                "layers would lack heads",
+            ),
+            (
+                "auto_map",
+                &self.auto_map,
+                "a program of its own would say what it computes",
+            ),
+            (
+                "quantization_config",
+                &self.quantization_config,
+                "weights would be rounded",
+            ),
+        ] {
+            let unset = match value {
+                None | Some(Value::Null | Value::Bool(false)) => true,
+                Some(Value::Object(entries)) => entries.is_empty(),
+                Some(Value::Array(entries)) => entries.is_empty(),
+                Some(_) => false,
+            };
+            if !unset {
+                return Err(BackboneError::Field { field, why });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Backbone {
@@ -308,6 +360,14 @@ pub enum BackboneError {
         /// The beginning of what stands there.
         found: String,
     },
+    /// A network that is no plain encoder.
+    #[error("{field} is set, which is not known here: {why}")]
+    Field {
+        /// What is set.
+        field: &'static str,
+        /// What it would change.
+        why: &'static str,
+    },
     /// Not the JSON that was expected.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -334,7 +394,8 @@ mod tests {
 
     #[test]
     fn other_sizes_are_spelled_out_and_read_back() {
-        let other = MINILM.replace(": 6,", ": 12,");
+        let unset = "\"gelu\", \"is_decoder\": false, \"pruned_heads\": {}, \"auto_map\": null";
+        let other = MINILM.replace(": 6,", ": 12,").replace("\"gelu\"", unset);
         let other = Backbone::from_config(&other).unwrap();
         let text = "bert-l12-d384-h12-i1536-v30522-p512-t2";
         assert_eq!(other.to_string(), text);
@@ -362,6 +423,32 @@ mod tests {
             (
                 MINILM.replace("\"bert\"", "\"gpt2\""),
                 "model_type is \"gpt2\"",
+            ),
+            (
+                MINILM.replace("\"gelu\"", "\"gelu\", \"is_decoder\": true"),
+                "is_decoder is set",
+            ),
+            (
+                MINILM.replace("\"gelu\"", "\"gelu\", \"add_cross_attention\": true"),
+                "add_cross_attention is set",
+            ),
+            (
+                MINILM.replace("\"gelu\"", "\"gelu\", \"pruned_heads\": {\"1\": [0]}"),
+                "pruned_heads is set",
+            ),
+            (
+                MINILM.replace(
+                    "\"gelu\"",
+                    "\"gelu\", \"auto_map\": {\"AutoModel\": \"x.Y\"}",
+                ),
+                "auto_map is set",
+            ),
+            (
+                MINILM.replace(
+                    "\"gelu\"",
+                    "\"gelu\", \"quantization_config\": {\"bits\": 8}",
+                ),
+                "quantization_config is set",
             ),
             (MINILM.replace(": 6,", ": 6.5,"), "expected usize"),
             (MINILM.replace(": 6,", ": -6,"), "expected usize"),

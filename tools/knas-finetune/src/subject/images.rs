@@ -1,11 +1,11 @@
 //! NAS-Bench-201 networks, which learn to classify images.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use knas_data::{DataSpec, ImageSource, Images, SIDE, Training};
-use knas_net::weights::WeightFile;
+use knas_net::weights::{self, WeightFile, WeightsError};
 use knas_net::{Init, Initial, Network, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
@@ -14,7 +14,7 @@ use knas_train::{ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind};
 
-use super::{Candidate, Study, Subject, Trained, arch, by_part, named_by};
+use super::{Candidate, Study, Subject, Trained, arch, by_part, named_by, network, with_new_head};
 use crate::cli::Args;
 use crate::outcome::fail;
 
@@ -23,13 +23,65 @@ pub const SPACE: &str = "nb201";
 
 struct Cells {
     skeleton: Skeleton,
+    /// What the flags say of the size, where records say it too: to be evaluated.
+    sizes: Option<[(&'static str, Option<u64>); 2]>,
     data: Training,
     device: Device,
-    /// A file of weights, or a folder of files named by id.
-    weights: Option<PathBuf>,
+    weights: Option<First>,
+    new_head: bool,
     augment: bool,
     hyper: Hyper,
     seed: u64,
+}
+
+/// Where first weights are.
+enum First {
+    /// In a folder of files named by id.
+    Folder(PathBuf),
+    /// In one file, whose SHA-256 this is; it is held only as long as a thread takes
+    /// to have its own view.
+    File(Mutex<WeightFile>, String),
+}
+
+/// A cell without weights: what it needs of a file, every cell needs.
+const PLAIN: &str = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+\
+                     |skip_connect~0|skip_connect~1|skip_connect~2|";
+
+impl First {
+    /// Those at `path`. What is wrong with a file for every candidate is wrong now.
+    fn open(path: &Path, skeleton: Skeleton, new_head: bool) -> Result<Self> {
+        if path.is_dir() {
+            return Ok(Self::Folder(path.to_owned()));
+        }
+        let (file, sha256) = read(path).context("--weights")?;
+        if !new_head {
+            let fits = file.fits_classes(skeleton.classes() as usize);
+            fits.map_err(with_new_head)?;
+        }
+        let initial = Initial {
+            init: Init::Default,
+            seed: 0,
+        };
+        let source = source(Some(&file), new_head, initial);
+        let options = (Kind::Float, Device::Cpu);
+        Network::new(&PLAIN.parse()?, skeleton, source, options).context("--weights")?;
+        Ok(Self::File(Mutex::new(file), sha256))
+    }
+}
+
+fn read(path: &Path) -> Result<(WeightFile, String), WeightsError> {
+    let bytes = weights::bytes(path)?;
+    let digest = Sha256::digest(&bytes);
+    let digits = digest.iter().map(|byte| format!("{byte:02x}"));
+    Ok((WeightFile::from_bytes(path, &bytes)?, digits.collect()))
+}
+
+fn source(weights: Option<&WeightFile>, new_head: bool, initial: Initial) -> Source<'_> {
+    match weights {
+        Some(weights) if new_head => Source::Body(weights, initial),
+        Some(weights) => Source::File(weights),
+        None => Source::Random(initial),
+    }
 }
 
 /// Cells in the skeleton of NAS-Bench-201, on images.
@@ -44,6 +96,12 @@ pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Resu
         source.classes() as u64,
         SIDE as u64,
     )?;
+    let weights = match &args.weights {
+        // Those of a training, which may be of several sizes.
+        Some(_) if args.evaluate => None,
+        Some(path) => Some(First::open(path, skeleton, args.new_head)?),
+        None => None,
+    };
     let data = source.training(args.limits())?;
     let sizes = [
         ("channels", skeleton.channels()),
@@ -60,13 +118,18 @@ pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Resu
         hyper: hyper.clone(),
         network: sizes.map(|(name, size)| (name.to_owned(), size)).into(),
         data_name: source.name(),
+        left_out: source.left_out().cloned(),
         data_sha256: by_part(parts.0, parts.1, Images::content_hash),
         examples: by_part(parts.0, parts.1, |images| images.len() as u64),
         subject: Box::new(Cells {
             skeleton,
+            sizes: args
+                .evaluate
+                .then_some([("channels", args.channels), ("cells", args.cells)]),
             data,
             device,
-            weights: args.weights.clone(),
+            weights,
+            new_head: args.new_head,
             augment: !args.no_augment,
             hyper,
             seed: args.seed,
@@ -98,6 +161,7 @@ fn hyper(args: &Args) -> Hyper {
             Some(_) => "file".to_owned(),
             None => Init::Default.name().to_owned(),
         },
+        head: args.new_head.then(|| "drawn".to_owned()),
         weights_sha256: None,
         threads: args.threads.into(),
     }
@@ -106,20 +170,52 @@ fn hyper(args: &Args) -> Hyper {
 impl Subject for Cells {
     fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Failure> {
         let cell = arch(record, SPACE, "images")?;
-        let path = self.weights.as_deref();
+        let path = match &self.weights {
+            Some(First::Folder(folder)) => Some(named_by(folder, record)?),
+            _ => None,
+        };
         Ok(Box::new(CellCandidate {
             all: self,
             cell: cell.parse().map_err(|error| fail("bad_arch", error))?,
-            path: path.map(|path| named_by(path, record)).transpose()?,
+            skeleton: self.skeleton_of(record)?,
+            path,
             weights: None,
         }))
+    }
+}
+
+impl Cells {
+    /// The size that the record was trained at, where that is to be evaluated;
+    /// otherwise that of the flags.
+    fn skeleton_of(&self, record: &Record<'_>) -> Result<Skeleton, Failure> {
+        let (Some(sizes), Some(network)) = (&self.sizes, network(record)?) else {
+            return Ok(self.skeleton);
+        };
+        let classes = ("classes", Some(self.skeleton.classes()));
+        for (name, given) in sizes.iter().copied().chain([classes]) {
+            if let (Some(given), Some(&trained)) = (given, network.get(name))
+                && given != trained
+            {
+                let message = format!("it was trained with {trained} {name}, not {given}");
+                return Err(fail("other_size", message));
+            }
+        }
+        let size = |name: &str, otherwise| network.get(name).copied().unwrap_or(otherwise);
+        let skeleton = Skeleton::new(
+            size("channels", self.skeleton.channels()),
+            size("cells", self.skeleton.cells()),
+            self.skeleton.classes(),
+            size("side", self.skeleton.side()),
+        );
+        skeleton.map_err(|error| fail("bad_record", error))
     }
 }
 
 struct CellCandidate<'s> {
     all: &'s Cells,
     cell: Cell,
-    /// The file that its first weights are in.
+    skeleton: Skeleton,
+    /// The file that its first weights are in, where it has one of its own.
     path: Option<PathBuf>,
     weights: Option<WeightFile>,
 }
@@ -130,17 +226,16 @@ impl Candidate for CellCandidate<'_> {
     }
 
     fn read_weights(&mut self) -> Result<Option<String>, Failure> {
-        let Some(path) = &self.path else {
-            return Ok(None);
+        let (weights, sha256) = match (&self.path, &self.all.weights) {
+            (Some(path), _) => read(path).map_err(|error| fail("weights", error))?,
+            (None, Some(First::File(file, sha256))) => {
+                let file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                (file.view(), sha256.clone())
+            }
+            (None, _) => return Ok(None),
         };
-        let bytes = fs::read(path)
-            .map_err(|error| fail("weights", format_args!("{}: {error}", path.display())))?;
-        let weights = WeightFile::from_bytes(path, &bytes);
-        self.weights = Some(weights.map_err(|error| fail("weights", error))?);
-        let digest = Sha256::digest(&bytes);
-        Ok(Some(
-            digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-        ))
+        self.weights = Some(weights);
+        Ok(Some(sha256))
     }
 
     fn task(&self, trained: Option<&Trained>) -> Result<Box<dyn Task + '_>, TrainError> {
@@ -148,13 +243,14 @@ impl Candidate for CellCandidate<'_> {
             init: Init::Default,
             seed: self.all.seed,
         };
-        let weights = trained.map(|trained| &trained.weights);
-        let weights = weights.or(self.weights.as_ref());
-        let source = weights.map_or(Source::Random(initial), Source::File);
+        let source = match trained {
+            Some(trained) => Source::File(&trained.weights),
+            None => source(self.weights.as_ref(), self.all.new_head, initial),
+        };
         let options = (Kind::Float, self.all.device);
         Ok(Box::new(ImageTask {
             cell: self.cell,
-            network: Network::new(&self.cell, self.all.skeleton, source, options)?,
+            network: Network::new(&self.cell, self.skeleton, source, options)?,
             data: &self.all.data,
             batch: usize::try_from(self.all.hyper.batch).unwrap_or(usize::MAX),
             seed: self.all.seed,

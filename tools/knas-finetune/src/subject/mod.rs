@@ -9,8 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use knas_data::DataSpec;
-use knas_net::weights::WeightFile;
+use knas_data::{DataSpec, LeftOut};
+use knas_net::weights::{WeightFile, WeightsError};
 use knas_records::schema::Hyper;
 use knas_records::{Context, Failure, Record};
 use knas_train::{Optimiser, Schedule, Task, TrainError};
@@ -55,6 +55,12 @@ pub trait Candidate {
         Vec::new()
     }
 
+    /// SHA-256 of the examples of each part, where they are not those that all
+    /// candidates share.
+    fn data_sha256(&self) -> Option<BTreeMap<String, String>> {
+        None
+    }
+
     /// Makes what other software wants beside the file of its trained weights.
     ///
     /// # Errors
@@ -92,6 +98,8 @@ pub struct Study {
     pub data_sha256: BTreeMap<String, String>,
     /// How many examples each part has.
     pub examples: BTreeMap<String, u64>,
+    /// What lies beside the examples and is not read.
+    pub left_out: Option<LeftOut>,
 }
 
 impl Study {
@@ -101,8 +109,9 @@ impl Study {
     /// When the data cannot be read, or a flag does not go with them.
     pub fn new(args: &Args, device: Device, context: &Context) -> Result<Self> {
         let cache = context.cache_folder();
-        let spec = match (&args.data, DataSpec::fallback(&cache)) {
-            (Some(spec), _) => spec.clone(),
+        let own = context.own_cifar10();
+        let spec = match (&args.data, DataSpec::fallback(&cache, own.clone())) {
+            (Some(spec), _) => spec.clone().with_own_cifar10(own),
             (None, DataSpec::Noise) => bail!(
                 "no --data is given and CIFAR-10 has not been fetched: \
                  run scripts/fetch-data.sh, or give cifar10:DIR, cifar100:DIR or folder:DIR"
@@ -119,10 +128,27 @@ impl Study {
         if let Some((flag, _)) = stray.into_iter().find(|(_, given)| *given) {
             bail!("{flag} is for {one}, and --data {spec} is made of {other}");
         }
-        match spec.is_text() {
+        let study = match spec.is_text() {
             true => texts::study(args, &spec, device),
             false => images::study(args, &spec, &cache, device),
+        }?;
+        if let Some(left_out) = &study.left_out {
+            context.warn(format_args!("{spec}: {left_out}"));
         }
+        if args.new_head {
+            context.info("the classifier is drawn, the rest is that of --weights");
+        }
+        Ok(study)
+    }
+}
+
+/// The error of weights whose classifier is for other classes, with the way out.
+fn with_new_head(error: WeightsError) -> anyhow::Error {
+    let is_classes = matches!(error, WeightsError::Classes { .. });
+    let error = anyhow::Error::from(error).context("--weights");
+    match is_classes {
+        true => error.context("--new-head keeps the rest and draws a classifier"),
+        false => error,
     }
 }
 
@@ -148,6 +174,11 @@ fn arch(record: &Record<'_>, space: &str, examples: &str) -> Result<String, Fail
     let known = known.join(" and ");
     let message = format!("knas-finetune does not know the space {found:?}; it knows {known}");
     Err(fail("unknown_space", message))
+}
+
+/// The size of the network that a record's training was of, by name.
+fn network(record: &Record<'_>) -> Result<Option<BTreeMap<String, u64>>, Failure> {
+    record.get("finetune.network").map_err(bad_record)
 }
 
 /// The file itself, or in a folder the one named by the record's id; in a folder

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
-use knas_data::{DataSpec, Extent, TextSource, TextTraining, Texts, Tokeniser};
+use anyhow::{Context as _, Result, anyhow, bail};
+use knas_data::{DataSpec, Extent, Limits, TextSource, TextTraining, Texts, Tokeniser};
+use knas_files::model;
 use knas_net::encoder::{Encoder, EncoderSource, Pretrained, Settings};
 use knas_net::{Init, Initial};
 use knas_records::schema::Hyper;
@@ -15,7 +17,7 @@ use knas_train::{AdamW, Optimiser, Schedule, Task, TextOptions, TextTask, TrainE
 use serde_json::Value;
 use tch::{Device, Kind};
 
-use super::{Candidate, Study, Subject, Trained, arch, by_part, publish};
+use super::{Candidate, Study, Subject, Trained, arch, by_part, network, publish, with_new_head};
 use crate::cli::Args;
 use crate::outcome::fail;
 
@@ -23,8 +25,14 @@ use crate::outcome::fail;
 pub const SPACE: &str = "roberta-skip";
 
 struct Encoders {
-    data: TextTraining,
-    extent: Extent,
+    source: TextSource,
+    limits: Limits,
+    /// The texts by the most tokens that each is given, and the length that the
+    /// flags say; records that are evaluated may say another.
+    data: Mutex<BTreeMap<usize, Arc<TextTraining>>>,
+    length: usize,
+    evaluate: Option<Option<usize>>,
+    new_head: bool,
     classes: u64,
     device: Device,
     /// What every candidate starts from.
@@ -41,6 +49,9 @@ struct Encoders {
 /// When the texts, the tokeniser or the pre-trained weights cannot be read.
 pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
     let source = TextSource::open(spec)?;
+    if let Some(folder) = args.weights.as_ref().filter(|_| !args.evaluate) {
+        model::config(folder).context("--weights")?;
+    }
     let folder = args.tokenizer.as_ref().or(args.weights.as_ref());
     let Some(folder) = folder else {
         bail!("texts need --tokenizer DIR, or --weights DIR with a model's folder");
@@ -48,7 +59,7 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
     let length = args.length.unwrap_or(source.default_length());
     let tokeniser = Tokeniser::open(folder, length)?;
     let data = source.training(&tokeniser, args.limits())?;
-    let pretrained = pretrained(args)?;
+    let pretrained = pretrained(args, &source, extent(&data))?;
     let hyper = hyper(args, pretrained.as_ref());
     let parts = ([&data.train, &data.valid], data.test.as_ref());
     let sizes = [
@@ -63,9 +74,13 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
         data_name: source.name(),
         data_sha256: by_part(parts.0, parts.1, Texts::content_hash),
         examples: by_part(parts.0, parts.1, |texts| texts.len() as u64),
+        left_out: None,
         subject: Box::new(Encoders {
-            extent: extent(&data),
             classes: source.classes() as u64,
+            limits: args.limits(),
+            length,
+            evaluate: args.evaluate.then_some(args.length),
+            new_head: args.new_head,
             device,
             pretrained,
             options: TextOptions {
@@ -78,22 +93,36 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
             },
             weight_decay: hyper.weight_decay,
             tokenizer: folder.clone(),
-            data,
+            data: Mutex::new([(length, Arc::new(data))].into()),
+            source,
         }),
         hyper,
     })
 }
 
 /// The folder of --weights. With --evaluate, --weights may also name files of
-/// trained weights, which are not what anything starts from.
-fn pretrained(args: &Args) -> Result<Option<Pretrained>> {
+/// trained weights, which are not what anything starts from. What is wrong for every
+/// candidate is wrong now.
+fn pretrained(args: &Args, source: &TextSource, extent: Extent) -> Result<Option<Pretrained>> {
     let Some(folder) = &args.weights else {
         return Ok(None);
     };
     if args.evaluate && !folder.join("config.json").is_file() {
         return Ok(None);
     }
-    Ok(Some(Pretrained::open(folder).context("--weights")?))
+    let found = Pretrained::open(folder).context("--weights")?;
+    if args.evaluate {
+        return Ok(Some(found)); // a classifier of its own is in each checkpoint
+    }
+    if args.new_head {
+        found.check(None).context("--weights")?;
+    } else {
+        let fits = found.weights().fits_classes(source.classes());
+        fits.map_err(with_new_head)?;
+        found.check(Some(source.classes())).context("--weights")?;
+    }
+    takes(&found.backbone, extent).map_err(|failure| anyhow!(failure.message))?;
+    Ok(Some(found))
 }
 
 fn extent(data: &TextTraining) -> Extent {
@@ -127,6 +156,7 @@ fn hyper(args: &Args, pretrained: Option<&Pretrained>) -> Hyper {
             None => Init::Bert.name(),
         }
         .to_owned(),
+        head: args.new_head.then(|| "drawn".to_owned()),
         weights_sha256: None,
         threads: args.threads.into(),
     }
@@ -146,34 +176,67 @@ impl Subject for Encoders {
         let layout: Layout = arch(record, SPACE, "texts")?
             .parse()
             .map_err(|error| fail("bad_arch", error))?;
-        self.check(layout.backbone())?;
-        Ok(Box::new(EncoderCandidate { all: self, layout }))
+        if let Some(pretrained) = &self.pretrained {
+            let held = pretrained.holds(layout.backbone());
+            held.map_err(|error| fail("weights", error))?;
+        }
+        let data = self.data_of(record)?;
+        takes(layout.backbone(), extent(&data))?;
+        Ok(Box::new(EncoderCandidate {
+            all: self,
+            layout,
+            data,
+        }))
     }
 }
 
 impl Encoders {
-    /// Whether weights and texts are for this backbone.
-    fn check(&self, backbone: &Backbone) -> Result<(), Failure> {
-        if let Some(pretrained) = &self.pretrained {
-            let held = pretrained.holds(backbone);
-            held.map_err(|error| fail("weights", error))?;
+    /// The texts of the length that the record was trained at, where that is to be
+    /// evaluated; otherwise of that of the flags.
+    fn data_of(&self, record: &Record<'_>) -> Result<Arc<TextTraining>, Failure> {
+        let trained = match self.evaluate {
+            Some(_) => network(record)?.and_then(|network| network.get("length").copied()),
+            None => None,
+        };
+        let length = trained.map_or(self.length, |length| length as usize);
+        if let Some(Some(given)) = self.evaluate
+            && given != length
+        {
+            let message = format!("it was trained with a length of {length} tokens, not {given}");
+            return Err(fail("other_size", message));
         }
-        let Extent {
-            vocabulary,
-            types,
-            length,
-        } = self.extent;
-        let taken = backbone.takes(vocabulary, types, length);
-        taken.map_err(|error| {
-            let hint = "is --tokenizer that of another model, or --length too large?";
-            fail("tokenizer", format_args!("{error}: {hint}"))
-        })
+        let mut all = self.data.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(data) = all.get(&length) {
+            return Ok(Arc::clone(data));
+        }
+        let read = || {
+            let tokeniser = Tokeniser::open(&self.tokenizer, length)?;
+            self.source.training(&tokeniser, self.limits)
+        };
+        let data = Arc::new(read().map_err(|error| fail("tokenizer", error))?);
+        all.insert(length, Arc::clone(&data));
+        Ok(data)
     }
+}
+
+/// Whether texts are for this backbone.
+fn takes(backbone: &Backbone, extent: Extent) -> Result<(), Failure> {
+    let Extent {
+        vocabulary,
+        types,
+        length,
+    } = extent;
+    let taken = backbone.takes(vocabulary, types, length);
+    taken.map_err(|error| {
+        let hint = "is --tokenizer that of another model, or --length too large?";
+        fail("tokenizer", format_args!("{error}: {hint}"))
+    })
 }
 
 struct EncoderCandidate<'s> {
     all: &'s Encoders,
     layout: Layout,
+    data: Arc<TextTraining>,
 }
 
 impl EncoderCandidate<'_> {
@@ -204,7 +267,10 @@ impl EncoderCandidate<'_> {
         let Some(pretrained) = &self.all.pretrained else {
             return Ok(new(self.settings(), EncoderSource::Random(initial))?);
         };
-        let weights = &pretrained.weights();
+        let weights = &match self.all.new_head {
+            true => pretrained.body(),
+            false => pretrained.weights(),
+        };
         let source = EncoderSource::Pretrained { weights, initial };
         Ok(new(self.settings(), source)?)
     }
@@ -231,7 +297,7 @@ impl Candidate for EncoderCandidate<'_> {
 
     fn task(&self, trained: Option<&Trained>) -> Result<Box<dyn Task + '_>, TrainError> {
         let encoder = self.encoder(trained)?;
-        let task = TextTask::new(encoder, &self.all.data, self.all.options)?;
+        let task = TextTask::new(encoder, &self.data, self.all.options)?;
         Ok(Box::new(task))
     }
 
@@ -241,6 +307,12 @@ impl Candidate for EncoderCandidate<'_> {
 
     fn about(&self) -> Vec<(&'static str, Value)> {
         vec![("norm_epsilon", self.settings().norm_epsilon.into())]
+    }
+
+    fn data_sha256(&self) -> Option<BTreeMap<String, String>> {
+        let parts = [&self.data.train, &self.data.valid];
+        let hashes = by_part(parts, self.data.test.as_ref(), Texts::content_hash);
+        self.all.evaluate.map(|_| hashes)
     }
 
     /// The backbone itself is a model that `transformers` knows.

@@ -1,0 +1,77 @@
+//! Weights of single candidates: one file for all of them, or one for each.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, ensure};
+use knas_net::weights::WeightFile;
+use knas_net::{Network, Source};
+use knas_records::{Failure, Record};
+use knas_space::nb201::Cell;
+use tch::{Device, Kind};
+
+use crate::scorer::fail;
+use crate::shown::Shown;
+
+/// A cell without weights: what it needs of a file, every cell needs.
+const PLAIN: &str = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+\
+                     |skip_connect~0|skip_connect~1|skip_connect~2|";
+
+/// Where the weights of candidates are.
+pub enum Weights {
+    /// In files named by their ids.
+    Folder(PathBuf),
+    /// In one file, held only as long as a thread takes to have its own view.
+    File(Mutex<WeightFile>),
+}
+
+impl Weights {
+    /// Those at `path`, which is a file or a folder. What is wrong with a file for
+    /// every candidate is wrong now.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or does not fit the size of the network.
+    pub fn open(path: &Path, shown: &Shown) -> Result<Self> {
+        if path.is_dir() {
+            let named =
+                |file: fs::DirEntry| file.path().extension() == Some("safetensors".as_ref());
+            let mut files = fs::read_dir(path).context("--weights")?.flatten();
+            ensure!(
+                files.any(named),
+                "--weights {}: the folder has no ID.safetensors of any candidate",
+                path.display()
+            );
+            return Ok(Self::Folder(path.to_owned()));
+        }
+        let read = || -> Result<WeightFile> {
+            let file = WeightFile::read(path)?;
+            file.fits_classes(shown.classes())?;
+            if let Shown::Images { skeleton, .. } = shown {
+                let cell: Cell = PLAIN.parse()?;
+                let options = (Kind::Float, Device::Cpu);
+                Network::new(&cell, *skeleton, Source::File(&file), options)?;
+            }
+            Ok(file)
+        };
+        Ok(Self::File(Mutex::new(read().context("--weights")?)))
+    }
+
+    /// The calling thread's own view of the one file.
+    pub fn shared(&self) -> Option<WeightFile> {
+        match self {
+            Self::Folder(_) => None,
+            Self::File(file) => Some(file.lock().unwrap_or_else(PoisonError::into_inner).view()),
+        }
+    }
+
+    /// The file of one candidate.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(folder: &Path, record: &Record<'_>) -> Result<WeightFile, Failure> {
+        let stem = record.file_stem().map_err(|e| fail("bad_id", e))?;
+        let file = folder.join(format!("{stem}.safetensors"));
+        WeightFile::read(&file).map_err(|e| fail("weights", e))
+    }
+}
