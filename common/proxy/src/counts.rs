@@ -13,6 +13,8 @@ const fn info(name: &'static str, summary: &'static str) -> Info {
         norm: None,
         init: None,
         inputs: "none",
+        dtype: "float32",
+        reads_weights: true,
         labels: false,
         negated: false,
         passes: "none",

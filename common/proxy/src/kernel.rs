@@ -13,7 +13,7 @@ use crate::{Info, Proxy, Scope, ScoreError};
 /// A score that follows from the gradients of the mean loss.
 pub(crate) struct Kernel {
     info: Info,
-    aggregate: fn(&[Gradient]) -> Result<f64, NetError>,
+    aggregate: fn(&Info, &[Gradient]) -> Result<f64, ScoreError>,
 }
 
 impl Proxy for Kernel {
@@ -23,7 +23,7 @@ impl Proxy for Kernel {
 
     fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
         let gradients = evaluation.gradients(Norm::Sample, Init::Default)?;
-        Ok((self.aggregate)(&gradients)?)
+        (self.aggregate)(&self.info, &gradients)
     }
 }
 
@@ -36,6 +36,8 @@ const fn info(name: &'static str, summary: &'static str, source: &'static str) -
         norm: Some(Norm::Sample),
         init: Some(Init::Default),
         inputs: "samples",
+        dtype: "float32",
+        reads_weights: true,
         labels: true,
         negated: false,
         passes: "1 forward, 1 backward",
@@ -51,7 +53,7 @@ pub(crate) static MGM: Kernel = Kernel {
         "mean of the Gram matrix of the samples' gradients, whole network",
         KNAS,
     ),
-    aggregate: |gradients| total(gradients),
+    aggregate: |_, gradients| Ok(total(gradients)?),
 };
 
 pub(crate) static MGM_CONV: Kernel = Kernel {
@@ -63,12 +65,11 @@ pub(crate) static MGM_CONV: Kernel = Kernel {
             "variant of mgm",
         )
     },
-    aggregate: |gradients| {
-        total(
-            gradients
-                .iter()
-                .filter(|gradient| gradient.role == Role::ConvWeight),
-        )
+    aggregate: |_, gradients| {
+        let convolutions = gradients
+            .iter()
+            .filter(|gradient| gradient.role == Role::ConvWeight);
+        Ok(total(convolutions)?)
     },
 };
 
@@ -78,7 +79,7 @@ pub(crate) static MGM_LAYER: Kernel = Kernel {
         "mean over parameter tensors of their mgm",
         "variant of mgm",
     ),
-    aggregate: |gradients| Ok(total(gradients)? / gradients.len() as f64),
+    aggregate: |_, gradients| Ok(total(gradients)? / gradients.len() as f64),
 };
 
 /// Norm biases are left out: where another norm takes the mean away again, as
@@ -94,14 +95,17 @@ pub(crate) static MGM_LOG: Kernel = Kernel {
             "variant of mgm",
         )
     },
-    aggregate: |gradients| {
+    aggregate: |info, gradients| {
         let counted = gradients
             .iter()
             .filter(|gradient| gradient.role != Role::NormBias);
-        let logarithms: Vec<f64> = counted
-            .map(|gradient| Ok(gradient.squared_norm()?.ln()))
+        let squares: Vec<f64> = counted
+            .map(Gradient::squared_norm)
             .collect::<Result<_, NetError>>()?;
-        Ok(logarithms.iter().sum::<f64>() / logarithms.len() as f64)
+        if squares.contains(&0.0) {
+            return Err(info.undefined("a tensor has no gradient, and ln 0 is −∞"));
+        }
+        Ok(squares.iter().map(|square| square.ln()).sum::<f64>() / squares.len() as f64)
     },
 };
 
@@ -111,7 +115,7 @@ pub(crate) static GRAD_NORM: Kernel = Kernel {
         "sum over parameter tensors of the norm of the mean gradient",
         "Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021",
     ),
-    aggregate: |gradients| {
+    aggregate: |_, gradients| {
         gradients
             .iter()
             .map(|gradient| Ok(gradient.squared_norm()?.sqrt()))

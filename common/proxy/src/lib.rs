@@ -134,6 +134,10 @@ pub struct Info {
     /// What the network is shown: `samples`, inputs of the score's own, or
     /// nothing.
     pub inputs: &'static str,
+    /// The element type in which the network is evaluated.
+    pub dtype: &'static str,
+    /// Whether weights that come from a file are those that it evaluates.
+    pub reads_weights: bool,
     /// Whether labels matter.
     pub labels: bool,
     /// Whether the published quantity is multiplied by −1, so that larger is
@@ -158,6 +162,8 @@ impl Info {
         norm: Some(Norm::Batch),
         init: Some(Init::Default),
         inputs: "samples",
+        dtype: "float32",
+        reads_weights: true,
         labels: false,
         negated: false,
         passes: "1 forward",
@@ -165,6 +171,12 @@ impl Info {
         groups: &["cheap"],
         source: "",
     };
+
+    /// Whether the network is shown samples of the data set, and not inputs of
+    /// the score's own.
+    pub fn shows_samples(&self) -> bool {
+        self.inputs.starts_with("samples")
+    }
 
     /// That the score is for networks of another kind.
     pub(crate) fn elsewhere(&self, wanted: Scope) -> ScoreError {
@@ -315,12 +327,9 @@ pub fn score(proxy: &dyn Proxy, evaluation: &mut Evaluation<'_>) -> Result<f64, 
     if value.is_finite() {
         return Ok(value);
     }
-    let hint = match value {
-        f64::NEG_INFINITY => {
-            "something whose logarithm is taken is zero, as where the cell is cut off from its input"
-        }
-        f64::INFINITY => "a number grew beyond the range of its type",
-        _ => "weights or activations are not finite",
+    let hint = match value.is_nan() {
+        true => "weights or activations are not finite",
+        false => "a number grew beyond the range of its type",
     };
     Err(ScoreError::NonFinite { name, value, hint })
 }

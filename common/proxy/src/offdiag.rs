@@ -17,6 +17,8 @@ static INFO: Info = Info {
     norm: Some(Norm::Sample),
     init: Some(Init::Default),
     inputs: "samples",
+    dtype: "float32",
+    reads_weights: true,
     labels: true,
     scope: Scope::All,
     negated: false,

@@ -27,6 +27,7 @@ pub(crate) static LINEAR_REGIONS: Score = Score {
         summary: "number of ReLU patterns of 3,000 tiny images in a cell of one channel",
         init: Some(Init::Kaiming),
         inputs: "3,000 noise images of 1×3×3",
+        reads_weights: false,
         passes: "1 forward, of a tiny network",
         source: "Chen et al., TE-NAS, ICLR 2021",
         ..Info::BASE

@@ -24,6 +24,8 @@ static INFO: Info = Info {
     norm: Some(Norm::Sample),
     init: Some(Init::Default),
     inputs: "samples (50)",
+    dtype: "float32",
+    reads_weights: true,
     labels: true,
     scope: Scope::Images,
     negated: false,

@@ -20,6 +20,7 @@ pub(crate) static SYNFLOW: Score = Score {
         summary: "ln of the sum over weights of |weight| · gradient of the flow of an image of ones",
         norm: Some(Norm::Off),
         inputs: "one image of ones",
+        dtype: "float64",
         passes: "1 forward, 1 backward, of one image in double precision",
         source: "Tanaka et al., Pruning Neural Networks without Any Data, NeurIPS 2020; \
                  as in Abdelfattah et al., ICLR 2021",

@@ -38,7 +38,7 @@ fn zen(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
     let images = evaluation.noise("zen images", &shape)?;
     let moves = evaluation.noise("zen moves", &shape)?.f_mul_scalar(STEP)?;
     evaluation.count(2, 0);
-    Ok(no_grad(|| {
+    let (mean, scales) = no_grad(|| {
         let mut variances = Vec::new();
         let features = features_of(&*network, &images, mode, &mut |input| {
             variances.push(mean_variance(input));
@@ -48,8 +48,12 @@ fn zen(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
         let moved = features_of(&*network, &images.f_add(&moves)?, mode, &mut |_| {})?;
         let distance = features.f_sub(&moved)?.f_abs()?.f_sum(Kind::Double)?;
         let mean = distance.f_double_value(&[])? / BATCH as f64;
-        Ok::<f64, NetError>(mean.ln() + scales)
-    })?)
+        Ok::<_, NetError>((mean, scales))
+    })?;
+    if mean == 0.0 || scales == f64::NEG_INFINITY {
+        return Err(info.undefined("features do not depend on the image, and ln 0 is −∞"));
+    }
+    Ok(mean.ln() + scales)
 }
 
 /// The features; shows `norms` what every norm on the way gets.

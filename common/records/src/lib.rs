@@ -7,6 +7,7 @@
 //! | module | what it settles |
 //! |---|---|
 //! | [`record`] | one record: parsing, fields, failures |
+//! | [`provenance`] | what scores rest on, and whether they can be compared |
 //! | [`input`] | lines from files and standard input, with their places |
 //! | [`output`] | standard output or `FILE.part` and its rename; `--resume` |
 //! | [`pipeline`] | work in several threads, results in the order of the input |
@@ -30,6 +31,7 @@ mod manual;
 pub mod meta;
 pub mod output;
 pub mod pipeline;
+pub mod provenance;
 pub mod record;
 pub mod schema;
 pub mod sheet;
@@ -39,6 +41,7 @@ pub mod truth;
 pub use cli::{Common, Inputs, OnError};
 pub use input::{Input, Line, Place};
 pub use output::Output;
+pub use provenance::Comparison;
 pub use record::{Failure, Record, RecordError, finite, integer};
 pub use tool::{Context, Fatal, Tool};
 pub use truth::Truth;

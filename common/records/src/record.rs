@@ -66,6 +66,10 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The kind of a candidate of which only the score that ranks is undefined:
+    /// mathematics, which other scores can do without.
+    pub const UNDEFINED: &str = "undefined";
+
     /// A failure of `stage`, of `kind`, explained by `message`.
     pub fn new(stage: &str, kind: &str, message: impl fmt::Display) -> Self {
         let message = message.to_string();
@@ -216,14 +220,15 @@ impl<'a> Record<'a> {
         Ok(())
     }
 
-    /// Sets entries of an object field, keeping the others that it has.
+    /// Sets entries of an object field, or takes those away that are none;
+    /// others stay as they are. No empty object is left.
     ///
     /// # Errors
     /// When the field is there but is not an object, or a value cannot be written.
     pub fn merge<V: Serialize>(
         &mut self,
         name: &str,
-        entries: impl IntoIterator<Item = (String, V)>,
+        entries: impl IntoIterator<Item = (String, Option<V>)>,
     ) -> Result<(), RecordError> {
         let field = |source| RecordError::Field {
             name: name.into(),
@@ -233,8 +238,17 @@ impl<'a> Record<'a> {
         let text = raw.as_ref().map_or("{}", |raw| raw.get());
         let Fields(mut object) = serde_json::from_str(text).map_err(field)?;
         for (key, value) in entries {
-            let raw = serde_json::value::to_raw_value(&value).map_err(field)?;
-            put(&mut object, &key, raw);
+            match value {
+                Some(value) => {
+                    let raw = serde_json::value::to_raw_value(&value).map_err(field)?;
+                    put(&mut object, &key, raw);
+                }
+                None => object.retain(|(known, _)| *known != key),
+            }
+        }
+        if object.is_empty() {
+            self.remove(name);
+            return Ok(());
         }
         let mut text = Vec::new();
         write_object(&object, &mut text).map_err(|e| field(serde_json::Error::custom(e)))?;
@@ -258,6 +272,13 @@ impl<'a> Record<'a> {
         self.fields
             .iter()
             .any(|(name, raw)| name == "error" && raw.get() != "null")
+    }
+
+    /// Whether it has failed only in that the score that ranked it is undefined:
+    /// another score may rank it.
+    pub fn is_undefined(&self) -> bool {
+        let failure = self.get::<Failure>("error").ok().flatten();
+        failure.is_some_and(|failure| failure.kind == Failure::UNDEFINED)
     }
 
     /// Marks the candidate as failed, and takes away what would rank it.

@@ -61,9 +61,13 @@ pub struct Candidate {
     /// The name of the score, or the expression, that `score` is the value of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score_by: Option<String>,
-    /// Where the scores come from.
+    /// Score name → why this network has no value of it: mathematics, and no failure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub scored: Option<Scored>,
+    pub scores_undefined: Option<BTreeMap<String, String>>,
+    /// Where the scores come from: one block for all of them, or a list of
+    /// blocks, each with the names of its scores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scored: Option<Blocks>,
     /// 1 is best.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
@@ -82,27 +86,46 @@ pub struct Candidate {
     pub meta: Option<BTreeMap<String, Meta>>,
 }
 
-/// What a score depends on: equal values here mean comparable scores.
+/// Where the scores of a record come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Blocks {
+    /// All of them.
+    Shared(Box<Scored>),
+    /// Each block those that it names.
+    Named(Vec<Scored>),
+}
+
+/// What a score depends on: equal values here, but for `names`, mean comparable
+/// scores.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Scored {
+    /// The scores of which it holds; all of the record's where it stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Vec<String>>,
     /// The data set: `cifar10`, `noise`, …
     pub data: String,
     /// SHA-256 of the samples that were used, one for each seed in order.
     pub data_sha256: Vec<String>,
     /// Samples per seed.
     pub samples: u64,
+    /// What the network is shown where that is not the samples, of which then
+    /// only the number of classes matters: `one image of ones`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
     /// The seeds over which the scores are averaged.
     pub seeds: Vec<Integer>,
-    /// How normalisation layers normalise, for scores that leave it open:
-    /// `sample` or `batch`; `layer` for encoders.
+    /// How normalisation layers normalise: `sample`, `batch` or `off`; `layer`
+    /// for encoders, `none` where nothing is evaluated.
     pub norm: String,
-    /// How weights are initialised: `default`, `kaiming`, `bert`, or `file`.
+    /// How weights are initialised: `default`, `kaiming`, `normal`, `bert`, or
+    /// `file`; `none` where nothing is evaluated.
     pub init: String,
     /// SHA-256 of the pre-trained weights that all candidates start from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_sha256: Option<String>,
-    /// The element type of the computation: `float32` is IEEE single precision
-    /// throughout, on a GPU too (TF32 is off).
+    /// The element type of the network's computation: `float32` is IEEE single
+    /// precision throughout, on a GPU too (TF32 is off); or `float64`.
     pub dtype: String,
     /// The size of the network, by the names of its space (`channels`, `cells`, `classes`).
     pub network: BTreeMap<String, u64>,

@@ -179,15 +179,15 @@ impl Context {
     }
 
     /// The folder in which downloads are kept and clones share them:
-    /// `$XDG_CACHE_HOME/knas`, or `~/.cache/knas`.
+    /// `$XDG_CACHE_HOME/knas`, or `~/.cache/knas`. Where HOME is not set, as in
+    /// a system's timers, the home is the one that the system knows of.
     pub fn cache_folder(&self) -> PathBuf {
-        let absolute = |name| {
-            env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|p| p.is_absolute())
-        };
-        let cache = absolute("XDG_CACHE_HOME");
-        let cache = cache.or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+        let absolute = |path: &PathBuf| path.is_absolute();
+        let cache = env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .filter(absolute);
+        let home = || env::home_dir().filter(absolute);
+        let cache = cache.or_else(|| home().map(|home| home.join(".cache")));
         cache.unwrap_or_default().join("knas")
     }
 
@@ -215,6 +215,12 @@ impl Context {
         if !self.quiet {
             self.say("warning", "1;33", message);
         }
+    }
+
+    /// Something without which the result would be taken for what it is not:
+    /// said with `-q`, too.
+    pub fn caution(&self, message: impl Display) {
+        self.say("warning", "1;33", message);
     }
 
     /// What is being done.

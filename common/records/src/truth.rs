@@ -11,6 +11,7 @@ use knas_files::text::{self, Foreign};
 use serde_json::{Map, Value};
 
 use crate::input::{Input, InputError};
+use crate::provenance::Comparison;
 use crate::record::{Record, RecordError};
 use crate::tool::{Context, Fatal};
 
@@ -110,6 +111,7 @@ pub struct Truth {
     rows: Vec<Row>,
     by_id: HashMap<String, usize>,
     by_arch: HashMap<String, usize>,
+    trained: Comparison,
 }
 
 #[derive(Debug, Default)]
@@ -210,6 +212,7 @@ impl Truth {
                 None => record.number(name)?,
             });
         }
+        self.trained.see(record, ["finetune.valid_accuracy"]);
         let arch = record.get("arch")?;
         self.add(Row {
             id: Some(record.id().to_owned()),
@@ -243,6 +246,11 @@ impl Truth {
             let mut kept = keep.iter();
             row.values.retain(|_| kept.next() == Some(&true));
         }
+    }
+
+    /// What is to be said where records were trained in different ways.
+    pub fn warning(&self) -> Option<String> {
+        self.trained.warning()
     }
 
     /// Number of rows.

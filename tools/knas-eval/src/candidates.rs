@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{bail, ensure};
-use knas_records::{Context, Failure, Input, Record, Truth};
+use knas_records::{Comparison, Context, Failure, Input, Record, Truth};
 use serde_json::{Map, Value};
 
 /// The baselines that a score has to beat.
@@ -56,6 +56,7 @@ impl Candidates {
         let mut found: BTreeMap<String, Candidate> = BTreeMap::new();
         let mut names = Names::new(by)?;
         let mut left_out = LeftOut::default();
+        let mut comparison = Comparison::default();
         while let Some(line) = input.next_line()? {
             let record = match line.record() {
                 Ok(record) => record,
@@ -84,6 +85,7 @@ impl Candidates {
             };
             match { read }() {
                 Ok(Some((row, scores))) => {
+                    comparison.see(&record, scores.keys().map(String::as_str));
                     let id = record.id().to_owned();
                     found.insert(id, Candidate { row, scores });
                 }
@@ -96,6 +98,9 @@ impl Candidates {
             }
         }
         left_out.report(found.len(), &truth, context);
+        for warning in [comparison.warning(), truth.warning()].iter().flatten() {
+            context.caution(warning);
+        }
         if found.is_empty() {
             let example = left_out.example.as_deref().unwrap_or("nothing");
             bail!(

@@ -14,7 +14,8 @@ parameters.
 Candidates and truth are joined on the id, or else on the arch. Scores are all \
 those in the records, or those that --by names; `params` and `macs` come along \
 as baselines. Larger is better for all of them. A candidate that has no value of \
-one score is judged by its others.";
+one score is judged by its others. Scores of one name that rest on different \
+data, seeds or settings are judged together, and a warning says so.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,7 +51,10 @@ Ties of scores are broken by id, as knas-rank does. With --protocol only the \
 search is played and printed: from a random pool the coarse step keeps k \
 candidates by the score, the fine step takes the best of those by the `fine` \
 column, and its truth counts; beside it a random coarse step, none at all, and \
-the figures of the paper where there are some.
+the figures of the paper where the search is the paper's (pool=300, k=20 or 40, \
+validation accuracy after 12 epochs). Where the truth has several data sets \
+(cifar10_test, cifar100_test), each has the fine column of its own: \
+fine=cifar10_val_ep12, or fine=val_ep12, then stands for cifar100_val_ep12, too.
 
 Exit: 0 all good; 1 some lines or candidates failed; 2 nothing could be done.";
 

@@ -16,8 +16,11 @@ use crate::candidates::Candidates;
 use crate::cli::Protocol;
 use crate::report::Search;
 
-/// The test accuracies that the paper reports for NAS-Bench-201, by data set
-/// and k.
+/// The pool of the paper's search on NAS-Bench-201; its fine step is the
+/// validation accuracy after 12 epochs.
+const PAPER_POOL: usize = 300;
+
+/// The test accuracies that the paper reports for that search, by data set and k.
 const PAPER: [(&str, usize, f64); 6] = [
     ("cifar10", 20, 93.38),
     ("cifar10", 40, 93.43),
@@ -79,7 +82,7 @@ pub fn play(
         let reached: Vec<f64> = reached.iter().map(|rows| rows[row]).collect();
         searches.push(search(protocol, column, name, places.len(), seed, reached));
     }
-    if let Some(mean) = paper(column, protocol.k) {
+    if let Some(mean) = paper(column, protocol) {
         let mut search = search(protocol, column, "(paper)", 0, seed, vec![mean]);
         (search.n, search.lo, search.hi, search.standard_error) = (None, None, None, None);
         searches.push(search);
@@ -162,21 +165,65 @@ fn search(
     }
 }
 
+/// The column by which the fine step chooses where `column` counts. In a truth
+/// of several data sets (`cifar10_test`, `cifar100_test`) it is that of the same
+/// data set: `fine` may name the one of another (`cifar10_val_ep12`), or what is
+/// the same in all (`val_ep12`). None where the data set has no such column.
+pub fn fine_column(column: &str, fine: &str, columns: &[String]) -> Option<String> {
+    let has = |name: &String| columns.contains(name);
+    let own = |measure: &str| {
+        let (data, mark, _) = data_set(column)?;
+        Some(format!("{data}{mark}{measure}")).filter(has)
+    };
+    if !has(&fine.to_owned()) {
+        return own(fine);
+    }
+    let Some((data, _, measure)) = data_set(fine) else {
+        return Some(fine.to_owned());
+    };
+    let of_same = |other: &&String| data_set(other).is_some_and(|(of, ..)| of == data);
+    // With nothing else of its data set, it is not named after one.
+    if columns.iter().filter(of_same).count() < 2 {
+        return Some(fine.to_owned());
+    }
+    own(measure)
+}
+
+/// Data set, mark and measure of a name such as `cifar10_test`.
+fn data_set(column: &str) -> Option<(&str, char, &str)> {
+    let place = column.find(['_', ' '])?;
+    let (data, rest) = column.split_at(place);
+    let mark = rest.chars().next()?;
+    let named = !PARTS.contains(&data.to_ascii_lowercase().as_str());
+    named.then_some((data, mark, &rest[mark.len_utf8()..]))
+}
+
+/// What begins the names of accuracies that are of no data set in particular.
+const PARTS: [&str; 5] = ["train", "val", "valid", "validation", "test"];
+
 /// The paper's figure for a test column such as `cifar100_test` or
-/// `ImageNet16-120 test`.
-fn paper(column: &str, k: usize) -> Option<f64> {
-    let plain: String = column
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    let data = plain
-        .strip_suffix("test")
-        .map(|name| name.strip_suffix("120").unwrap_or(name))?;
+/// `ImageNet16-120 test`; none beside a search of another kind.
+fn paper(column: &str, protocol: &Protocol) -> Option<f64> {
+    let (column, fine) = (plain(column), plain(&protocol.fine));
+    let data = column.strip_suffix("test")?;
+    let measure = fine.strip_prefix(data).unwrap_or(&fine);
+    let after_12_epochs = ["", "val", "valid", "validation"]
+        .map(|part| format!("{part}ep12"))
+        .contains(&measure.to_owned());
+    let data = data.strip_suffix("120").unwrap_or(data);
     let figure = PAPER
         .iter()
-        .find(|(name, size, _)| *name == data && *size == k);
+        .find(|(name, size, _)| *name == data && *size == protocol.k);
+    let figure = figure.filter(|_| after_12_epochs && protocol.pool == PAPER_POOL);
     figure.map(|(_, _, accuracy)| *accuracy)
+}
+
+/// Letters and digits of a name, in lower case.
+fn plain(name: &str) -> String {
+    name.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
 }
 
 #[cfg(test)]
@@ -185,12 +232,47 @@ mod tests {
     use crate::candidates::Score;
 
     #[test]
-    fn columns_of_the_paper_are_known() {
-        assert_eq!(paper("cifar10_test", 20), Some(93.38));
-        assert_eq!(paper("CIFAR-100 test", 40), Some(71.05));
-        assert_eq!(paper("ImageNet16-120_test", 20), Some(44.63));
-        assert_eq!(paper("cifar10_val", 20), None);
-        assert_eq!(paper("cifar10_test", 30), None);
+    fn the_paper_stands_beside_its_own_protocol_alone() {
+        let figure = |column: &str, protocol: &str| paper(column, &protocol.parse().unwrap());
+        let whole = "pool=300,k=20,fine=cifar10_val_ep12";
+        assert_eq!(figure("cifar10_test", whole), Some(93.38));
+        let other = "pool=300,k=40,fine=CIFAR-100 valid ep12";
+        assert_eq!(figure("CIFAR-100 test", other), Some(71.05));
+        let other = "k=20,fine=ImageNet16-120_val_ep12";
+        assert_eq!(figure("ImageNet16-120_test", other), Some(44.63));
+        assert_eq!(figure("cifar10_test", "k=20,fine=ep12"), Some(93.38));
+        assert_eq!(figure("cifar10_val", whole), None);
+        for protocol in [
+            "pool=300,k=30,fine=cifar10_val_ep12",
+            "pool=100,k=20,fine=cifar10_val_ep12",
+            "pool=300,k=20,fine=cifar10_val",
+            "pool=300,k=20,fine=cifar10_test_ep12",
+            "pool=300,k=20,fine=cifar100_val_ep12",
+        ] {
+            assert_eq!(figure("cifar10_test", protocol), None, "{protocol}");
+        }
+    }
+
+    #[test]
+    fn every_truth_has_the_fine_column_of_its_own_data_set() {
+        let names = |names: &str| -> Vec<String> { names.split(',').map(str::to_owned).collect() };
+        let several = names("a_test,a_val_ep12,a-b test,a-b val_ep12,c_test,single");
+        let found = |column: &str, fine: &str| fine_column(column, fine, &several);
+        for fine in ["a_val_ep12", "val_ep12", "a-b val_ep12"] {
+            assert_eq!(found("a_test", fine).unwrap(), "a_val_ep12");
+            assert_eq!(found("a-b test", fine).unwrap(), "a-b val_ep12");
+            assert_eq!(found("a_val_ep12", fine).unwrap(), "a_val_ep12");
+            assert_eq!(found("c_test", fine), None);
+        }
+        assert_eq!(found("c_test", "single").unwrap(), "single");
+        assert_eq!(found("a_test", "none"), None);
+        // Names that do not begin with a data set.
+        let trained = names("valid_accuracy,test_accuracy,valid_f1,test_f1,final_acc,early_acc");
+        for fine in ["valid_accuracy", "early_acc"] {
+            for column in ["test_accuracy", "test_f1", "final_acc"] {
+                assert_eq!(fine_column(column, fine, &trained).unwrap(), fine);
+            }
+        }
     }
 
     fn candidates() -> Candidates {

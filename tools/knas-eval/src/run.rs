@@ -1,6 +1,7 @@
 //! The work of knas-eval: read, judge or play, write.
 
 use std::num::NonZero;
+use std::slice;
 use std::thread;
 
 use anyhow::Context as _;
@@ -11,7 +12,7 @@ use knas_stats::Bootstrap;
 use crate::agreement::{Settings, judge};
 use crate::candidates::Candidates;
 use crate::cli::{Args, Protocol};
-use crate::protocol::play;
+use crate::protocol::{fine_column, play};
 use crate::report::{self, Judgement, Line, Search};
 use crate::sheets;
 
@@ -62,7 +63,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         if args.protocol.is_empty() {
             judge_all(&args, &columns, &candidates, &truth)
         } else {
-            play_all(&args, &columns, &candidates, &truth)
+            play_all(&args, &columns, &candidates, &truth, context)
         }
     })?;
     write(&lines, &args, &mut output)?;
@@ -101,28 +102,49 @@ fn play_all(
     columns: &[String],
     candidates: &Candidates,
     truth: &Truth,
+    context: &Context,
 ) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
     for protocol in &args.protocol {
-        let fine = values(truth, candidates, &protocol.fine)?;
-        let tested: Vec<&String> = match &protocol.test {
-            Some(column) => vec![column],
-            None => columns
-                .iter()
-                .filter(|column| **column != protocol.fine)
-                .collect(),
-        };
-        anyhow::ensure!(
-            !tested.is_empty(),
-            "{}: the truth has no column but {} that could be tested",
-            told(protocol),
-            protocol.fine
-        );
+        let tested = protocol.test.as_ref().map_or(columns, slice::from_ref);
+        let mut without = Vec::new();
+        let before = lines.len();
         for column in tested {
+            let fine = match &protocol.test {
+                Some(_) => Some(protocol.fine.clone()), // both are named
+                None => fine_column(column, &protocol.fine, &truth.columns),
+            };
+            let Some(fine) = fine else {
+                without.push(column.as_str());
+                continue;
+            };
+            if protocol.test.is_none() && fine == *column {
+                continue;
+            }
+            let own = Protocol {
+                fine,
+                ..protocol.clone()
+            };
+            let fine = values(truth, candidates, &own.fine)?;
             let test = values(truth, candidates, column)?;
-            let searches = play(protocol, column, &fine, &test, candidates, args.seed);
-            let searches = searches.with_context(|| told(protocol))?;
+            let searches = play(&own, column, &fine, &test, candidates, args.seed);
+            let searches = searches.with_context(|| told(&own))?;
             lines.extend(searches.into_iter().map(Line::Search));
+        }
+        if lines.len() == before {
+            values(truth, candidates, &protocol.fine)?; // says which columns there are
+            anyhow::bail!(
+                "{}: the truth has no column but {} that could be tested",
+                told(protocol),
+                protocol.fine
+            );
+        }
+        if !without.is_empty() {
+            context.warn(format_args!(
+                "without a fine column like {:?}, left out: {}",
+                protocol.fine,
+                without.join(", ")
+            ));
         }
     }
     Ok(lines)

@@ -133,7 +133,7 @@ impl Reached {
         }
         record.set(STAGE, &finetune).map_err(bad_record)?;
         match &self.meta {
-            Some(meta) => record.merge("meta", [(STAGE.to_owned(), meta)]),
+            Some(meta) => record.merge("meta", [(STAGE.to_owned(), Some(meta))]),
             None => Ok(()),
         }
         .map_err(bad_record)

@@ -7,8 +7,14 @@ use knas_records::{Common, Inputs, cli};
 const LONG: &str = "\
 Put candidates in order, best first, and set `rank`, `score` and `score_by`.
 
-Without --by, records are ranked by the `score` that they carry. The result \
-does not depend on the order of the input; ties are broken by id.
+Without --by, records are ranked by the `score` that they carry, which must be \
+of one name (`score_by`) and, where it was made of ranks, of one ranking. The \
+result does not depend on the order of the input; ties are broken by id. Scores \
+that rest on different data, seeds or settings are ranked, and a warning says so.
+
+With --by, every candidate is ranked that has these values, one whose first score \
+is undefined too. Those that lack one are counted, with the reason where the \
+record knows it (`scores_undefined`); those that failed otherwise are never ranked.
 
 Without -k every candidate is passed on, and those that failed (here or in an \
 earlier stage) come last, without a rank. With -k the k best are selected: \

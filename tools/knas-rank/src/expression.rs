@@ -12,6 +12,9 @@ use crate::cli::Combine;
 /// better by .006 at most; the pair was judged on the other half.
 const AUTO: [&str; 2] = ["gram-entropy", "meco-relu"];
 
+/// The kind of failure of a record that lacks what ranks.
+pub const MISSING: &str = "missing_score";
+
 /// The values that rank a candidate, and the name of what they make.
 pub struct Expression {
     terms: Vec<Term>,
@@ -76,6 +79,11 @@ impl Expression {
         self.terms.is_empty()
     }
 
+    /// The names of the values.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().map(|term| term.name.as_str())
+    }
+
     /// What makes one column of the values of all candidates; none where a
     /// candidate's score can be told from its record alone.
     pub fn combined(&self) -> Option<Combined> {
@@ -97,10 +105,12 @@ impl Expression {
         self.terms.len()
     }
 
-    /// What `score_by` says: `mgm`, `-macs`, `log-rank(mgm,-macs)`.
+    /// What `score_by` says: `mgm`, `-macs`, `log-rank(mgm,-macs)`; `score` where
+    /// records say it themselves.
     pub fn name(&self) -> String {
         let names: Vec<String> = self.terms.iter().map(Term::signed_name).collect();
         match names.as_slice() {
+            [] => "score".to_owned(),
             [name] => name.clone(),
             names => format!("{}({})", self.combine.name(), names.join(",")),
         }
@@ -128,6 +138,17 @@ impl Expression {
     }
 }
 
+/// Whether a score of this name was made of ranks among other records.
+pub fn rests_on_ranks(name: &str) -> bool {
+    let made = |combine: Combine| {
+        let inner = name.strip_prefix(combine.name());
+        inner.is_some_and(|inner| inner.starts_with('('))
+    };
+    [Combine::RankSum, Combine::LogRank, Combine::Pareto]
+        .into_iter()
+        .any(made)
+}
+
 impl Term {
     fn signed_name(&self) -> String {
         let sign = if self.prefers_small { "-" } else { "" };
@@ -143,14 +164,20 @@ impl Term {
             Some(value) => Some(value),
             None => record.number(&self.name).map_err(not_a_number)?,
         };
-        found.ok_or_else(|| {
-            let known = known_scores(record);
-            Failure::new(
-                "rank",
-                "missing_score",
-                format!("no {:?}{known}", self.name),
-            )
-        })
+        found.ok_or_else(|| self.missing(record))
+    }
+
+    /// Why a record has no value: it says so itself, or nobody asked for one.
+    fn missing(&self, record: &Record<'_>) -> Failure {
+        let name = self.in_scores.trim_start_matches("scores.");
+        let reason = record.get::<String>(&format!("scores_undefined.{name}"));
+        if let Ok(Some(reason)) = reason {
+            let message = format!("{name} is undefined: {reason}");
+            return Failure::new("rank", Failure::UNDEFINED, message);
+        }
+        let known = known_scores(record);
+        let message = format!("no {:?}{known}", self.name);
+        Failure::new("rank", MISSING, message)
     }
 }
 
@@ -162,7 +189,7 @@ fn own_score(record: &Record<'_>) -> Result<f64, Failure> {
             let known = known_scores(record);
             Failure::new(
                 "rank",
-                "missing_score",
+                MISSING,
                 format!("no score; name one with --by{known}"),
             )
         })

@@ -1,13 +1,15 @@
 //! The work of knas-rank: read, select, write.
 
+use std::collections::HashMap;
+
 use anyhow::Context as _;
 use knas_records::sheet::Format;
-use knas_records::{Common, Context, Failure, OnError, Record, finite, integer};
+use knas_records::{Common, Comparison, Context, Failure, OnError, Record, finite, integer};
 use knas_space::Equivalence;
 
 use crate::best::{Best, Candidate};
 use crate::cli::{Args, Sense};
-use crate::expression::Expression;
+use crate::expression::{self, Expression};
 use crate::format;
 
 /// Failures that are named one by one; the rest is counted.
@@ -34,7 +36,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         context,
         expression: &expression,
         sense: args.unique,
-        failed: Failed::new(&args, context),
+        failed: Failed::new(&args, &expression, context),
         comparable: Comparable::default(),
     };
     let mut best = Best::new(args.k, args.unique.is_some());
@@ -63,6 +65,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         }
     }
 
+    reader.comparable.report(context);
     let failed = reader.failed;
     let ranked = best.into_sorted();
     let nothing = ranked.is_empty();
@@ -105,6 +108,7 @@ fn rank<'a>(
 ) -> anyhow::Result<Record<'a>> {
     let mut record = Record::parse(&candidate.line)?;
     if !expression.is_own_score() {
+        record.remove("error"); // that another score, which ranked, is undefined
         record.set("score", &finite("the score", candidate.value)?)?;
         record.set("score_by", &expression.name())?;
     }
@@ -140,20 +144,24 @@ impl Reader<'_> {
                 }
             };
             let text = line.text()?;
-            if record.has_failed() {
+            let failed_before = record.has_failed();
+            let own_score = self.expression.is_own_score();
+            // Where only a score is undefined, another one may rank.
+            if failed_before && (own_score || !record.is_undefined()) {
                 self.failed.earlier(&record, text);
                 continue;
             }
-            if self.expression.is_own_score() {
+            if own_score {
                 self.comparable
                     .check_name(&record)
                     .with_context(|| line.place())?;
             }
-            self.comparable.check_settings(&record, self.context);
             let class = self.sense.map(|sense| class(&record, sense)).transpose();
             let taken = class.and_then(|class| take(&record, text, self.expression, class));
-            if let Err(failure) = taken {
-                self.failed.here(record, &line.place(), &failure)?;
+            match taken {
+                Ok(()) => self.comparable.see(&record, self.expression),
+                Err(_) if failed_before => self.failed.earlier(&record, text),
+                Err(failure) => self.failed.here(record, &line.place(), &failure)?,
             }
         }
         Ok(())
@@ -200,10 +208,13 @@ struct Failed<'c> {
     kept: Option<Vec<(String, String)>>,
     earlier: u64,
     here: u64,
+    /// Of those that failed here: they lack what ranks.
+    without: u64,
+    by: String,
 }
 
 impl<'c> Failed<'c> {
-    fn new(args: &Args, context: &'c Context) -> Self {
+    fn new(args: &Args, expression: &Expression, context: &'c Context) -> Self {
         let keep = args.k.is_none()
             && args.format == Format::Ndjson
             && context.on_error() == OnError::Emit;
@@ -212,6 +223,8 @@ impl<'c> Failed<'c> {
             kept: keep.then(Vec::new),
             earlier: 0,
             here: 0,
+            without: 0,
+            by: expression.name(),
         }
     }
 
@@ -231,6 +244,9 @@ impl<'c> Failed<'c> {
         failure: &Failure,
     ) -> anyhow::Result<()> {
         self.here += 1;
+        if [expression::MISSING, Failure::UNDEFINED].contains(&failure.kind.as_str()) {
+            self.without += 1;
+        }
         if self.here <= NAMED {
             self.context
                 .error(format_args!("{place}: {}: {failure}", record.id()));
@@ -258,8 +274,12 @@ impl<'c> Failed<'c> {
             "left out"
         };
         if self.earlier + self.here > 0 {
+            let without = match self.without {
+                0 => String::new(),
+                without => format!(", of which {without} have no value of {}", self.by),
+            };
             self.context.warn(format_args!(
-                "failed candidates {done}: {} from earlier stages, {} from this one",
+                "failed candidates {done}: {} from earlier stages, {} from this one{without}",
                 self.earlier, self.here
             ));
         }
@@ -274,46 +294,68 @@ impl<'c> Failed<'c> {
 /// Whether the scores of the records can be compared with each other.
 #[derive(Default)]
 struct Comparable {
-    score_by: Option<(String, String)>,
-    scored: Option<(String, String)>,
-    warned: bool,
+    /// What the own score of the first record is of, and its id.
+    score_by: Option<(Option<String>, String)>,
+    /// By rank: the records of a ranking whose scores rest on all of it.
+    places: HashMap<u64, String>,
+    settings: Comparison,
 }
 
 impl Comparable {
-    /// Scores of different names have no common order.
+    /// Scores of different names have no common order, nor have those that two
+    /// rankings made of ranks.
     fn check_name(&mut self, record: &Record<'_>) -> anyhow::Result<()> {
-        let Some(name) = record.raw("score_by") else {
+        if record.raw("score").is_none() {
             return Ok(());
+        }
+        let name = record.raw("score_by").map(|raw| {
+            let name = record.get::<String>("score_by").ok().flatten();
+            name.unwrap_or_else(|| raw.get().to_owned())
+        });
+        let of = |name: &Option<String>| match name {
+            Some(name) => format!("by {name:?}"),
+            None => "by nothing that is named".to_owned(),
         };
         match &self.score_by {
-            None => self.score_by = Some((name.get().to_owned(), record.id().to_owned())),
+            None => self.score_by = Some((name.clone(), record.id().to_owned())),
             Some((first, id)) => anyhow::ensure!(
-                first == name.get(),
-                "{} has a score by {}, but {id} one by {first}: they cannot be compared; \
-                 name one score with --by",
+                *first == name,
+                "{} has a score {}, but {id} one {}: they cannot be compared; name one score \
+                 with --by",
                 record.id(),
-                name.get()
+                of(&name),
+                of(first)
             ),
+        }
+        if let Some(name) = name.filter(|name| expression::rests_on_ranks(name))
+            && let Ok(Some(rank)) = record.get("rank")
+        {
+            let other = self.places.insert(rank, record.id().to_owned());
+            anyhow::ensure!(
+                other.as_deref().is_none_or(|other| other == record.id()),
+                "{} and {} both have rank {rank} by {name}: they are of two rankings, whose \
+                 scores cannot be compared; combine them anew with --by",
+                record.id(),
+                other.unwrap_or_default()
+            );
         }
         Ok(())
     }
 
     /// Scores of other data, seeds or networks have an order, but a doubtful one.
-    fn check_settings(&mut self, record: &Record<'_>, context: &Context) {
-        let Some(settings) = record.raw("scored").filter(|_| !self.warned) else {
-            return;
-        };
-        match &self.scored {
-            None => self.scored = Some((settings.get().to_owned(), record.id().to_owned())),
-            Some((first, id)) if first != settings.get() => {
-                self.warned = true;
-                context.warn(format_args!(
-                    "{id} and {} were scored with different data, seeds or settings \
-                     (see their `scored`); their scores may not be comparable",
-                    record.id()
-                ));
+    fn see(&mut self, record: &Record<'_>, expression: &Expression) {
+        match &self.score_by {
+            Some((name, _)) => {
+                let name = name.as_deref().unwrap_or("score");
+                self.settings.see(record, [name]);
             }
-            Some(_) => {}
+            None => self.settings.see(record, expression.names()),
+        }
+    }
+
+    fn report(&self, context: &Context) {
+        if let Some(warning) = self.settings.warning() {
+            context.caution(warning);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Records, gathered by candidate.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use knas_records::schema::{Meta, Scored};
-use knas_records::{Context, Failure, Input, Record, RecordError};
+use knas_records::provenance::{self, Provenance, Settings};
+use knas_records::schema::{Blocks, Meta};
+use knas_records::{Comparison, Context, Failure, Input, Record, RecordError};
 use serde_json::{Map, Value};
 
 /// What a number says about a candidate.
@@ -38,8 +40,12 @@ pub struct Candidate {
     pub meta: BTreeMap<String, Meta>,
     /// Epochs that it was trained for.
     pub epochs: Option<f64>,
-    /// What its scores depend on.
-    pub scored: Option<Scored>,
+    /// What each of its scores rests on, by name.
+    pub scored: BTreeMap<String, Arc<Settings>>,
+    /// Scores that are undefined for it, and why.
+    pub undefined: BTreeMap<String, String>,
+    /// What its training rests on.
+    pub trained: Option<Arc<Settings>>,
     /// Its numbers, by the place of their column.
     pub numbers: Vec<(usize, f64)>,
 }
@@ -104,12 +110,18 @@ impl Candidates {
         let score = record.number("score")?;
         let score_by: Option<String> = record.get("score_by")?;
         if let Some(score) = score {
-            let name = score_by.unwrap_or_else(|| "score".to_owned());
+            let name = score_by.clone().unwrap_or_else(|| "score".to_owned());
             let column = self.column(Kind::Score, &name);
             self.by.get_or_insert(column);
             numbers.push((column, score));
         }
         let scores: Map<String, Value> = record.get("scores")?.unwrap_or_default();
+        let _: Option<Blocks> = record.get("scored")?; // as it should be
+        let said = Provenance::of(record)?;
+        let names = scores.keys().chain(&score_by);
+        let scored: Vec<_> = names
+            .map(|name| (name.clone(), said.settings(name).cloned()))
+            .collect();
         for name in scores.keys() {
             if let Some(value) = record.number(&format!("scores.{name}"))? {
                 numbers.push((self.column(Kind::Score, name), value));
@@ -130,7 +142,13 @@ impl Candidates {
             }
         }
 
+        let undefined: BTreeMap<_, _> = record.get("scores_undefined")?.unwrap_or_default();
+
         let candidate = &mut self.all[place];
+        candidate
+            .undefined
+            .retain(|name, _| !scores.contains_key(name));
+        candidate.undefined.extend(undefined);
         for (column, value) in numbers {
             candidate.numbers.retain(|(known, _)| *known != column);
             candidate.numbers.push((column, value));
@@ -140,12 +158,32 @@ impl Candidates {
         update(&mut candidate.arch, record.get("arch")?);
         update(&mut candidate.rank, record.number("rank")?);
         update(&mut candidate.failure, record.get("error")?);
-        update(&mut candidate.scored, record.get("scored")?);
+        for (name, settings) in scored {
+            match settings {
+                Some(settings) => candidate.scored.insert(name, settings),
+                None => candidate.scored.remove(&name),
+            };
+        }
+        update(&mut candidate.trained, provenance::trained_with(record));
         update(&mut candidate.epochs, record.number("finetune.epochs")?);
         candidate
             .meta
             .extend(record.get::<BTreeMap<_, _>>("meta")?.unwrap_or_default());
         Ok(())
+    }
+
+    /// Whether the numbers of all candidates rest on the same.
+    pub fn compared(&self) -> Comparison {
+        let mut comparison = Comparison::default();
+        for one in &self.all {
+            for (name, settings) in &one.scored {
+                comparison.hold(&one.id, name, settings);
+            }
+            if let Some(settings) = &one.trained {
+                comparison.hold(&one.id, "finetune.valid_accuracy", settings);
+            }
+        }
+        comparison
     }
 
     /// The place of a column, which is made where there is none. A count that

@@ -1,6 +1,9 @@
 //! What the search took, and what training would have taken instead.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use knas_records::provenance::Settings;
 
 use crate::candidates::{Candidate, Kind};
 use crate::search::Search;
@@ -136,8 +139,8 @@ fn by_scored(search: &Search, epochs: u32, images: u32) -> Option<Training> {
     let mut seconds = 0.0;
     let mut joules = Some(0.0);
     for candidate in &search.ranked {
-        let (meta, scored) = (candidate.meta.get("score")?, candidate.scored.as_ref()?);
-        let passes = scored.samples as f64 * scored.seeds.len() as f64;
+        let meta = candidate.meta.get("score")?;
+        let passes = candidate.scored.values().find_map(images_shown)?;
         let times = f64::from(epochs) * f64::from(images) / passes;
         if !times.is_finite() {
             return None;
@@ -153,9 +156,18 @@ fn by_scored(search: &Search, epochs: u32, images: u32) -> Option<Training> {
     })
 }
 
+/// How many images a network is shown under these settings, in all seeds; none
+/// where a score has inputs of its own.
+fn images_shown(settings: &Arc<Settings>) -> Option<f64> {
+    let own = settings.contains_key("inputs");
+    let samples = settings.get("samples").filter(|_| !own)?.as_f64()?;
+    Some(samples * settings.get("seeds")?.as_array()?.len() as f64)
+}
+
 #[cfg(test)]
 mod tests {
-    use knas_records::schema::{Meta, Scored};
+    use knas_records::schema::Meta;
+    use serde_json::json;
 
     use super::*;
     use crate::candidates::Candidates;
@@ -166,11 +178,8 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    fn scored(samples: u64, seeds: &[u64]) -> Scored {
-        let json = serde_json::json!({ "data": "noise", "data_sha256": [], "samples": samples,
-            "seeds": seeds, "norm": "sample", "init": "default", "dtype": "float32",
-            "network": {}, "tool": "t", "libtorch": "2" });
-        serde_json::from_value(json).unwrap()
+    fn scored(block: serde_json::Value) -> Arc<Settings> {
+        serde_json::from_value(block).map(Arc::new).unwrap()
     }
 
     fn candidate(id: &str, stages: Vec<(&str, Meta)>) -> Candidate {
@@ -249,7 +258,17 @@ mod tests {
     #[test]
     fn without_training_an_image_takes_what_it_takes_in_scoring() {
         let one = || Candidate {
-            scored: Some(scored(50, &[0, 1])),
+            scored: BTreeMap::from([
+                // Shown something else, which tells nothing about samples.
+                (
+                    "meco".to_owned(),
+                    scored(json!({"samples": 7, "seeds": [0], "inputs": "noise"})),
+                ),
+                (
+                    "mgm".to_owned(),
+                    scored(json!({"samples": 50, "seeds": [0, 1]})),
+                ),
+            ]),
             ..candidate("a", vec![("score", meta(1.0, None))])
         };
         let found = training(&search(vec![one(), one()], &[]), 3, 1000).unwrap();

@@ -55,6 +55,9 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         training: training.as_ref(),
         grid_intensity: args.grid_intensity,
     };
+    if let Some(warning) = &search.warning {
+        context.caution(warning);
+    }
     if !search.failed.is_empty() {
         context.warn(format_args!(
             "failed candidates, listed with their reasons: {}",
@@ -88,6 +91,9 @@ fn join_truth(
             file.display(),
             others.join(", ")
         ));
+    }
+    if let Some(warning) = truth.warning() {
+        context.caution(warning);
     }
     let joined = join(candidates, &truth)?;
     let without = candidates.all.len() - joined;

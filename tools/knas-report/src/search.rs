@@ -31,6 +31,10 @@ pub struct Search {
     pub failed: Vec<(String, Failure)>,
     /// Spearman's ρ of every two columns, where both have values that differ.
     pub agreement: Vec<Vec<Option<f64>>>,
+    /// Candidate, score and reason where a score is undefined, by id.
+    pub undefined: Vec<(String, String, String)>,
+    /// What is to be said where scores, or training, rest on different things.
+    pub warning: Option<String>,
 }
 
 /// One number of every candidate.
@@ -50,6 +54,15 @@ impl Search {
     /// Puts candidates in order: by their rank, or else by their score; ties
     /// by id.
     pub fn new(candidates: Candidates) -> anyhow::Result<Self> {
+        let warning = candidates.compared().warning();
+        let mut undefined: Vec<(String, String, String)> = Vec::new();
+        for one in &candidates.all {
+            let entries = one.undefined.iter();
+            let told =
+                |(name, reason): (&String, &String)| (one.id.clone(), name.clone(), reason.clone());
+            undefined.extend(entries.map(told));
+        }
+        undefined.sort();
         let Candidates {
             all, columns, by, ..
         } = candidates;
@@ -89,6 +102,8 @@ impl Search {
             by,
             failed,
             agreement,
+            undefined,
+            warning,
         })
     }
 

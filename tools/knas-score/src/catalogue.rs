@@ -65,6 +65,7 @@ fn record(info: &Info) -> serde_json::Value {
         "norm": info.norm.map(norm_name),
         "init": info.init.map(|init| init.name()),
         "inputs": info.inputs,
+        "dtype": info.dtype,
         "for": info.scope.name(),
         "labels": info.labels,
         "passes": info.passes,
@@ -100,18 +101,6 @@ pub fn norm_name(norm: Norm) -> &'static str {
         Norm::Train => "train",
         Norm::Eval => "eval",
         Norm::Off => "off",
-    }
-}
-
-/// What all these scores agree on, or `each score's own`.
-pub fn common(values: impl Iterator<Item = &'static str>) -> String {
-    let mut values: Vec<&str> = values.collect();
-    values.sort_unstable();
-    values.dedup();
-    match values[..] {
-        [] => "none".to_owned(),
-        [value] => value.to_owned(),
-        _ => "each score's own".to_owned(),
     }
 }
 

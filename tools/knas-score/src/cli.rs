@@ -14,9 +14,12 @@ const LONG: &str = "\
 Score candidates without training them.
 
 Each record gets `scores` (larger is better), `score` and `score_by` (the first \
-score that was asked for) and `scored`, which says on what the scores rest. A \
-candidate whose score is not defined, or that cannot be read, is passed on with \
-`error`; the others are not touched by it.
+score that was asked for) and `scored`, which says on what the scores rest: one \
+block for all, or a list of blocks with the `names` of theirs. Scores of earlier \
+runs keep theirs. A candidate that cannot be scored is passed on with `error`; \
+the others are not touched by it. A score that is undefined for a network is said \
+in `scores_undefined`, with the reason, and fails the candidate only where it is \
+the first one.
 
 A score depends on the architecture, the seed, the samples and the size of the \
 network, and on nothing else: not on the other records, their order or the \

@@ -5,6 +5,7 @@ mod catalogue;
 mod cli;
 mod isolated;
 mod plan;
+mod provenance;
 mod run;
 mod scorer;
 mod shown;

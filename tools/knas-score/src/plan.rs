@@ -10,11 +10,11 @@ use knas_data::DataSpec;
 use knas_net::{Init, Norm, device};
 use knas_proxy::{Overrides, Proxy};
 use knas_records::meta::Gauge;
-use knas_records::schema::Scored;
 use knas_records::{Context, Record};
 
 use crate::catalogue;
 use crate::cli::{Args, Device};
+use crate::provenance::Scores;
 use crate::shown::Shown;
 use crate::weights::Weights;
 
@@ -37,8 +37,8 @@ pub struct Plan {
     pub dump: Option<PathBuf>,
     /// What measures candidates, where records get `meta`.
     pub gauge: Option<Gauge>,
-    /// On what the scores rest.
-    pub scored: Scored,
+    /// On what each score rests.
+    pub scored: Scores,
 }
 
 impl Plan {
@@ -90,7 +90,7 @@ impl Plan {
             (None, tch::Device::Cpu) => cores,
             (None, _) => 1,
         };
-        let scored = provenance(args, &spec, &shown, &proxies);
+        let scored = Scores::new(args, &spec, &shown, &proxies)?;
         Ok(Self {
             proxies,
             overrides: Overrides {
@@ -113,16 +113,7 @@ impl Plan {
         if record.has_failed() {
             return Ok(());
         }
-        let scored = record.get::<Scored>("scored").map_err(|e| e.to_string())?;
-        if scored.as_ref() != Some(&self.scored) {
-            return Err(format!("{} was scored with other settings", record.id()));
-        }
-        let missing = self.proxies.iter().map(|proxy| proxy.info().name);
-        let has = |name: &str| matches!(record.number(&format!("scores.{name}")), Ok(Some(_)));
-        match missing.into_iter().find(|name| !has(name)) {
-            Some(name) => Err(format!("{} has no score {name}", record.id())),
-            None => Ok(()),
-        }
+        self.scored.check(record)
     }
 }
 
@@ -130,51 +121,11 @@ impl Plan {
 fn fallback(cache: &std::path::Path, context: &Context) -> DataSpec {
     let spec = DataSpec::fallback(cache, context.own_cifar10());
     match spec {
-        DataSpec::Noise => context.warn(
+        DataSpec::Noise => context.caution(
             "scoring on noise, since no --data is given and CIFAR-10 has not been fetched \
              (scripts/fetch-data.sh fetches it)",
         ),
         _ => context.info(format_args!("scoring on {spec} ({})", cache.display())),
     }
     spec
-}
-
-fn provenance(
-    args: &Args,
-    spec: &DataSpec,
-    shown: &Shown,
-    proxies: &[&'static dyn Proxy],
-) -> Scored {
-    let norm = match args.norm {
-        Some(norm) => catalogue::norm_name(norm.into()).to_owned(),
-        None if shown.are_texts() => "layer".to_owned(),
-        None => {
-            let norms = proxies.iter().filter_map(|p| p.info().norm);
-            catalogue::common(norms.map(catalogue::norm_name))
-        }
-    };
-    let init = match (&args.weights, args.init) {
-        (Some(_), _) => "file".to_owned(),
-        (None, Some(init)) => Init::from(init).name().to_owned(),
-        (None, None) if shown.are_texts() => Init::Bert.name().to_owned(),
-        (None, None) => {
-            let inits = proxies.iter().filter_map(|p| p.info().init);
-            catalogue::common(inits.map(Init::name))
-        }
-    };
-    Scored {
-        data: spec.name().to_owned(),
-        data_sha256: shown.hashes(),
-        samples: args.samples as u64,
-        seeds: (args.seed..args.seed + args.seeds)
-            .map(Into::into)
-            .collect(),
-        norm,
-        init,
-        weights_sha256: shown.weights_sha256(),
-        dtype: "float32".to_owned(),
-        network: shown.network(),
-        tool: concat!("knas-score ", env!("CARGO_PKG_VERSION")).to_owned(),
-        libtorch: knas_net::LIBTORCH.to_owned(),
-    }
 }

@@ -1,6 +1,8 @@
 //! Reads records, scores them side by side, writes them in order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Result;
 use knas_records::pipeline::in_order;
@@ -60,12 +62,55 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
             Ok((record, failure))
         })
     };
-    score(input, plan.jobs, job, output, context)
+    score(input, &plan, job, output, context)
+}
+
+/// What a run did, for its last line.
+struct Summary {
+    begin: Instant,
+    scored: u64,
+    /// Scored candidates that have no value of a score, by its name.
+    undefined: BTreeMap<&'static str, u64>,
+    failed_before: u64,
+}
+
+impl Summary {
+    fn take(&mut self, record: &Record<'_>, plan: &Plan) {
+        if record.has_failed() {
+            self.failed_before += 1;
+            return;
+        }
+        self.scored += 1;
+        for name in plan.proxies.iter().map(|proxy| proxy.info().name) {
+            if record.raw(&format!("scores_undefined.{name}")).is_some() {
+                *self.undefined.entry(name).or_default() += 1;
+            }
+        }
+    }
+
+    fn report(&self, context: &Context) {
+        if self.failed_before > 0 {
+            context.info(format_args!(
+                "{} candidates had failed before; passed on",
+                self.failed_before
+            ));
+        }
+        let undefined = self.undefined.iter();
+        let undefined: String = undefined
+            .map(|(name, count)| format!(", {name} undefined for {count}"))
+            .collect();
+        context.info(format_args!(
+            "{} scored{undefined}, {} failed, {:.1} s",
+            self.scored,
+            context.failures(),
+            self.begin.elapsed().as_secs_f64()
+        ));
+    }
 }
 
 fn score<'p>(
     mut input: Input,
-    jobs: usize,
+    plan: &Plan,
     job: impl Fn() -> Job<'p> + Sync,
     mut output: Output,
     context: &Context,
@@ -95,7 +140,12 @@ fn score<'p>(
             },
         }
     };
-    let mut failed_before = 0u64;
+    let mut summary = Summary {
+        begin: Instant::now(),
+        scored: 0,
+        undefined: BTreeMap::new(),
+        failed_before: 0,
+    };
     let sink = |done| {
         match done {
             Done::Kept => {}
@@ -105,7 +155,7 @@ fn score<'p>(
                 context.failed(record, &place, &failure, &mut output)?;
             }
             Done::Record(record) => {
-                failed_before += u64::from(record.has_failed());
+                summary.take(&record, plan);
                 output.write(&record)?;
             }
         }
@@ -113,12 +163,8 @@ fn score<'p>(
         Ok::<(), anyhow::Error>(output.flush_records()?)
     };
     let stop = Arc::clone(&context.interrupt_flag());
-    in_order(jobs, source, worker, sink, &stop)?;
-    if failed_before > 0 {
-        context.info(format_args!(
-            "{failed_before} candidates had failed before; passed on"
-        ));
-    }
+    in_order(plan.jobs, source, worker, sink, &stop)?;
+    summary.report(context);
     if context.is_interrupted() {
         output.flush_records()?; // what is done stays in FILE.part, for --resume
         return Ok(());

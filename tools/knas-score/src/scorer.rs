@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use knas_net::weights::{self, WeightFile};
 use knas_net::{Init, Initial};
-use knas_proxy::{Evaluation, Proxy, Samples, Subject};
+use knas_proxy::{Evaluation, Proxy, Samples, ScoreError, Subject};
 use knas_records::meta::Gauge;
+use knas_records::provenance::Provenance;
 use knas_records::record::finite;
 use knas_records::{Failure, Record, RecordError};
 
@@ -20,7 +21,16 @@ const STAGE: &str = "score";
 
 /// A score's name, and its mean and standard deviation over seeds, or why it
 /// has none.
-type Outcome = (&'static str, Result<(f64, f64), Failure>);
+type Outcome = (&'static str, Result<(f64, f64), Missing>);
+
+/// Why a candidate has no value of a score.
+#[derive(Clone)]
+enum Missing {
+    /// The score's definition gives none for this network: mathematics.
+    Undefined(String),
+    /// Something went wrong.
+    Failed(Failure),
+}
 
 /// Outcomes by network: cells that are the same network are scored once.
 #[derive(Default)]
@@ -73,18 +83,13 @@ impl<'p> Scorer<'p> {
             })?;
         self.fill(record, &outcomes).map_err(bad_record)?;
         if let Some(measurement) = measurement {
-            let meta = [(STAGE.to_owned(), measurement.stop())];
+            let meta = [(STAGE.to_owned(), Some(measurement.stop()))];
             record.merge("meta", meta).map_err(bad_record)?;
         }
-        let failures: Vec<&Failure> = outcomes
-            .iter()
-            .filter_map(|(_, o)| o.as_ref().err())
-            .collect();
-        let Some(first) = failures.first() else {
-            return Ok(());
-        };
-        let messages: Vec<&str> = failures.iter().map(|f| f.message.as_str()).collect();
-        Err(fail(&first.kind, messages.join("; ")))
+        match failure(&outcomes) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
     }
 
     /// Every score, in the order asked for.
@@ -129,7 +134,7 @@ impl<'p> Scorer<'p> {
         candidate: &Candidate<'_>,
         weights: Option<&WeightFile>,
     ) -> Vec<Outcome> {
-        let mut values: Vec<Result<Vec<f64>, Failure>> =
+        let mut values: Vec<Result<Vec<f64>, Missing>> =
             proxies.iter().map(|_| Ok(vec![])).collect();
         for (seed, samples) in &self.samples {
             let subject = Subject {
@@ -143,9 +148,7 @@ impl<'p> Scorer<'p> {
                 let Ok(so_far) = values else { continue };
                 match knas_proxy::score(*proxy, &mut evaluation) {
                     Ok(value) => so_far.push(value),
-                    Err(error) => {
-                        *values = Err(fail(error.kind(), format!("{error} (seed {seed})")))
-                    }
+                    Err(error) => *values = Err(missing(&error, *seed)),
                 }
             }
         }
@@ -156,29 +159,41 @@ impl<'p> Scorer<'p> {
             .collect()
     }
 
+    /// Writes what was found into the record. A score that was found again, with
+    /// or without a value, replaces what the record had of it.
     fn fill(&self, record: &mut Record<'_>, outcomes: &[Outcome]) -> Result<(), RecordError> {
-        let (mut means, mut deviations) = (Vec::new(), Vec::new());
+        let before = Provenance::of(record)?;
+        let several = self.samples.len() > 1;
+        let (mut means, mut deviations, mut undefined) = (vec![], vec![], vec![]);
         for (name, outcome) in outcomes {
-            if let Ok((mean, deviation)) = outcome {
-                means.push(((*name).to_owned(), finite(name, *mean)?));
-                deviations.push(((*name).to_owned(), finite(name, *deviation)?));
+            let (mean, deviation, reason) = match outcome {
+                Ok((mean, deviation)) => {
+                    let deviation = several.then(|| finite(name, *deviation)).transpose()?;
+                    (Some(finite(name, *mean)?), deviation, None)
+                }
+                Err(Missing::Undefined(reason)) => (None, None, Some(reason)),
+                Err(Missing::Failed(_)) => continue,
+            };
+            means.push(((*name).to_owned(), mean));
+            deviations.push(((*name).to_owned(), deviation));
+            undefined.push(((*name).to_owned(), reason));
+        }
+        record.merge("scores", means)?;
+        record.merge("scores_std", deviations)?;
+        record.merge("scores_undefined", undefined)?;
+        if let Some((name, Ok((mean, _)))) = outcomes.first() {
+            let by: Option<String> = record.get("score_by")?;
+            if by.as_deref() != Some(name) || record.number("score")? != Some(*mean) {
+                record.remove("rank"); // of another order
             }
+            record.set("score", &finite(name, *mean)?)?;
+            record.set("score_by", name)?;
         }
-        let first = means
-            .first()
-            .map(|(name, value)| (name.clone(), value.clone()));
-        if !means.is_empty() {
-            record.merge("scores", means)?;
-            if self.samples.len() > 1 {
-                record.merge("scores_std", deviations)?;
-            }
-        }
-        if let Some((name, value)) = first {
-            record.set("score", &value)?;
-            record.set("score_by", &name)?;
-            record.set("scored", &self.plan.scored)?;
-        }
-        Ok(())
+        let renewed = |name: &str| {
+            let found = outcomes.iter().find(|(known, _)| *known == name);
+            found.is_some_and(|(_, outcome)| !matches!(outcome, Err(Missing::Failed(_))))
+        };
+        self.plan.scored.set(record, &before, renewed)
     }
 
     /// Writes what the first seed's evaluation sees.
@@ -203,6 +218,37 @@ impl<'p> Scorer<'p> {
         tensors.push(("target".to_owned(), samples.targets.shallow_clone()));
         let path = folder.join(format!("{stem}.safetensors"));
         weights::write(&path, &tensors).map_err(|e| fail("dump", e))
+    }
+}
+
+/// Why a score has no value, of an evaluation with this seed.
+fn missing(error: &ScoreError, seed: u64) -> Missing {
+    match error {
+        ScoreError::Undefined { reason, .. } => {
+            Missing::Undefined(format!("{reason} (seed {seed})"))
+        }
+        error => Missing::Failed(fail(error.kind(), format!("{error} (seed {seed})"))),
+    }
+}
+
+/// Why the candidate failed, where it did: because a score could not be
+/// computed, or the first one, which ranks, is undefined.
+fn failure(outcomes: &[Outcome]) -> Option<Failure> {
+    let failed = outcomes.iter().filter_map(|(_, outcome)| match outcome {
+        Err(Missing::Failed(failure)) => Some(failure),
+        _ => None,
+    });
+    let failed: Vec<&Failure> = failed.collect();
+    if let Some(first) = failed.first() {
+        let messages: Vec<&str> = failed.iter().map(|f| f.message.as_str()).collect();
+        return Some(fail(&first.kind, messages.join("; ")));
+    }
+    match outcomes.first() {
+        Some((name, Err(Missing::Undefined(reason)))) => Some(fail(
+            Failure::UNDEFINED,
+            format!("{name} is undefined: {reason}"),
+        )),
+        _ => None,
     }
 }
 

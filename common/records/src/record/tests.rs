@@ -62,14 +62,21 @@ fn numbers_are_found_by_path() {
 fn merging_keeps_other_entries() {
     let mut record = Record::parse(r#"{"id":"a","scores":{"zen":1.0,"mgm":2}}"#).unwrap();
     record
-        .merge("scores", [("mgm".to_owned(), 3), ("new".to_owned(), 4)])
+        .merge(
+            "scores",
+            [("mgm".to_owned(), Some(3)), ("new".to_owned(), Some(4))],
+        )
         .unwrap();
     assert_eq!(
         text(&record),
         "{\"id\":\"a\",\"scores\":{\"zen\":1.0,\"mgm\":3,\"new\":4}}\n"
     );
     let mut wrong = Record::parse(r#"{"id":"a","scores":[]}"#).unwrap();
-    assert!(wrong.merge("scores", [("mgm".to_owned(), 3)]).is_err());
+    assert!(
+        wrong
+            .merge("scores", [("mgm".to_owned(), Some(3))])
+            .is_err()
+    );
 }
 
 #[test]

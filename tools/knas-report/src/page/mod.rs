@@ -6,7 +6,7 @@
 //! | score against accuracy, agreement, distributions, training curves | [`plots`] |
 //! | ranking | [`table`] |
 //! | time, energy, CO₂ | [`cost`] |
-//! | failures, and what the scores depend on | [`record`] |
+//! | failures, undefined scores, and what the scores depend on | [`record`] |
 //!
 //! Everything is there without the script, which adds choice: other axes,
 //! sorting, filtering, selection. What the script needs comes as JSON
@@ -73,6 +73,7 @@ impl Page<'_> {
             plots::training(self),
             cost::cost(self),
             record::failures(self),
+            record::undefined(self),
             record::settings(self),
         ]
         .into_iter()

@@ -1,8 +1,9 @@
 //! What failed and why, and what the scores depend on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use knas_records::schema::Scored;
+use knas_records::provenance::Settings;
+use serde_json::Value;
 
 use crate::page::overview::number;
 use crate::page::{Page, Section};
@@ -36,29 +37,12 @@ pub fn failures(page: &Page<'_>) -> Option<Section> {
         number(total)
     );
     for ((stage, kind), candidates) in kinds {
-        let open = if candidates.len() <= 8 { " open" } else { "" };
-        let rows: String = candidates
-            .iter()
-            .take(LISTED)
-            .map(|(id, message)| {
-                format!(
-                    "<tr><th scope=\"row\">{}</th><td class=\"text\">{}</td></tr>",
-                    Escaped(&fit(id, 200)),
-                    Escaped(&fit(message, 1000))
-                )
-            })
-            .collect();
-        let more = match candidates.len().saturating_sub(LISTED) {
-            0 => String::new(),
-            more => format!("<p class=\"note\">and {} more</p>", number(more)),
-        };
-        body += &format!(
-            "<details{open}><summary><b>{}</b> in {}: {}</summary><table class=\"plain failures\">\
-             <tbody>{rows}</tbody></table>{more}</details>\n",
+        let heading = format!(
+            "<b>{}</b> in {}",
             Escaped(&fit(kind, 60)),
-            Escaped(&fit(stage, 60)),
-            number(candidates.len())
+            Escaped(&fit(stage, 60))
         );
+        body += &listing(&heading, &candidates);
     }
     Some(Section {
         id: "failures",
@@ -67,31 +51,78 @@ pub fn failures(page: &Page<'_>) -> Option<Section> {
     })
 }
 
+/// Candidates without a value of a score, by score; none where all are defined.
+pub fn undefined(page: &Page<'_>) -> Option<Section> {
+    let mut scores: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    for (id, name, reason) in &page.search.undefined {
+        scores.entry(name).or_default().push((id, reason));
+    }
+    if scores.is_empty() {
+        return None;
+    }
+    let mut body = "<p>These scores have no value for these networks: that is mathematics, and \
+                    other scores rank them.</p>\n"
+        .to_owned();
+    for (name, candidates) in scores {
+        let heading = format!("<b>{}</b>", Escaped(&fit(name, 60)));
+        body += &listing(&heading, &candidates);
+    }
+    Some(Section {
+        id: "undefined",
+        heading: "Undefined scores",
+        body,
+    })
+}
+
+/// Candidates with a text about each, under a heading that opens them.
+fn listing(heading: &str, candidates: &[(&str, &str)]) -> String {
+    let open = if candidates.len() <= 8 { " open" } else { "" };
+    let rows: String = candidates
+        .iter()
+        .take(LISTED)
+        .map(|(id, message)| {
+            format!(
+                "<tr><th scope=\"row\">{}</th><td class=\"text\">{}</td></tr>",
+                Escaped(&fit(id, 200)),
+                Escaped(&fit(message, 1000))
+            )
+        })
+        .collect();
+    let more = match candidates.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!("<p class=\"note\">and {} more</p>", number(more)),
+    };
+    format!(
+        "<details{open}><summary>{heading}: {}</summary><table class=\"plain failures\">\
+         <tbody>{rows}</tbody></table>{more}</details>\n",
+        number(candidates.len())
+    )
+}
+
 /// What the scores depend on, and how the page is to be read.
 pub fn settings(page: &Page<'_>) -> Option<Section> {
-    let mut known: Vec<(&Scored, usize)> = Vec::new();
-    for scored in page
-        .search
-        .ranked
-        .iter()
-        .filter_map(|one| one.scored.as_ref())
-    {
-        match known.iter().position(|(other, _)| *other == scored) {
-            Some(place) => known[place].1 += 1,
-            None if known.len() < MOST_SETTINGS => known.push((scored, 1)),
-            None => {}
+    let mut known: Vec<Group<'_>> = Vec::new();
+    for one in &page.search.ranked {
+        for (name, settings) in &one.scored {
+            let place = known.iter().position(|group| *group.settings == **settings);
+            match place {
+                Some(place) => known[place].take(name, &one.id),
+                None if known.len() < MOST_SETTINGS => {
+                    known.push(Group::new(settings, name, &one.id));
+                }
+                None => {}
+            }
         }
     }
     let mut body = String::new();
-    if known.len() > 1 {
+    if let Some(warning) = &page.search.warning {
         body += &format!(
-            "<p class=\"warning\">The candidates were scored with {} different data, seeds or \
-             settings: their scores may not be comparable.</p>\n",
-            known.len()
+            "<p class=\"warning\">{}.</p>\n",
+            Escaped(&fit(warning, 400))
         );
     }
-    for (scored, count) in known.iter().take(SETTINGS) {
-        body += &setting(scored, *count);
+    for group in known.iter().take(SETTINGS) {
+        body += &setting(group);
     }
     body += "<p class=\"note\">Larger scores are better. Spearman’s ρ compares two orders: 1 where they \
              are the same, 0 where one says nothing about the other, −1 where they are reversed; ties \
@@ -104,33 +135,74 @@ pub fn settings(page: &Page<'_>) -> Option<Section> {
     })
 }
 
-fn setting(scored: &Scored, count: usize) -> String {
-    let list = |values: Vec<String>| fit(&values.join(", "), 120);
-    let seeds = scored.seeds.iter().map(|seed| match seed {
-        knas_records::schema::Integer::Number(seed) => seed.to_string(),
-        knas_records::schema::Integer::Digits(seed) => seed.clone(),
-    });
-    let network = scored
-        .network
-        .iter()
-        .map(|(name, size)| format!("{size} {name}"));
+/// Scores that rest on the same.
+struct Group<'p> {
+    settings: &'p Settings,
+    names: BTreeSet<&'p str>,
+    candidates: BTreeSet<&'p str>,
+}
+
+impl<'p> Group<'p> {
+    fn new(settings: &'p Settings, name: &'p str, id: &'p str) -> Self {
+        Self {
+            settings,
+            names: BTreeSet::from([name]),
+            candidates: BTreeSet::from([id]),
+        }
+    }
+
+    fn take(&mut self, name: &'p str, id: &'p str) {
+        self.names.insert(name);
+        self.candidates.insert(id);
+    }
+
+    /// A field as it is read; what a list or an object holds, one by one.
+    fn text(&self, name: &str) -> String {
+        let one = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        let text = match self.settings.get(name) {
+            None => String::new(),
+            Some(Value::Array(values)) => values.iter().map(one).collect::<Vec<_>>().join(", "),
+            Some(Value::Object(sizes)) => {
+                let sizes = sizes
+                    .iter()
+                    .map(|(name, size)| format!("{} {name}", one(size)));
+                sizes.collect::<Vec<_>>().join(", ")
+            }
+            Some(value) => one(value),
+        };
+        fit(&text, 120)
+    }
+}
+
+fn setting(group: &Group<'_>) -> String {
+    let names: Vec<&str> = group.names.iter().copied().collect();
     let facts = [
-        ("Candidates", number(count)),
-        ("Data", scored.data.clone()),
-        ("SHA-256 of the data", list(scored.data_sha256.clone())),
-        ("Samples", scored.samples.to_string()),
-        ("Seeds", list(seeds.collect())),
-        ("Network", list(network.collect())),
-        ("Norm", scored.norm.clone()),
-        ("Initialisation", scored.init.clone()),
-        ("Number type", scored.dtype.clone()),
+        ("Scores", fit(&names.join(", "), 120)),
+        ("Candidates", number(group.candidates.len())),
+        ("Data", group.text("data")),
+        ("SHA-256 of the data", group.text("data_sha256")),
+        ("Samples", group.text("samples")),
+        ("Inputs instead of samples", group.text("inputs")),
+        ("Seeds", group.text("seeds")),
+        ("Network", group.text("network")),
+        ("Norm", group.text("norm")),
+        ("Initialisation", group.text("init")),
+        ("Number type", group.text("dtype")),
         (
             "Made by",
-            format!("{}, libtorch {}", scored.tool, scored.libtorch),
+            format!(
+                "{}, libtorch {}",
+                group.text("tool"),
+                group.text("libtorch")
+            ),
         ),
     ];
     let facts: String = facts
         .iter()
+        .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| {
             format!(
                 "<div><dt>{name}</dt><dd>{}</dd></div>",

@@ -1,0 +1,139 @@
+//! What each score of this run rests on, as its records say it.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use knas_data::DataSpec;
+use knas_net::{Init, Norm};
+use knas_proxy::{Info, Proxy};
+use knas_records::provenance::{self, Provenance, Settings};
+use knas_records::schema::Scored;
+use knas_records::{Record, RecordError};
+
+use crate::catalogue;
+use crate::cli::Args;
+use crate::shown::Shown;
+
+/// The settings of every score of the run, by its name.
+pub struct Scores(Vec<(&'static str, Arc<Settings>)>);
+
+impl Scores {
+    /// Those of these scores under these flags.
+    ///
+    /// # Errors
+    /// Never, as long as a block is an object.
+    pub fn new(
+        args: &Args,
+        spec: &DataSpec,
+        shown: &Shown,
+        proxies: &[&'static dyn Proxy],
+    ) -> Result<Self> {
+        let evaluates = |proxy: &&&'static dyn Proxy| proxy.info().norm.is_some();
+        // A count rests on the size alone, which every block says: it needs
+        // none of its own beside another score.
+        let example = proxies.iter().find(evaluates).map(|proxy| proxy.info());
+        let settings = |proxy: &&'static dyn Proxy| {
+            let info = proxy.info();
+            let of = match info.norm {
+                Some(_) => Some(info),
+                None => example,
+            };
+            let block = serde_json::to_value(block(args, spec, shown, of))?;
+            Ok((info.name, Arc::new(serde_json::from_value(block)?)))
+        };
+        Ok(Self(proxies.iter().map(settings).collect::<Result<_>>()?))
+    }
+
+    fn settings(&self, name: &str) -> Option<&Arc<Settings>> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, settings)| settings)
+    }
+
+    /// Says in a record what its scores rest on: those that `renewed` names on
+    /// this run's settings, the others on what it said `before`.
+    ///
+    /// # Errors
+    /// When its scores cannot be read.
+    pub fn set(
+        &self,
+        record: &mut Record<'_>,
+        before: &Provenance,
+        renewed: impl Fn(&str) -> bool,
+    ) -> Result<(), RecordError> {
+        provenance::set(record, |name| match renewed(name) {
+            true => self.settings(name),
+            false => before.settings(name),
+        })
+    }
+
+    /// What keeps a record from being one of this run's: a score that it lacks,
+    /// or that rests on something else.
+    ///
+    /// # Errors
+    /// That, with the record's id.
+    pub fn check(&self, record: &Record<'_>) -> Result<(), String> {
+        let (id, text) = (record.id(), |error: RecordError| error.to_string());
+        let carried = provenance::scores(record).map_err(text)?;
+        let said = Provenance::of(record).map_err(text)?;
+        for (name, settings) in &self.0 {
+            if !carried.iter().any(|known| known == name) {
+                return Err(format!("{id} has no score {name}"));
+            }
+            match said.settings(name) {
+                Some(other) if other == settings => {}
+                Some(other) => {
+                    let difference = provenance::difference(other, settings);
+                    return Err(format!(
+                        "{id} was scored with other settings; they and this run's differ in \
+                         {difference}"
+                    ));
+                }
+                None => return Err(format!("{id} does not say how {name} was scored")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a score rests on; where there is none, only counts are asked for.
+fn block(args: &Args, spec: &DataSpec, shown: &Shown, score: Option<&Info>) -> Scored {
+    let none = || "none".to_owned();
+    let own_inputs = score.filter(|info| !info.shows_samples());
+    Scored {
+        names: None,
+        data: spec.name().to_owned(),
+        data_sha256: shown.hashes(),
+        samples: args.samples as u64,
+        inputs: own_inputs.map(|info| info.inputs.to_owned()),
+        seeds: (args.seed..args.seed + args.seeds)
+            .map(Into::into)
+            .collect(),
+        norm: score.map_or_else(none, |info| norm(args, shown, info)),
+        init: score.map_or_else(none, |info| init(args, shown, info)),
+        weights_sha256: shown.weights_sha256(),
+        dtype: score.map_or("float32", |info| info.dtype).to_owned(),
+        network: shown.network(),
+        tool: concat!("knas-score ", env!("CARGO_PKG_VERSION")).to_owned(),
+        libtorch: knas_net::LIBTORCH.to_owned(),
+    }
+}
+
+fn norm(args: &Args, shown: &Shown, score: &Info) -> String {
+    let norm = args.norm.map(Norm::from).or(score.norm);
+    let name = match shown.are_texts() {
+        true => "layer",
+        false => norm.map_or("none", catalogue::norm_name),
+    };
+    name.to_owned()
+}
+
+fn init(args: &Args, shown: &Shown, score: &Info) -> String {
+    let init = args.init.map(Init::from).or(score.init);
+    let name = match init {
+        _ if args.weights.is_some() && score.reads_weights => "file",
+        // What the default is depends on the network.
+        Some(Init::Default) if shown.are_texts() => Init::Bert.name(),
+        init => init.map_or("none", Init::name),
+    };
+    name.to_owned()
+}
