@@ -66,6 +66,14 @@ history=$output.evolving
 work=$(mktemp -d "$output.work.XXXXXX") || die "$output cannot be written"
 trap 'rm -rf "$work"' EXIT
 
+# A history of other settings must not be gone on with; a larger budget may.
+settings="--population $population --parents $parents --children $children --seed $seed ${rank[*]-} -- ${flags[*]-}"
+if [ -e "$history" ] && [ -e "$history.settings" ] && [ "$settings" != "$(cat "$history.settings")" ]; then
+    die "$history was made with $(cat "$history.settings"): use the same options, or remove it"
+fi
+printf '%s\n' "$settings" >"$work/settings"
+mv "$work/settings" "$history.settings"
+
 # score FILE: adds to the history what it lacks. Exit code 1 is some failed.
 score() {
     local code=0
@@ -109,4 +117,5 @@ done
 code=0
 ! grep -q '"error":{"stage":"score",' "$history" || code=1
 mv "$history" "$output"
+rm -f "$history.settings"
 exit "$code"

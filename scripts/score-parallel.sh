@@ -18,10 +18,16 @@
 #   --joblog FILE         GNU parallel's log: which process ran where, its end
 #   --rounds N            how often to go over what lost processes left [3]
 #
+# An id stands for one candidate: what says the same again counts once, and what
+# says something else under an id that came before is refused.
+#
+# An id stands for one candidate: a record that says the same again counts once,
+# and one that says something else under the same id is refused.
+#
 # What is scored is in FILE.part at once. When a process or its machine is
 # lost, so is what it had been given and not scored; the next round gives
 # exactly that to the others. The same command, after whatever ended it, goes on
-# where it was. Needs parallel and jq here; parallel elsewhere only for --gpus.
+# where it was, and tries again what failed. Needs parallel and jq here; parallel elsewhere only for --gpus.
 #
 # Exit: 0 all scored; 1 some candidates failed; 2 some are missing, or nothing
 # could be done; 130 interrupted.
@@ -120,6 +126,18 @@ with_ids() {
     paste "$work/ids" "$1"
 }
 
+# Each id once, as knas-score has it.
+jq -cR '[try (fromjson | [.id, .space, .arch, .size]) catch null][0]' "$work/input" >"$work/about"
+with_ids "$work/input" | paste "$work/about" - | awk -F '\t' -v said="$work/said" '
+    { text = substr($0, length($1) + length($2) + 3) }
+    $2 == "null" || !($2 in about) { about[$2] = $1; place[$2] = FNR; print text; next }
+    about[$2] == $1 { again++; next }
+    { printf "lines %d and %d have the id %s and say different things", place[$2], FNR, $2 >said; exit }
+    END { if (again) print again " records came again, each counted once" >(said ".again") }' >"$work/distinct"
+[ ! -s "$work/said" ] || die "$(cat "$work/said")"
+[ ! -s "$work/said.again" ] || say "$(cat "$work/said.again")"
+mv "$work/distinct" "$work/input"
+
 # ---- on the machines ---------------------------------------------------------
 
 # Each machine's ssh command: parallel's own format, a number of jobs first.
@@ -181,11 +199,15 @@ machine() {
 
 # ---- rounds ------------------------------------------------------------------
 
-# Writes what is not in the part yet to $work/todo.
+# A line that was torn off must not run into the next one.
+whole_lines() { [ -z "$(tail -c 1 "$part")" ] || echo >>"$part"; }
+
+# Writes what is not in the part yet to $work/todo. What failed in an earlier run
+# counts as not there.
 find_todo() {
-    # A line that was torn off must not run into the next one.
-    [ -z "$(tail -c 1 "$part")" ] || echo >>"$part"
-    with_ids "$part" >"$work/done"
+    whole_lines
+    with_ids "$part" | awk -v before="$before" \
+        'FNR > before || !/"error":\{"stage":"score",/' >"$work/done"
     with_ids "$work/input" | awk -F '\t' '
         part { if ($1 != "null") done[$1]++; next }
         done[$1] > 0 { done[$1]--; next }
@@ -215,6 +237,8 @@ run_round() {
 }
 
 [ -z "$package" ] || bring
+whole_lines
+before=$(wc -l <"$part")
 find_todo
 kept=$(($(wc -l <"$work/input") - $(wc -l <"$work/todo")))
 [ "$kept" -eq 0 ] || say "$kept records kept in $part"

@@ -10,8 +10,10 @@
 # where it is unpacked).
 #
 # When a node dies, what it had scored is in scores-I.ndjson.part; Slurm starts
-# the task again and it goes on there. Submit the same job once more to fill in
-# what is missing: tasks that had ended have nothing to do. Afterwards:
+# the task again and it goes on there. Submit the same job once more, or a part of
+# its array, to fill in what is missing and to try again what failed. The first
+# submission settles in how many shards the candidates are cut: as many as it has
+# tasks, or KNAS_SHARDS. Afterwards:
 #
 #   knas-rank -k 5 DIR/scores-*.ndjson
 #
@@ -32,8 +34,23 @@ dir=$1
 shift
 
 mkdir -p "$dir"
+# Other shards under the old names would have candidates twice, and others never.
+settings=$dir/settings
+mine=$(mktemp "$settings.XXXXXX")
+trap 'rm -f "$mine"' EXIT
+printf '%s\n%s\n' "${KNAS_SHARDS:-${SLURM_ARRAY_TASK_COUNT:?}}" "${KNAS_SAMPLE:--n 1000}" >"$mine"
+ln "$mine" "$settings" 2>/dev/null || true # one task is the first
+{ read -r shards && read -r sample; } <"$settings"
+refuse() {
+    echo "slurm-array.sh: $1: name another DIR, or remove $dir" >&2
+    exit 2
+}
+[ "$sample" = "${KNAS_SAMPLE:--n 1000}" ] || refuse "$dir has the candidates of KNAS_SAMPLE=\"$sample\""
+[ "${KNAS_SHARDS:-$shards}" = "$shards" ] || refuse "$dir is cut in $shards shards, not $KNAS_SHARDS"
+[ "$shard" -le "$shards" ] || refuse "$dir is cut in $shards shards, and this is task $shard"
+
 # shellcheck disable=SC2086  # flags, several words
-knas-sample ${KNAS_SAMPLE:--n 1000} --shard "$shard/${SLURM_ARRAY_TASK_COUNT:?}" -o "$dir/cells-$shard.ndjson"
+knas-sample $sample --shard "$shard/$shards" -o "$dir/cells-$shard.ndjson"
 # Exit code 1 says that some candidates failed: the shard is complete.
 knas-score --jobs "${SLURM_CPUS_PER_TASK:-1}" "$@" --resume -o "$dir/scores-$shard.ndjson" \
     "$dir/cells-$shard.ndjson" || [ $? = 1 ]

@@ -50,6 +50,18 @@ impl DataSpec {
         }
     }
 
+    /// The folder or file that is named.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Noise => None,
+            Self::Cifar10(path) | Self::Cifar100(path) => path.as_deref(),
+            Self::Folder(path) | Self::Rte(path) | Self::Mrpc(path) | Self::Jsonl(path) => {
+                Some(path)
+            }
+        }
+    }
+
     /// Whether it is made of texts; otherwise it is made of images.
     #[must_use]
     pub fn is_text(&self) -> bool {

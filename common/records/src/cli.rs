@@ -1,10 +1,11 @@
 //! The flags that every tool shares.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
+use knas_files::Named;
 
 use crate::manual;
 
@@ -12,6 +13,10 @@ use crate::manual;
 #[derive(Clone, Debug, Args)]
 pub struct Common {
     /// Write to FILE: to FILE.part first, renamed when the run is complete
+    ///
+    /// A link keeps pointing where it points; a device or pipe is written to. FILE
+    /// is none of the files that are read. Where every candidate failed, a FILE
+    /// with results stays as it is.
     #[arg(
         short,
         long,
@@ -22,6 +27,9 @@ pub struct Common {
     pub output: Option<PathBuf>,
 
     /// Keep the records that FILE or FILE.part already has (needs -o)
+    ///
+    /// Those that failed are tried again. What was made with other settings, or
+    /// is another architecture under the same id, is refused.
     // A tool that keeps other work too adds its flag to the group.
     #[arg(long, requires = "resumable", help_heading = "Common")]
     pub resume: bool,
@@ -75,6 +83,10 @@ pub struct Common {
 #[derive(Clone, Debug, Args)]
 pub struct Inputs {
     /// Files of records; `-`, or none, reads standard input
+    ///
+    /// An id stands for one candidate: a record that says the same again counts
+    /// once, with a warning; one that says something else under the same id fails,
+    /// and the message names both places.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -97,6 +109,21 @@ pub fn entry(text: &str) -> Result<String, String> {
 pub fn count_entry(text: &str) -> Result<u32, String> {
     let number = text.trim().parse().ok().filter(|&number| number > 0);
     number.ok_or_else(|| "it is a whole number above 0".to_owned())
+}
+
+impl Inputs {
+    /// The files by name, for [`Context::keep_apart`](crate::Context::keep_apart).
+    pub fn named(&self) -> Vec<Named<'_>> {
+        let stdin = || Named::read("", Path::new("-"));
+        match self.files.is_empty() {
+            true => vec![stdin()],
+            false => self
+                .files
+                .iter()
+                .map(|file| Named::read("", file))
+                .collect(),
+        }
+    }
 }
 
 /// When to use colour.

@@ -9,6 +9,7 @@
 //! | [`record`] | one record: parsing, fields, failures |
 //! | [`provenance`] | what scores rest on, and whether they can be compared |
 //! | [`input`] | lines from files and standard input, with their places |
+//! | [`ids`] | ids that come twice: one rule |
 //! | [`output`] | standard output or `FILE.part` and its rename; `--resume` |
 //! | [`pipeline`] | work in several threads, results in the order of the input |
 //! | [`cli`] | the flags that every tool has |
@@ -26,6 +27,7 @@
 pub mod again;
 pub mod cli;
 pub mod energy;
+pub mod ids;
 pub mod input;
 mod manual;
 pub mod meta;
@@ -40,6 +42,7 @@ pub mod truth;
 
 pub use cli::{Common, Inputs, OnError};
 pub use input::{Input, Line, Place};
+pub use knas_files::Named;
 pub use output::Output;
 pub use provenance::Comparison;
 pub use record::{Failure, Record, RecordError, finite, integer};

@@ -2,68 +2,32 @@
 //!
 //! A file under its own name is always whole. While a run lasts, and after one
 //! that was killed, its records are in `FILE.part`; `--resume` takes them up.
+//! A link keeps pointing where it points, and its target is what is written; a
+//! device, pipe or open file is written to, and never replaced.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+mod error;
+mod journal;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+use knas_files::{Target as Place, write};
 
 use crate::record::Record;
 
-/// Why records cannot be written, or taken up again.
-#[derive(Debug, thiserror::Error)]
-pub enum OutputError {
-    /// The system refuses.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried: `write`, `create`, `rename`, …
-        action: &'static str,
-        /// On which file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// Standard output refuses.
-    #[error("cannot write to standard output: {0}")]
-    Stdout(io::Error),
-    /// Another process writes the same file.
-    #[error("{} is being written by another process", .0.display())]
-    Busy(PathBuf),
-    /// A line of the file to be taken up is not a record.
-    #[error("{}:{line} cannot be kept: {reason} (remove the file, or leave out --resume)", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// The line's number, from 1.
-        line: u64,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
+pub use error::OutputError;
+use error::{io_error, is_full_of_results};
+use journal::Journal;
+pub use journal::Kept;
 
 /// A stream of records.
 pub struct Output {
     target: Target,
-    kept: Kept,
-}
-
-/// The ids of records that need not be computed again.
-#[derive(Debug, Default)]
-pub struct Kept(HashMap<String, u64>);
-
-impl Kept {
-    /// Whether a record of this id is there. Each record answers once, so that
-    /// an id that comes twice is written twice.
-    pub fn take(&mut self, id: &str) -> bool {
-        match self.0.get_mut(id) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                true
-            }
-            _ => false,
-        }
-    }
+    /// What an earlier run left, where it is taken up.
+    journal: Option<Journal>,
+    done: u64,
+    failed: u64,
 }
 
 enum Target {
@@ -80,16 +44,26 @@ enum Target {
 impl Output {
     /// Standard output.
     pub fn stdout() -> Self {
+        Self::to(Target::Stdout(BufWriter::with_capacity(
+            1 << 16,
+            io::stdout(),
+        )))
+    }
+
+    fn to(target: Target) -> Self {
         Self {
-            target: Target::Stdout(BufWriter::with_capacity(1 << 16, io::stdout())),
-            kept: Kept::default(),
+            target,
+            journal: None,
+            done: 0,
+            failed: 0,
         }
     }
 
     /// `FILE.part`, to be renamed to `file` by [`Output::finish`].
     ///
-    /// With `resume`, complete lines of `file` and of `FILE.part` are kept, each
-    /// shown to `check` first; a torn last line is dropped.
+    /// With `resume`, complete lines of `file` and of `FILE.part` are taken up;
+    /// those that have not failed are shown to `check` first. A torn last line is
+    /// dropped.
     ///
     /// # Errors
     /// When the file cannot be created or read, another process writes it, or
@@ -99,103 +73,86 @@ impl Output {
         resume: bool,
         mut check: impl FnMut(&Record<'_>) -> Result<(), String>,
     ) -> Result<Self, OutputError> {
-        let meta = fs::metadata(file).ok();
-        if meta.as_ref().is_some_and(fs::Metadata::is_dir) {
-            let source = io::Error::from(io::ErrorKind::IsADirectory);
-            return Err(OutputError::Io {
-                action: "write",
-                path: file.into(),
-                source,
-            });
-        }
-        if meta.is_some_and(|meta| !meta.is_file()) {
-            let opened = OpenOptions::new().write(true).open(file);
-            let direct = opened.map_err(|source| io_error("open", file, source))?;
-            let target = Target::Direct(BufWriter::new(direct), file.into());
-            return Ok(Self {
-                target,
-                kept: Kept::default(),
-            });
-        }
-
-        let finished = match File::open(file) {
-            Ok(finished) if resume => Some(finished),
+        let found = write::resolve(file).map_err(|source| io_error("write", file, source))?;
+        let (file, there) = match found {
+            Place::File { path, there } => (path, there),
+            Place::Open(path) => {
+                let direct = write::open(&path).map_err(|e| io_error("open", &path, e))?;
+                return Ok(Self::to(Target::Direct(BufWriter::new(direct), path)));
+            }
+        };
+        let finished = match there {
+            Some(_) if resume => {
+                Some(File::open(&file).map_err(|source| io_error("read", &file, source))?)
+            }
             _ => None,
         };
         if let Some(finished) = &finished {
-            each_line(finished, file, &mut check, |_, _| Ok(()))?; // before anything is touched
+            journal::examine(finished, &file, &mut check)?; // before anything is touched
         }
-        let part = with_suffix(file, ".part");
-        let mut opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&part)
-            .map_err(|source| io_error("create", &part, source))?;
-        match opened.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OutputError::Busy(part)),
-            Err(TryLockError::Error(source)) => return Err(io_error("lock", &part, source)),
+        let part = with_suffix(&file, ".part");
+        let mut opened = open_part(&part)?;
+        if let Some(there) = &there {
+            let inherited = write::inherit(&opened, there);
+            inherited.map_err(|source| io_error("write", &part, source))?;
         }
-
-        let mut kept: HashMap<String, u64> = HashMap::new();
-        let mut end = 0;
+        let mut journal = None;
         if resume {
-            end = each_line(&opened, &part, &mut check, |id, _| {
-                *kept.entry(id.to_owned()).or_default() += 1;
-                Ok(())
-            })?;
-        }
-        opened
-            .set_len(end)
-            .and_then(|()| opened.seek(io::SeekFrom::End(0)))
-            .map_err(|source| io_error("truncate", &part, source))?;
-        let mut writer = BufWriter::with_capacity(1 << 16, opened);
-        if let Some(mut finished) = finished {
-            // A finished file that is to be extended: the part starts as a
-            // copy of it, which a killed run may have left half-way.
-            finished
-                .rewind()
-                .map_err(|source| io_error("read", file, source))?;
-            let mut copied = kept.clone();
-            each_line(&finished, file, &mut check, |id, line| {
-                match copied.get_mut(id) {
-                    Some(count) if *count > 0 => {
-                        *count -= 1;
-                        Ok(())
-                    }
-                    _ => {
-                        *kept.entry(id.to_owned()).or_default() += 1;
-                        writer.write_all(line)
-                    }
-                }
-            })?;
+            journal = Some(Journal::take_up(
+                &mut opened,
+                &part,
+                finished.as_ref().map(|finished| (finished, &*file)),
+                &mut check,
+            )?);
+        } else {
+            let emptied = opened.set_len(0);
+            emptied.map_err(|source| io_error("truncate", &part, source))?;
         }
         Ok(Self {
-            target: Target::Part {
-                writer,
+            journal,
+            ..Self::to(Target::Part {
+                writer: BufWriter::with_capacity(1 << 16, opened),
                 part,
-                file: file.into(),
-            },
-            kept: Kept(kept),
+                file,
+            })
         })
     }
 
-    /// Whether a record of this id is there from an earlier run; see [`Kept::take`].
-    pub fn take_kept(&mut self, id: &str) -> bool {
-        self.kept.take(id)
+    /// The records that are there from an earlier run, for whoever reads the
+    /// input, which may be another thread.
+    pub fn kept(&self) -> Kept {
+        self.journal.as_ref().map(Journal::kept).unwrap_or_default()
     }
 
-    /// The ids of the records that are there from an earlier run, for whoever
-    /// reads the input in another thread.
-    pub fn take_kept_ids(&mut self) -> Kept {
-        std::mem::take(&mut self.kept)
+    /// Whether records of an earlier run are taken up.
+    pub fn resumes(&self) -> bool {
+        self.journal.is_some()
     }
 
-    /// How many records are there from an earlier run.
-    pub fn kept(&self) -> u64 {
-        self.kept.0.values().sum()
+    /// Leaves out failed records of an earlier run that this one does not meet.
+    pub fn without_failed(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.keep_failed = false;
+        }
+    }
+
+    /// A record of an earlier run that neither was kept nor written anew.
+    pub fn stranger(&self) -> Option<&str> {
+        self.journal.as_ref().and_then(Journal::stranger)
+    }
+
+    /// How many failed records of an earlier run were not met by this one.
+    pub fn failed_strangers(&self) -> u64 {
+        let failed = self.journal.as_ref().map(Journal::failed_strangers);
+        failed.unwrap_or_default()
+    }
+
+    /// Keeps the record of this id that is there from an earlier run, in this place.
+    pub fn keep(&mut self, id: &str) {
+        self.done += 1;
+        if let Some(journal) = &mut self.journal {
+            journal.keep(id);
+        }
     }
 
     /// Writes one record.
@@ -204,7 +161,23 @@ impl Output {
     /// When the target refuses; a reader that went away is
     /// [`io::ErrorKind::BrokenPipe`].
     pub fn write(&mut self, record: &Record<'_>) -> Result<(), OutputError> {
-        record.write_to(self).map_err(|source| self.error(source))
+        match record.has_failed() {
+            true => self.failed += 1,
+            false => self.done += 1,
+        }
+        let written = match &self.journal {
+            None => record.write_to(self),
+            Some(_) => {
+                let mut line = Vec::new();
+                record.write_to(&mut line).and_then(|()| {
+                    if let Some(journal) = &mut self.journal {
+                        journal.write(record.id(), line.len() as u64);
+                    }
+                    self.write_all(&line)
+                })
+            }
+        };
+        written.map_err(|source| self.error(source))
     }
 
     /// Writes text that is not a record, such as a table.
@@ -212,6 +185,7 @@ impl Output {
     /// # Errors
     /// As [`Output::write`].
     pub fn write_text(&mut self, text: &str) -> Result<(), OutputError> {
+        self.done += 1;
         self.write_all(text.as_bytes())
             .map_err(|source| self.error(source))
     }
@@ -225,20 +199,45 @@ impl Output {
         self.flush().map_err(|source| self.error(source))
     }
 
-    /// Ends a complete run: the part becomes the file.
+    /// Ends a complete run: the part becomes the file, with the records in the
+    /// order in which they were kept and written. Before them stand those of an
+    /// earlier run that this one did not meet.
     ///
     /// # Errors
-    /// When the target refuses. The part is then left as it is.
+    /// When the target refuses, or every record failed and the file has some that
+    /// did not. The part is then left as it is.
     pub fn finish(mut self) -> Result<(), OutputError> {
         self.flush_records()?;
-        if let Target::Part { writer, part, file } = &self.target {
-            writer
-                .get_ref()
-                .sync_all()
-                .map_err(|source| io_error("write", part, source))?;
-            fs::rename(part, file).map_err(|source| io_error("rename", part, source))?;
+        let Target::Part { writer, part, file } = &self.target else {
+            return Ok(());
+        };
+        if self.failed > 0 && self.done == 0 && self.journal.is_none() && is_full_of_results(file) {
+            let (file, part) = (file.clone(), part.clone());
+            return Err(OutputError::NothingDone { file, part });
         }
-        Ok(())
+        if let Some(order) = self.journal.as_ref().and_then(Journal::order) {
+            journal::assemble(part, file, &order)?;
+            return fs::remove_file(part).map_err(|source| io_error("remove", part, source));
+        }
+        let synced = writer.get_ref().sync_all();
+        synced.map_err(|source| io_error("write", part, source))?;
+        write::rename(part, file).map_err(|source| io_error("rename", part, source))
+    }
+
+    /// Ends a run that is refused: what an earlier one left is as it was.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn discard(mut self) -> Result<(), OutputError> {
+        self.flush_records()?;
+        let Target::Part { writer, part, .. } = &self.target else {
+            return Ok(());
+        };
+        match self.journal.as_ref().map_or(0, |journal| journal.begin) {
+            0 => fs::remove_file(part),
+            begin => writer.get_ref().set_len(begin),
+        }
+        .map_err(|source| io_error("truncate", part, source))
     }
 
     fn error(&self, source: io::Error) -> OutputError {
@@ -273,27 +272,56 @@ impl Write for Output {
     }
 }
 
-fn io_error(action: &'static str, path: &Path, source: io::Error) -> OutputError {
-    OutputError::Io {
-        action,
-        path: path.into(),
-        source,
+/// The part of a file, which no other process writes meanwhile.
+fn open_part(part: &Path) -> Result<File, OutputError> {
+    // Through a link, or into a pipe, something else than the part would be lost.
+    if fs::symlink_metadata(part).is_ok_and(|meta| !meta.is_file()) {
+        let source = io::Error::other("it is there, and is no regular file");
+        return Err(io_error("create", part, source));
+    }
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(part)
+        .map_err(|source| io_error("create", part, source))?;
+    match opened.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(OutputError::Busy(part.into())),
+        Err(TryLockError::Error(source)) => return Err(io_error("lock", part, source)),
+    }
+    // Between opening and locking, its last writer may have given it its name.
+    match fs::metadata(part) {
+        Ok(meta) if is_same(&meta, &opened) => Ok(opened),
+        _ => Err(OutputError::Busy(part.into())),
     }
 }
 
+#[cfg(unix)]
+fn is_same(meta: &fs::Metadata, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let opened = file.metadata();
+    opened.is_ok_and(|opened| (opened.dev(), opened.ino()) == (meta.dev(), meta.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &File) -> bool {
+    true
+}
+
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
+    let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Shows a file's complete lines, with their ids, to `take`, once `check`
-/// has nothing against them; returns where the last one ends.
+/// Shows a file's complete lines, with where each begins, to `take`; returns
+/// where the last one ends. A torn last line is not shown.
 fn each_line(
     file: &File,
     path: &Path,
-    check: &mut impl FnMut(&Record<'_>) -> Result<(), String>,
-    mut take: impl FnMut(&str, &[u8]) -> io::Result<()>,
+    mut take: impl FnMut(u64, &Record<'_>, &[u8]) -> Result<(), String>,
 ) -> Result<u64, OutputError> {
     let mut reader = BufReader::new(file);
     let (mut end, mut number, mut line) = (0, 0, Vec::new());
@@ -305,7 +333,6 @@ fn each_line(
             return Ok(end); // the end of the file, or a line that was torn off
         }
         number += 1;
-        end += read as u64;
         let foreign = |reason: String| OutputError::Foreign {
             path: path.into(),
             line: number,
@@ -313,8 +340,8 @@ fn each_line(
         };
         let text = std::str::from_utf8(&line).map_err(|e| foreign(e.to_string()))?;
         let record = Record::parse(text).map_err(|e| foreign(e.to_string()))?;
-        check(&record).map_err(foreign)?;
-        take(record.id(), &line).map_err(|source| io_error("take up", path, source))?;
+        take(end, &record, &line).map_err(foreign)?;
+        end += read as u64;
     }
 }
 

@@ -13,15 +13,17 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use knas_files::{Clash, Named};
 use serde_json::Value;
 
 use crate::cli::{Color, Common, OnError};
@@ -65,11 +67,23 @@ pub fn main<A: Parser>(
         Ok(args) => args,
         Err(error) => {
             // A closed terminal is no reason to fail; there is nobody to tell.
-            let _ = match error.use_stderr() {
-                true => write!(io::stderr(), "{}: {}", tool.name, error.render()),
-                false => error.print(),
+            if error.use_stderr() {
+                let _ = write!(io::stderr(), "{}: {}", tool.name, error.render());
+                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            }
+            // Help and version.
+            return match error.print().and_then(|()| io::stdout().flush()) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    let _ = writeln!(
+                        io::stderr(),
+                        "{}: {}",
+                        tool.name,
+                        OutputError::Stdout(error)
+                    );
+                    ExitCode::from(2)
+                }
+                _ => ExitCode::SUCCESS,
             };
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
     let context = Context::new(tool.name, common(&args));
@@ -93,12 +107,12 @@ pub fn main<A: Parser>(
 /// `--schema` and `--generate` print and end.
 fn printed(tool: &Tool, common: &Common, command: clap::Command) -> Option<io::Result<()>> {
     let mut out = io::stdout().lock();
-    if let Some(generate) = common.generate {
-        return Some(generate.write(command, &mut out));
-    }
-    common
-        .schema
-        .then(|| writeln!(out, "{:#}", (tool.schema)()))
+    let written = match (common.generate, common.schema) {
+        (Some(generate), _) => generate.write(command, &mut out),
+        (None, true) => writeln!(out, "{:#}", (tool.schema)()),
+        (None, false) => return None,
+    };
+    Some(written.and_then(|()| out.flush()))
 }
 
 /// An error and its causes in one line. Typed errors often name their cause
@@ -164,17 +178,57 @@ impl Context {
     ) -> Result<Output, OutputError> {
         match &common.output {
             Some(path) if path.as_os_str() != "-" => {
-                let output = Output::file(path, common.resume, check)?;
-                if output.kept() > 0 {
-                    self.info(format_args!(
-                        "{} records kept in {}",
-                        output.kept(),
-                        path.display()
-                    ));
+                let mut output = Output::file(path, common.resume, check)?;
+                if self.on_error != OnError::Emit {
+                    output.without_failed();
+                }
+                let kept = output.kept().count();
+                if kept > 0 {
+                    self.info(format_args!("{kept} records kept in {}", path.display()));
                 }
                 Ok(output)
             }
             _ => Ok(Output::stdout()),
+        }
+    }
+
+    /// Checks, before anything is touched, that nothing that is written is also
+    /// read: the output, its part, and what `writes` names, under any name.
+    ///
+    /// # Errors
+    /// The first two that are one file.
+    pub fn keep_apart(
+        &self,
+        common: &Common,
+        reads: &[Named<'_>],
+        writes: &[Named<'_>],
+    ) -> Result<(), Clash> {
+        let mut outputs = Vec::new();
+        let mut part = OsString::new();
+        match &common.output {
+            Some(path) if path.as_os_str() != "-" => {
+                part.push(path);
+                part.push(".part");
+                let paths = [&**path, Path::new(&part)];
+                outputs.extend(paths.map(|path| Named { flag: "-o", path }));
+            }
+            _ => outputs.push(Named {
+                flag: "standard output,",
+                path: Path::new("/dev/stdout"),
+            }),
+        }
+        outputs.extend(writes);
+        knas_files::apart(reads, &outputs)
+    }
+
+    /// Counts the failed candidates of an earlier run that this one did not meet.
+    pub fn still_failed(&self, output: &Output) {
+        let failed = output.failed_strangers();
+        if failed > 0 {
+            self.warn(format_args!(
+                "failed candidates of an earlier run that are not in this input, kept: {failed}"
+            ));
+            self.failures.fetch_add(failed, Ordering::Relaxed);
         }
     }
 
@@ -287,6 +341,12 @@ impl Context {
             output.write(&record)?;
         }
         Ok(self.count_failure()?)
+    }
+
+    /// Has the run end with exit code 1 at least, for something beside the
+    /// candidates that was not done and has been reported.
+    pub fn note_trouble(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a candidate that failed in this stage, once it has been reported.

@@ -57,8 +57,8 @@ pub enum TruthError {
     /// It is larger than tables are.
     #[error("it is larger than {} GiB", .0 >> 30)]
     TooLarge(u64),
-    /// There are two rows about one candidate.
-    #[error("{0} comes twice")]
+    /// There are two rows about one candidate, which differ.
+    #[error("{0} comes twice, and says something else")]
     Twice(String),
     /// Something is wrong on one line.
     #[error("line {line}: {source}")]
@@ -114,7 +114,7 @@ pub struct Truth {
     trained: Comparison,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Row {
     id: Option<String>,
     arch: Option<String>,
@@ -223,14 +223,20 @@ impl Truth {
 
     fn add(&mut self, row: Row) -> Result<(), TruthError> {
         let place = self.rows.len();
+        let known = match (&row.id, &row.arch) {
+            (Some(id), _) => self.by_id.get(id).map(|&known| (id, known)),
+            (None, Some(arch)) => self.by_arch.get(arch).map(|&known| (arch, known)),
+            (None, None) => None,
+        };
+        if let Some((name, known)) = known {
+            // One that says the same again counts once.
+            return match self.rows[known] == row {
+                true => Ok(()),
+                false => Err(TruthError::Twice(name.clone())),
+            };
+        }
         if let Some(id) = &row.id {
-            if self.by_id.insert(id.clone(), place).is_some() {
-                return Err(TruthError::Twice(id.clone()));
-            }
-        } else if let Some(arch) = &row.arch
-            && self.by_arch.contains_key(arch)
-        {
-            return Err(TruthError::Twice(arch.clone()));
+            self.by_id.insert(id.clone(), place);
         }
         if let Some(arch) = &row.arch {
             self.by_arch.entry(arch.clone()).or_insert(place);

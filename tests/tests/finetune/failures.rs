@@ -180,6 +180,7 @@ fn what_cannot_be_trained_is_named_and_the_rest_is_trained() {
         format!("{{\"id\":\"{id}\",\"space\":\"{space}\",\"arch\":{arch}}}\n")
     };
     let id = good.split('"').nth(3).unwrap();
+    let other = "\"|none~0|+|none~0|none~1|+|none~0|none~1|none~2|\"";
     let input = [
         line("a", "nb201", "\"|none|\""),
         line("b", "darts", arch),
@@ -187,7 +188,7 @@ fn what_cannot_be_trained_is_named_and_the_rest_is_trained() {
         "not json\n".to_owned(),
         line("c", "nb201", "7"),
         good.clone(),
-        line(id, "nb201", arch),
+        line(id, "nb201", other),
         line("c.optimizer", "nb201", arch),
     ]
     .concat();

@@ -68,12 +68,9 @@ fn a_halved_run_is_taken_up_from_its_checkpoints() {
         .map(|r| fs::read_to_string(json(r)).unwrap())
         .collect();
     assert_eq!(before, after);
-    let text = run(&["a"]).expect_code(1).stdout;
-    assert_eq!(
-        text.matches("exists: --resume goes on from it").count(),
-        4,
-        "{text}"
-    );
+    let _ = run(&["a"])
+        .expect_code(2)
+        .expect_stderr("exists: --resume goes on from it");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{bail, ensure};
-use knas_records::{Comparison, Context, Failure, Input, Record, Truth};
+use knas_records::ids::{self, Repeats};
+use knas_records::{Comparison, Context, Failure, Input, Place, Record, Truth};
 use serde_json::{Map, Value};
 
 /// The baselines that a score has to beat.
@@ -34,6 +35,7 @@ pub struct Score {
 /// One record, as far as it matters here.
 struct Candidate {
     row: usize,
+    place: Place,
     /// By name: the value, and its deviation over seeds.
     scores: BTreeMap<String, (f64, Option<f64>)>,
 }
@@ -57,6 +59,7 @@ impl Candidates {
         let mut names = Names::new(by)?;
         let mut left_out = LeftOut::default();
         let mut comparison = Comparison::default();
+        let mut repeats = Repeats::default();
         while let Some(line) = input.next_line()? {
             let record = match line.record() {
                 Ok(record) => record,
@@ -70,10 +73,7 @@ impl Candidates {
                 left_out.failed += 1;
                 continue;
             }
-            if found.contains_key(record.id()) {
-                left_out.twice += 1;
-                continue;
-            }
+            let known = found.get(record.id());
             let read = || {
                 if from_records {
                     truth.add_record(&record)?;
@@ -83,20 +83,38 @@ impl Candidates {
                 let scores = row.map(|_| names.read(&record)).transpose()?;
                 anyhow::Ok(row.zip(scores))
             };
-            match { read }() {
-                Ok(Some((row, scores))) => {
-                    comparison.see(&record, scores.keys().map(String::as_str));
-                    let id = record.id().to_owned();
-                    found.insert(id, Candidate { row, scores });
+            match ({ read }(), known) {
+                (Ok(Some((row, scores))), Some(known)) => {
+                    let (id, place) = (record.id(), line.place());
+                    if (known.row, &known.scores) == (row, &scores) {
+                        repeats.add(id, &place, &known.place);
+                    } else {
+                        let failure = ids::failure("eval", &known.place);
+                        context.error(format_args!("{place}: {id}: {failure}"));
+                        context.count_failure()?;
+                    }
                 }
-                Ok(None) => left_out.without_truth(record.id()),
-                Err(error) => {
-                    let failure = Failure::new("eval", "bad_field", error);
+                (Ok(Some((row, scores))), None) => {
+                    comparison.see(&record, scores.keys().map(String::as_str));
+                    let candidate = Candidate {
+                        row,
+                        scores,
+                        place: line.place(),
+                    };
+                    found.insert(record.id().to_owned(), candidate);
+                }
+                (Ok(None), _) => left_out.without_truth(record.id()),
+                (Err(error), known) => {
+                    let failure = match known {
+                        Some(known) => ids::failure("eval", &known.place),
+                        None => Failure::new("eval", "bad_field", error),
+                    };
                     context.error(format_args!("{}: {}: {failure}", line.place(), record.id()));
                     context.count_failure()?;
                 }
             }
         }
+        repeats.report(context);
         left_out.report(found.len(), &truth, context);
         for warning in [comparison.warning(), truth.warning()].iter().flatten() {
             context.caution(warning);
@@ -234,7 +252,6 @@ impl Names {
 #[derive(Default)]
 struct LeftOut {
     failed: u64,
-    twice: u64,
     without: u64,
     example: Option<String>,
 }
@@ -250,12 +267,6 @@ impl LeftOut {
             context.warn(format_args!(
                 "failed candidates without scores, left out: {}",
                 self.failed
-            ));
-        }
-        if self.twice > 0 {
-            context.warn(format_args!(
-                "records whose id came before, left out: {}",
-                self.twice
             ));
         }
         if self.without > 0 {

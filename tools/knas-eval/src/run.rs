@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::Context as _;
 use knas_records::sheet::Format;
-use knas_records::{Common, Context, Output, Truth, truth};
+use knas_records::{Common, Context, Named, Output, Truth, truth};
 use knas_stats::Bootstrap;
 
 use crate::agreement::{Settings, judge};
@@ -22,13 +22,17 @@ use crate::sheets;
 /// What ends the run: files that cannot be read or written, nothing to judge,
 /// `--on-error fail`.
 pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+    let named = args.truth.as_deref().map(truth::file_and_columns);
+    let mut reads = args.inputs.named();
+    let truth = named.as_ref();
+    reads.extend(truth.map(|(file, _)| Named::read("--truth", file)));
+    context.keep_apart(&args.common, &reads, &[])?;
     // What an earlier run left was computed from other records.
     let anew = Common {
         resume: false,
         ..args.common.clone()
     };
     let mut output = context.output(&anew, |_| Ok(()))?;
-    let named = args.truth.as_deref().map(truth::file_and_columns);
     let columns = named
         .as_ref()
         .map_or_else(Vec::new, |(_, columns)| columns.clone());

@@ -81,6 +81,9 @@ impl<'p> Worker<'p> {
                 ..reached
             }),
             Err(TrainError::Interrupted) => Err(Stop::Interrupted),
+            Err(TrainError::Checkpoint(error @ CheckpointError::Exists(_))) => Err(Stop::Refused(
+                anyhow::Error::new(error).context(record.id().to_owned()),
+            )),
             Err(error) => Err(Stop::Failed(fail(error.kind(), error))),
         }
     }
@@ -248,14 +251,18 @@ impl<'p> Worker<'p> {
         }
     }
 
-    /// A log that cannot be written is no reason to stop training.
+    /// A log that cannot be written is no reason to stop training, but the run has
+    /// not done all that was asked for.
     fn logged(&self, write: impl FnOnce(&Log) -> std::io::Result<()>) {
         if let Some(log) = self.log
             && let Err(error) = write(log)
             && log.complain_once()
         {
-            self.context
-                .warn(format_args!("{}: {error}", log.path().display()));
+            let path = log.path().display();
+            self.context.error(format_args!(
+                "--log {path}: {error}; the epochs are not logged"
+            ));
+            self.context.note_trouble();
         }
     }
 }

@@ -169,6 +169,7 @@ fn climb(
                         slot.done = Some(Done::Failed(place, record, failure));
                     }
                 }
+                (Err(Stop::Refused(error)), _) => slot.done = Some(Done::Refused(error)),
                 (Err(Stop::Interrupted), _) | (_, None) => {}
             }
             place
@@ -177,7 +178,12 @@ fn climb(
     let strict = sink.is_strict();
     let take = |place: usize| {
         let mut slot = shared[place].lock().unwrap_or_else(PoisonError::into_inner);
-        if strict && matches!(slot.done, Some(Done::Failed(..))) {
+        let ends = match slot.done {
+            Some(Done::Refused(_)) => true,
+            Some(Done::Failed(..)) => strict,
+            _ => false,
+        };
+        if ends {
             return slot.done.take().map_or(Ok(()), |done| sink.take(done));
         }
         Ok(())

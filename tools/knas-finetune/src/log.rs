@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
+use knas_files::{Target, write};
 use knas_train::Epoch;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,8 @@ pub struct Log {
 struct Inner {
     file: File,
     seen: HashSet<(String, u64)>,
+    /// Whether what is there goes with the first epoch.
+    replaces: bool,
 }
 
 #[derive(Serialize)]
@@ -49,30 +52,41 @@ struct Key {
 }
 
 impl Log {
-    /// Opens a log: empty, or to be gone on with.
+    /// Opens a log: to be gone on with, or to be replaced as soon as there is an
+    /// epoch to write; a run that trains nothing leaves it as it is.
     ///
     /// # Errors
     /// When the file cannot be written; or, with `resume`, holds something else.
     pub fn open(path: &Path, resume: bool) -> Result<Self> {
         let cannot = || format!("--log {}", path.display());
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(!resume)
-            .open(path);
-        let mut file = file.with_context(cannot)?;
-        let (seen, end) = entries(&file).with_context(cannot)?;
-        // A torn last line, of a run that was killed, goes.
-        if file.metadata().with_context(cannot)?.is_file() {
-            file.set_len(end).with_context(cannot)?;
-            file.seek(io::SeekFrom::End(0)).with_context(cannot)?;
-        }
-        Ok(Self {
+        let target = write::resolve(path).with_context(cannot)?;
+        let mut log = Self {
             path: path.to_owned(),
-            inner: Mutex::new(Inner { file, seen }),
+            inner: Mutex::new(Inner {
+                file: match &target {
+                    Target::Open(path) => write::open(path),
+                    Target::File { path, .. } => OpenOptions::new()
+                        .read(true)
+                        .write(true)
+                        .create(true)
+                        .truncate(false)
+                        .open(path),
+                }
+                .with_context(cannot)?,
+                seen: HashSet::new(),
+                replaces: !resume && matches!(target, Target::File { .. }),
+            }),
             complained: AtomicBool::new(false),
-        })
+        };
+        if let (true, Target::File { .. }) = (resume, target) {
+            let inner = log.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let (seen, end) = entries(&inner.file).with_context(cannot)?;
+            inner.seen = seen;
+            // A torn last line, of a run that was killed, goes.
+            inner.file.set_len(end).with_context(cannot)?;
+            inner.file.seek(io::SeekFrom::End(0)).with_context(cannot)?;
+        }
+        Ok(log)
     }
 
     /// Writes an epoch, unless it is there. `speed` is what the training examples
@@ -105,6 +119,9 @@ impl Log {
         };
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
+        if std::mem::take(&mut inner.replaces) {
+            inner.file.set_len(0)?;
+        }
         inner.file.write_all(&line)
     }
 
@@ -127,9 +144,6 @@ fn per_second((examples, speed): (&str, f64)) -> (String, f64) {
 /// The epochs in a log, and where the last whole line ends.
 fn entries(file: &File) -> Result<(HashSet<(String, u64)>, u64)> {
     let (mut seen, mut end) = (HashSet::new(), 0);
-    if !file.metadata()?.is_file() {
-        return Ok((seen, end)); // a terminal or a pipe
-    }
     let mut reader = BufReader::new(file);
     let mut line = Vec::new();
     for number in 1.. {
@@ -188,7 +202,10 @@ mod tests {
         fs::write(&path, "hello\n").unwrap();
         let error = Log::open(&path, true).err().unwrap();
         assert!(format!("{error:#}").contains("line 1 is no epoch"));
-        Log::open(&path, false).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+        let log = Log::open(&path, false).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "hello\n");
+        log.epoch("a", 3, &epoch(1), Some(("images", 812.34)))
+            .unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), first);
     }
 }

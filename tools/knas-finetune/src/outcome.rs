@@ -34,6 +34,8 @@ pub struct Reached {
 pub enum Stop {
     /// It failed.
     Failed(Failure),
+    /// It would overwrite what an earlier run left.
+    Refused(anyhow::Error),
     /// The run is to end.
     Interrupted,
 }

@@ -1,19 +1,20 @@
 //! Reads records, trains them side by side, writes them in order.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Result, bail};
+use knas_data::DataSpec;
+use knas_records::ids::{Ids, Met, about, failure};
 use knas_records::output::Kept;
 use knas_records::pipeline::in_order;
 use knas_records::schema::Finetune;
-use knas_records::{Common, Context, Failure, Input, Place, Record};
+use knas_records::{Common, Context, Failure, Input, Named, Place, Record};
 
 use crate::candidate::{Site, Worker};
 use crate::cli::Args;
 use crate::halving;
 use crate::log::Log;
-use crate::outcome::{Stop, bad_record, fail};
+use crate::outcome::{STAGE, Stop, bad_record, fail};
 use crate::plan::Plan;
 use crate::sink::{Done, Sink};
 
@@ -27,6 +28,7 @@ pub enum Item {
 
 /// Runs the tool.
 pub fn run(args: Args, context: &Context) -> Result<()> {
+    apart(&args, context)?;
     let input = context.input(&args.inputs.files)?;
     let whole = args.select.is_some() || args.halving.is_some();
     if args.common.resume && whole && args.checkpoint_dir.is_none() {
@@ -40,7 +42,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
         resume: args.common.resume && args.checkpoint_dir.is_none(),
         ..args.common.clone()
     };
-    let mut output = context.output(&common, |record| plan.check_kept(record))?;
+    let output = context.output(&common, |record| plan.check_kept(record))?;
     let log = args.log.as_ref();
     let log = log
         .map(|path| Log::open(path, args.common.resume))
@@ -51,10 +53,15 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     context.finish_records_when_interrupted()?;
     context.start_progress(None, "candidates");
 
-    let kept = output.take_kept_ids();
+    let kept = output.kept();
     let mut sink = Sink::new(context, &plan, output, args.select);
-    let sites = Sites::new(&plan, args.evaluate);
-    let source = source(input, kept, sites);
+    let folder = plan.checkpoints.as_ref().filter(|_| !args.evaluate);
+    let site = folder.map(|folder| Site {
+        folder: folder.clone(),
+        stem: String::new(),
+        start: plan.start,
+    });
+    let source = source(input, kept, site);
     let stop = context.interrupt_flag();
     if let Some(factor) = args.halving {
         let mut items = Vec::new();
@@ -88,12 +95,25 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     sink.finish()
 }
 
+/// Nothing that is read may be written, nor what two flags name.
+fn apart(args: &Args, context: &Context) -> Result<()> {
+    let mut reads = args.inputs.named();
+    // A folder may hold checkpoints and the weights of others.
+    let weights = args.weights.as_deref().filter(|path| path.is_file());
+    let data = args.data.as_ref().and_then(DataSpec::path);
+    reads.extend(weights.map(|path| Named::read("--weights", path)));
+    reads.extend(data.map(|path| Named::read("--data", path)));
+    let log = Named::given("--log", &args.log);
+    Ok(context.keep_apart(&args.common, &reads, log.as_slice())?)
+}
+
 /// Lines of the input, from a thread of its own.
 fn source(
     mut input: Input,
-    mut kept: Kept,
-    mut sites: Sites,
+    kept: Kept,
+    site: Option<Site>,
 ) -> impl FnMut() -> Result<Option<Item>> + Send + 'static {
+    let mut ids = Ids::default();
     move || {
         let Some(line) = input.next_line()? else {
             return Ok(None);
@@ -105,53 +125,31 @@ fn source(
                 return Ok(Some(Item::Done(bad)));
             }
         };
-        if kept.take(record.id()) {
-            return Ok(Some(Item::Done(Done::Kept)));
-        }
-        if record.has_failed() {
-            return Ok(Some(Item::Done(Done::Passed(record))));
-        }
-        let place = line.place();
-        Ok(Some(match sites.site(&record) {
-            Ok(site) => Item::Candidate(place, record, site),
-            Err(failure) => Item::Done(Done::Failed(place, record, failure)),
-        }))
-    }
-}
-
-/// Where checkpoints are, and whose are spoken for.
-struct Sites {
-    template: Option<Site>,
-    taken: HashSet<String>,
-}
-
-impl Sites {
-    fn new(plan: &Plan, evaluate: bool) -> Self {
-        let folder = plan.checkpoints.as_ref().filter(|_| !evaluate);
-        Self {
-            template: folder.map(|folder| Site {
-                folder: folder.clone(),
-                stem: String::new(),
-                start: plan.start,
-            }),
-            taken: HashSet::new(),
-        }
-    }
-
-    fn site(&mut self, record: &Record<'_>) -> Result<Option<Site>, Failure> {
-        let Some(site) = &self.template else {
-            return Ok(None);
+        let (place, id) = (line.place(), record.id().to_owned());
+        let done = match ids.meet(&id, about(&record), line.source, line.number) {
+            Met::Again(first) => Done::Again(id, place, first),
+            Met::Other(first) => Done::Failed(place, record, failure(STAGE, &first)),
+            Met::New if kept.has(&record)? => Done::Kept(id),
+            Met::New if record.has_failed() => Done::Passed(record),
+            Met::New => match at(&site, &record) {
+                Ok(site) => return Ok(Some(Item::Candidate(place, record, site))),
+                Err(failure) => Done::Failed(place, record, failure),
+            },
         };
-        let stem = record.file_stem().map_err(|error| fail("bad_id", error))?;
-        if !self.taken.insert(stem.to_owned()) {
-            let message = "the id came before, and its checkpoint is that of the first";
-            return Err(fail("duplicate_id", message));
-        }
-        Ok(Some(Site {
-            stem: stem.to_owned(),
-            ..site.clone()
-        }))
+        Ok(Some(Item::Done(done)))
     }
+}
+
+/// Where a candidate's checkpoint is, where there are any.
+fn at(template: &Option<Site>, record: &Record<'_>) -> Result<Option<Site>, Failure> {
+    let Some(site) = template else {
+        return Ok(None);
+    };
+    let stem = record.file_stem().map_err(|error| fail("bad_id", error))?;
+    Ok(Some(Site {
+        stem: stem.to_owned(),
+        ..site.clone()
+    }))
 }
 
 fn trained(
@@ -165,6 +163,7 @@ fn trained(
     match caught(train).unwrap_or_else(|failure| Err(Stop::Failed(failure))) {
         Ok(reached) => Done::Trained(place, record, reached),
         Err(Stop::Failed(failure)) => Done::Failed(place, record, failure),
+        Err(Stop::Refused(error)) => Done::Refused(error),
         Err(Stop::Interrupted) => Done::Unfinished,
     }
 }

@@ -1,6 +1,7 @@
 //! Where records go when they are done.
 
 use anyhow::{Result, bail};
+use knas_records::ids::Repeats;
 use knas_records::{Context, Failure, OnError, Output, Place, Record, RecordError};
 
 use crate::cli::Select;
@@ -10,7 +11,9 @@ use crate::plan::Plan;
 /// A line of the input, dealt with.
 pub enum Done {
     /// It is there from an earlier run.
-    Kept,
+    Kept(String),
+    /// It came before, at the second place, and says the same.
+    Again(String, Place, Place),
     /// It is no record.
     Bad(Place, String, RecordError),
     /// It had failed before, or was evaluated.
@@ -19,6 +22,8 @@ pub enum Done {
     Failed(Place, Record<'static>, Failure),
     /// It was trained.
     Trained(Place, Record<'static>, Reached),
+    /// Training it would overwrite what an earlier run left, and so the run ends.
+    Refused(anyhow::Error),
     /// The run ends before it is done.
     Unfinished,
 }
@@ -31,6 +36,7 @@ pub struct Sink<'c> {
     select: Option<Select>,
     best: Option<(Merit, Record<'static>)>,
     failed_before: u64,
+    repeats: Repeats,
     unfinished: u64,
 }
 
@@ -49,6 +55,7 @@ impl<'c> Sink<'c> {
             select,
             best: None,
             failed_before: 0,
+            repeats: Repeats::default(),
             unfinished: 0,
         }
     }
@@ -64,7 +71,9 @@ impl<'c> Sink<'c> {
             return Ok(());
         }
         match done {
-            Done::Kept => {}
+            Done::Kept(id) => self.output.keep(&id),
+            Done::Again(id, place, first) => self.repeats.add(&id, &place, &first),
+            Done::Refused(error) => return Err(error),
             Done::Unfinished => self.unfinished += 1,
             Done::Bad(place, text, error) => self.context.bad_text(&place, &text, &error)?,
             Done::Passed(record) => {
@@ -125,6 +134,7 @@ impl<'c> Sink<'c> {
     /// # Errors
     /// When the output refuses.
     pub fn finish(mut self) -> Result<()> {
+        self.repeats.report(self.context);
         if self.failed_before > 0 {
             let done = match self.select {
                 Some(_) => "left out",
@@ -147,6 +157,7 @@ impl<'c> Sink<'c> {
             ));
             return Ok(());
         }
+        self.context.still_failed(&self.output);
         match (self.select, self.best) {
             (Some(_), Some((_, record))) => self.output.write(&record)?,
             (Some(_), None) => bail!("--select: no candidate was trained"),

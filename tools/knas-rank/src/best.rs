@@ -2,8 +2,11 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::rc::Rc;
 
+use knas_records::Record;
+use knas_records::ids::{Repeats, about};
 use knas_stats::TopK;
 
 /// A candidate that can be ranked. The better one comes first; equal ones are
@@ -17,6 +20,23 @@ pub struct Candidate {
     pub id: Box<str>,
     /// The record as it came.
     pub line: Box<str>,
+    /// Where it came from.
+    pub place: Place,
+}
+
+/// A line of a file; candidates of one file share its name.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The file as it was named, or `stdin`.
+    pub source: Rc<str>,
+    /// The line's number, from 1.
+    pub line: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.source, self.line)
+    }
 }
 
 impl Candidate {
@@ -24,6 +44,13 @@ impl Candidate {
     /// without looking at more of them.
     fn surely_beats(&self, value: f64, id: &str) -> bool {
         order((self.value, &self.id), (value, id)).is_lt()
+    }
+
+    /// Whether both say the same: one architecture, one value.
+    pub fn agrees(&self, other: &Self) -> bool {
+        let about = |line: &str| Record::parse(line).ok().map(|record| about(&record));
+        let same = || about(&self.line) == about(&other.line);
+        self.line == other.line || (self.value == other.value && same())
     }
 }
 
@@ -55,53 +82,116 @@ impl PartialEq for Candidate {
 
 impl Eq for Candidate {}
 
-/// The best candidates seen so far.
-pub enum Best {
-    /// Of all.
-    All(TopK<Candidate>),
-    /// At most one of each class.
+/// The best candidates seen so far, each id once.
+///
+/// With `k`, only ids that are kept can be compared. That is enough: whatever the
+/// order of the stream, of two records of one id that both have a place among the
+/// best the first is still kept when the second comes.
+pub struct Best {
+    kept: Keeper,
+    /// Those that lost to another record of their id, which says something else.
+    twins: TopK<(Candidate, String)>,
+    repeats: Repeats,
+}
+
+enum Keeper {
+    /// All there are.
+    All(Vec<Candidate>),
+    /// The best of each of the k best classes: of one id, or of equal architectures.
     Classes(Classes),
+}
+
+/// What was ranked.
+pub struct Ranked {
+    /// The candidates kept, best first.
+    pub candidates: Vec<Candidate>,
+    /// Those that say something else under an id that is kept, and where that is.
+    pub twins: Vec<(Candidate, String)>,
+    /// Records that came again.
+    pub repeats: Repeats,
 }
 
 impl Best {
     /// Room for `k` candidates, or for all; with `unique`, only the best of
     /// each class is kept.
     pub fn new(k: Option<u32>, unique: bool) -> Self {
-        let k = k.map_or(usize::MAX, |k| k as usize);
-        if unique {
-            Self::Classes(Classes::new(k))
-        } else {
-            Self::All(TopK::new(k))
+        let room = k.map_or(usize::MAX, |k| k as usize);
+        Self {
+            kept: match k.is_some() || unique {
+                true => Keeper::Classes(Classes::new(room)),
+                false => Keeper::All(Vec::new()),
+            },
+            twins: TopK::new(room),
+            repeats: Repeats::default(),
         }
     }
 
     /// Whether a candidate has a chance; most of a long stream has none, and
     /// need not be copied.
     pub fn may_take(&self, value: f64, id: &str) -> bool {
-        let bar = match self {
-            Self::All(top) => top.bar(),
-            Self::Classes(classes) => classes.bar(),
+        let bar = match &self.kept {
+            Keeper::All(_) => None,
+            Keeper::Classes(classes) => classes.bar(),
         };
         !bar.is_some_and(|worst| worst.surely_beats(value, id))
     }
 
     /// Shows a candidate, with its class where classes matter.
     pub fn push(&mut self, candidate: Candidate, class: Option<String>) {
-        match self {
-            Self::All(top) => drop(top.push(candidate)),
-            Self::Classes(classes) => classes.push(candidate, class.unwrap_or_default()),
+        match &mut self.kept {
+            Keeper::All(all) => all.push(candidate),
+            Keeper::Classes(classes) => {
+                let class = class.map_or_else(|| (*candidate.id).into(), Rc::from);
+                if let Some((lost, to)) = classes.push(candidate, class)
+                    && lost.id == to.id
+                {
+                    self.met(&lost, &to);
+                }
+            }
+        }
+    }
+
+    /// Two records have one id.
+    fn met(&mut self, lost: &Candidate, to: &Candidate) {
+        match lost.agrees(to) {
+            true => self.repeats.add(&lost.id, &to.place, &lost.place),
+            false => drop(self.twins.push((lost.clone(), to.place.to_string()))),
         }
     }
 
     /// The candidates kept, best first.
-    pub fn into_sorted(self) -> Vec<Candidate> {
-        match self {
-            Self::All(top) => top.into_sorted(),
-            Self::Classes(classes) => {
-                let owned = |(candidate, _): Member| Rc::unwrap_or_clone(candidate);
-                drop(classes.by_class);
-                classes.order.into_iter().map(owned).collect()
+    pub fn into_ranked(mut self) -> Ranked {
+        let mut candidates = match std::mem::replace(&mut self.kept, Keeper::All(Vec::new())) {
+            Keeper::All(mut all) => {
+                all.sort_unstable();
+                all
             }
+            Keeper::Classes(classes) => classes.into_sorted(),
+        };
+        let mut first = HashMap::with_capacity(candidates.len());
+        let mut lost = Vec::new();
+        for (place, candidate) in candidates.iter().enumerate() {
+            match first.get(&*candidate.id) {
+                None => drop(first.insert(&*candidate.id, place)),
+                Some(&to) => lost.push((place, to)),
+            }
+        }
+        drop(first);
+        for &(place, to) in &lost {
+            self.met(&candidates[place], &candidates[to]);
+        }
+        let mut lost = lost.iter().map(|&(place, _)| place).peekable();
+        let mut place = 0..;
+        candidates.retain(|_| lost.next_if_eq(&place.next().unwrap_or_default()).is_none());
+        // What has no place among the best need not be known, as it depends on
+        // the order of the stream whether it is.
+        let bar = candidates.last();
+        let mut twins = self.twins.into_sorted();
+        twins.retain(|(lost, _)| !bar.is_some_and(|bar| bar.surely_beats(lost.value, &lost.id)));
+        Ranked {
+            candidates,
+            twins,
+            repeats: self.repeats,
         }
     }
 }
@@ -134,13 +224,21 @@ impl Classes {
         self.order.last().map(|(worst, _)| worst.as_ref())
     }
 
-    fn push(&mut self, candidate: Candidate, class: String) {
-        let (class, candidate): (Rc<str>, _) = (class.into(), Rc::new(candidate));
+    /// Shows a candidate of a class; of two, gives back the one that is not kept
+    /// and the one that is.
+    fn push(
+        &mut self,
+        candidate: Candidate,
+        class: Rc<str>,
+    ) -> Option<(Rc<Candidate>, Rc<Candidate>)> {
+        let candidate = Rc::new(candidate);
+        let mut lost = None;
         if let Some(rival) = self.by_class.get(&class) {
             if *rival <= candidate {
-                return;
+                return Some((candidate, Rc::clone(rival)));
             }
             self.order.remove(&(Rc::clone(rival), Rc::clone(&class)));
+            lost = Some((Rc::clone(rival), Rc::clone(&candidate)));
         }
         self.by_class
             .insert(Rc::clone(&class), Rc::clone(&candidate));
@@ -150,6 +248,13 @@ impl Classes {
         {
             self.by_class.remove(&class);
         }
+        lost
+    }
+
+    fn into_sorted(self) -> Vec<Candidate> {
+        drop(self.by_class);
+        let owned = |(candidate, _): Member| Rc::unwrap_or_clone(candidate);
+        self.order.into_iter().map(owned).collect()
     }
 }
 
@@ -163,6 +268,10 @@ mod tests {
             value,
             id: format!("c{id:03}").into(),
             line: String::new().into(),
+            place: Place {
+                source: "x".into(),
+                line: id as u64,
+            },
         }
     }
 
@@ -181,10 +290,10 @@ mod tests {
         let mut best = Best::new(k, unique);
         for (candidate, class) in stream(step) {
             if best.may_take(candidate.value, &candidate.id) {
-                best.push(candidate, Some(class));
+                best.push(candidate, unique.then_some(class));
             }
         }
-        best.into_sorted()
+        best.into_ranked().candidates
     }
 
     #[test]
@@ -215,8 +324,57 @@ mod tests {
     fn memory_holds_k() {
         let mut classes = Classes::new(3);
         for (candidate, class) in stream(7) {
-            classes.push(candidate, class);
+            classes.push(candidate, class.into());
             assert!(classes.order.len() <= 3 && classes.by_class.len() <= 3);
+        }
+    }
+
+    #[test]
+    fn an_id_is_ranked_once_in_any_order() {
+        let of = |id: &str, value: f64, arch: &str, line: u64| Candidate {
+            value,
+            id: id.into(),
+            line: format!("{{\"id\":\"{id}\",\"arch\":\"{arch}\",\"x\":{line}}}").into(),
+            place: Place {
+                source: "x".into(),
+                line,
+            },
+        };
+        // b again as it is, c with another value, d beyond the best, e alone.
+        let all = [
+            of("b", 5.0, "b", 1),
+            of("b", 5.0, "b", 2),
+            of("c", 4.0, "c", 3),
+            of("c", 3.5, "c", 4),
+            of("d", 3.0, "d", 5),
+            of("d", 1.0, "d", 6),
+            of("e", 2.0, "e", 7),
+        ];
+        for turn in 0..all.len() {
+            for (k, expected, twins) in [
+                (Some(3), &["b", "c", "d"][..], &["c"][..]),
+                (None, &["b", "c", "d", "e"], &["c", "d"]),
+            ] {
+                let mut best = Best::new(k, false);
+                for candidate in all[turn..].iter().chain(&all[..turn]).cloned() {
+                    if best.may_take(candidate.value, &candidate.id) {
+                        best.push(candidate, None);
+                    }
+                }
+                let ranked = best.into_ranked();
+                let ids = |all: Vec<Candidate>| -> Vec<Box<str>> {
+                    all.into_iter().map(|candidate| candidate.id).collect()
+                };
+                assert_eq!(
+                    ids(ranked.candidates),
+                    expected.iter().copied().map(Box::from).collect::<Vec<_>>()
+                );
+                let lost = ranked.twins.into_iter().map(|(lost, _)| lost).collect();
+                assert_eq!(
+                    ids(lost),
+                    twins.iter().copied().map(Box::from).collect::<Vec<_>>()
+                );
+            }
         }
     }
 

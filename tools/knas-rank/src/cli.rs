@@ -19,7 +19,9 @@ record knows it (`scores_undefined`); those that failed otherwise are never rank
 Without -k every candidate is passed on, and those that failed (here or in an \
 earlier stage) come last, without a rank. With -k the k best are selected: \
 failed candidates are left out and counted on standard error, and memory does \
-not grow with the input, unless ranks have to be combined.";
+not grow with the input, unless ranks have to be combined. Ids that come twice \
+are then found among the best only: the k best are k candidates, each by its best \
+record.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -5,6 +5,7 @@ mod cli;
 mod expression;
 mod format;
 mod run;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -1,16 +1,19 @@
 //! The work of knas-rank: read, select, write.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use anyhow::Context as _;
+use knas_records::ids::{self, Repeats};
 use knas_records::sheet::Format;
 use knas_records::{Common, Comparison, Context, Failure, OnError, Record, finite, integer};
 use knas_space::Equivalence;
 
-use crate::best::{Best, Candidate};
+use crate::best::{Best, Candidate, Place};
 use crate::cli::{Args, Sense};
 use crate::expression::{self, Expression};
 use crate::format;
+use crate::waiting::Waiting;
 
 /// Failures that are named one by one; the rest is counted.
 const NAMED: u64 = 20;
@@ -25,6 +28,7 @@ const NOTHING: &str = "there is no candidate to rank";
 /// records that cannot be compared.
 pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let expression = Expression::new(&args.by, args.combine)?;
+    context.keep_apart(&args.common, &args.inputs.named(), &[])?;
     // Whatever an earlier run left was ranked among other records.
     let anew = Common {
         resume: false,
@@ -40,34 +44,44 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         comparable: Comparable::default(),
     };
     let mut best = Best::new(args.k, args.unique.is_some());
+    let mut clashes = Vec::new();
+    let mut repeats = Repeats::default();
     match expression.combined() {
-        None => reader.read(&args, |record, line, expression, class| {
+        None => reader.read(&args, |record, line, place, expression, class| {
             let value = expression.value(record)?;
             if best.may_take(value, record.id()) {
-                best.push(candidate(value, record, line), class);
+                best.push(candidate(value, record, line, place), class);
             }
             Ok(())
         })?,
         Some(combine) => {
-            let mut columns = vec![Vec::new(); expression.width()];
-            let mut waiting = Vec::new();
-            reader.read(&args, |record, line, expression, class| {
-                for (column, value) in columns.iter_mut().zip(expression.values(record)?) {
-                    column.push(value);
-                }
-                waiting.push((candidate(0.0, record, line), class));
+            let mut waiting = Waiting::new(expression.width());
+            reader.read(&args, |record, line, place, expression, class| {
+                let values = expression.values(record)?;
+                waiting.add(values, candidate(0.0, record, line, place), class);
                 Ok(())
             })?;
-            for ((mut candidate, class), value) in waiting.into_iter().zip(combine(&columns)?) {
+            let values = combine(&waiting.columns)?;
+            for ((mut candidate, class), value) in waiting.candidates.into_iter().zip(values) {
                 candidate.value = value;
                 best.push(candidate, class);
             }
+            clashes = waiting.twins;
+            repeats = waiting.repeats;
         }
     }
 
     reader.comparable.report(context);
+    let ranked = best.into_ranked();
+    for (twin, other) in clashes.iter().chain(&ranked.twins) {
+        let record = Record::parse(&twin.line)?;
+        let failure = ids::failure("rank", other);
+        reader.failed.here(record, &twin.place, &failure)?;
+    }
+    repeats.report(context);
+    ranked.repeats.report(context);
+    let ranked = ranked.candidates;
     let failed = reader.failed;
-    let ranked = best.into_sorted();
     let nothing = ranked.is_empty();
     if nothing && failed.kept.is_none() {
         failed.report(0);
@@ -92,11 +106,12 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn candidate(value: f64, record: &Record<'_>, line: &str) -> Candidate {
+fn candidate(value: f64, record: &Record<'_>, line: &str, place: Place) -> Candidate {
     Candidate {
         value,
         id: record.id().into(),
         line: line.into(),
+        place,
     }
 }
 
@@ -130,9 +145,16 @@ impl Reader<'_> {
     fn read(
         &mut self,
         args: &Args,
-        mut take: impl FnMut(&Record<'_>, &str, &Expression, Option<String>) -> Result<(), Failure>,
+        mut take: impl FnMut(
+            &Record<'_>,
+            &str,
+            Place,
+            &Expression,
+            Option<String>,
+        ) -> Result<(), Failure>,
     ) -> anyhow::Result<()> {
         let mut input = self.context.input(&args.inputs.files)?;
+        let mut source: Rc<str> = "".into();
         self.context.start_progress(None, "records");
         while let Some(line) = input.next_line()? {
             self.context.advance();
@@ -157,7 +179,14 @@ impl Reader<'_> {
                     .with_context(|| line.place())?;
             }
             let class = self.sense.map(|sense| class(&record, sense)).transpose();
-            let taken = class.and_then(|class| take(&record, text, self.expression, class));
+            if *source != *line.source {
+                source = line.source.into();
+            }
+            let place = Place {
+                source: Rc::clone(&source),
+                line: line.number,
+            };
+            let taken = class.and_then(|class| take(&record, text, place, self.expression, class));
             match taken {
                 Ok(()) => self.comparable.see(&record, self.expression),
                 Err(_) if failed_before => self.failed.earlier(&record, text),

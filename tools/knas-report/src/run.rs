@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use anyhow::Context as _;
-use knas_records::{Common, Context, Truth, truth};
+use knas_records::{Common, Context, Named, Truth, truth};
 
 use crate::candidates::Candidates;
 use crate::cli::Args;
@@ -23,6 +23,12 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         !(wants_page && to_stdout && io::stdout().is_terminal()),
         "the page is not for a terminal: name a file with -o, such as -o report.html"
     );
+    let truth = args.truth.as_deref().map(truth::file_and_columns);
+    let mut reads = args.inputs.named();
+    let known = truth.as_ref();
+    reads.extend(known.map(|(file, _)| Named::read("--truth", file)));
+    reads.extend(args.log.iter().map(|file| Named::read("--log", file)));
+    context.keep_apart(&args.common, &reads, &[])?;
     // What an earlier run left is another page.
     let anew = Common {
         resume: false,
@@ -34,8 +40,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let input = context.input(&args.inputs.files)?;
     let mut candidates = Candidates::read(input, context)?;
     anyhow::ensure!(!candidates.all.is_empty(), "there is no record to show");
-    if let Some(named) = &args.truth {
-        let (file, columns) = truth::file_and_columns(named);
+    if let Some((file, columns)) = truth {
         join_truth(&mut candidates, &file, columns, context)
             .with_context(|| format!("--truth {}", file.display()))?;
     }

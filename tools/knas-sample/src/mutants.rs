@@ -3,13 +3,14 @@
 use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
+use knas_records::ids::{Ids, Met, Repeats, about, failure};
 use knas_records::{Context, Record};
 use knas_space::{Architecture, Architectures, SearchSpace};
 
 /// Reads the records of `file`; what is no use as a parent is reported.
 ///
-/// A parent that comes twice counts once. Candidates that an earlier stage
+/// An architecture that comes twice is one parent. Candidates that an earlier stage
 /// marked as failed have no part in evolution.
 ///
 /// # Errors
@@ -20,7 +21,8 @@ pub fn read_parents(
     context: &Context,
 ) -> Result<Vec<Box<dyn Architecture>>> {
     let mut input = context.input(&[file.to_owned()])?;
-    let (mut parents, mut ids) = (Vec::new(), HashSet::new());
+    let (mut parents, mut distinct) = (Vec::new(), HashSet::new());
+    let (mut ids, mut repeats) = (Ids::default(), Repeats::default());
     let mut failed = 0_u64;
     while let Some(line) = input.next_line()? {
         let record = match line.record() {
@@ -34,19 +36,28 @@ pub fn read_parents(
             failed += 1;
             continue;
         }
-        match parent(&record, space) {
+        let (id, place) = (record.id(), line.place());
+        let parent = match ids.meet(id, about(&record), line.source, line.number) {
+            Met::New => parent(&record, space),
+            Met::Again(first) => {
+                repeats.add(id, &place, &first);
+                continue;
+            }
+            Met::Other(first) => Err(anyhow!("{}", failure("sample", &first))),
+        };
+        match parent {
             Ok(parent) => {
-                if ids.insert(parent.id()) {
+                if distinct.insert(parent.id()) {
                     parents.push(parent);
                 }
             }
             Err(reason) => {
-                let (place, id) = (line.place(), record.id());
                 context.error(format_args!("{place}: {id}: {reason:#}"));
                 context.count_failure()?;
             }
         }
     }
+    repeats.report(context);
     if failed > 0 {
         context.info(format_args!("{failed} failed candidates are no parents"));
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use knas_files::{model, text};
-use knas_records::{Context, Output, Record};
+use knas_records::{Context, Named, Output, Record};
 use knas_space::roberta_skip::{Backbone, PRESETS};
 use knas_space::{Options, SearchSpace, by_name, spaces};
 
@@ -19,6 +19,8 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
         return list(&args, context);
     }
     let space = &*space(&args)?;
+    let parents = Named::given("--parents", &args.parents);
+    context.keep_apart(&args.common, parents.as_slice(), &[])?;
     let mut selection = Selection::new(&args, space, context)?;
     let mut output = context.output(&args.common, |record| same_space(record, space))?;
     write(&mut selection, &mut output)?;
@@ -30,6 +32,13 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
             },
             None => bail!("the flags select no architecture"),
         }
+    }
+    if let Some(id) = output.stranger().map(str::to_owned) {
+        output.discard()?;
+        bail!(
+            "the file has {id}, which these flags do not give: it was made with others, such as \
+             another --seed (remove it, or leave out --resume)"
+        );
     }
     output.finish()?;
 
@@ -89,9 +98,16 @@ fn backbone(preset: &str) -> Result<Backbone> {
 }
 
 fn write(selection: &mut Selection<'_>, output: &mut Output) -> Result<()> {
+    let (resumes, kept) = (output.resumes(), output.kept());
     for row in selection {
-        if !output.take_kept(&row.id) {
-            let mut line = serde_json::to_string(&row)?;
+        let mut line = serde_json::to_string(&row)?;
+        if resumes {
+            let record = Record::parse(&line)?;
+            match kept.has(&record)? {
+                true => output.keep(record.id()),
+                false => output.write(&record)?,
+            }
+        } else {
             line.push('\n');
             output.write_text(&line)?;
         }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
+use knas_data::DataSpec;
+use knas_records::ids::{Ids, Met, Repeats, about, failure};
+use knas_records::output::Kept;
 use knas_records::pipeline::in_order;
-use knas_records::{Context, Failure, Input, Output, Place, Record, RecordError};
+use knas_records::{Context, Failure, Input, Named, Output, Place, Record, RecordError};
 
 use crate::catalogue;
 use crate::cli::Args;
@@ -17,16 +20,20 @@ use crate::scorer::{Known, Scorer};
 /// A line of the input.
 enum Item {
     Record(Place, Record<'static>),
-    Bad(Place, String, RecordError),
+    /// There is nothing to score.
+    Done(Done),
 }
 
 /// A line of the input, dealt with.
 enum Done {
-    /// Scored, or passed on because it had failed before or is there already.
+    /// Scored, or passed on because it had failed before.
     Record(Record<'static>),
     Failed(Place, Record<'static>, Failure),
     Bad(Place, String, RecordError),
-    Kept,
+    /// It is there from an earlier run.
+    Kept(String),
+    /// It came before, at the second place, and says the same.
+    Again(String, Place, Place),
     /// Nothing can be scored any more.
     Fatal(anyhow::Error),
 }
@@ -45,6 +52,12 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     if args.worker {
         return isolated::serve(&Plan::new(&args, context)?, context);
     }
+    let mut reads = args.inputs.named();
+    reads.extend(Named::given("--weights", &args.weights));
+    let data = args.data.as_ref().and_then(DataSpec::path);
+    reads.extend(data.map(|path| Named::read("--data", path)));
+    let dump = Named::given("--dump", &args.dump);
+    context.keep_apart(&args.common, &reads, dump.as_slice())?;
     let input = context.input(&args.inputs.files)?;
     let plan = Plan::new(&args, context)?;
     let output = context.output(&args.common, |record| plan.check_kept(record))?;
@@ -109,30 +122,17 @@ impl Summary {
 }
 
 fn score<'p>(
-    mut input: Input,
+    input: Input,
     plan: &Plan,
     job: impl Fn() -> Job<'p> + Sync,
     mut output: Output,
     context: &Context,
 ) -> Result<()> {
-    let mut kept = output.take_kept_ids();
-    let source = move || {
-        let Some(line) = input.next_line()? else {
-            return Ok(None);
-        };
-        let item = match line.record() {
-            Ok(record) => Item::Record(line.place(), record.into_owned()),
-            Err(error) => Item::Bad(line.place(), line.excerpt(), error),
-        };
-        let mut done = |item: &Item| matches!(item, Item::Record(_, r) if kept.take(r.id()));
-        Ok(Some((done(&item), item)))
-    };
+    let source = source(input, output.kept());
     let worker = || {
         let mut job = job();
-        move |(kept, item)| match item {
-            _ if kept => Done::Kept,
-            Item::Bad(place, text, error) => Done::Bad(place, text, error),
-            Item::Record(_, record) if record.has_failed() => Done::Record(record),
+        move |item| match item {
+            Item::Done(done) => done,
             Item::Record(place, record) => match job(record) {
                 Ok((record, None)) => Done::Record(record),
                 Ok((record, Some(failure))) => Done::Failed(place, record, failure),
@@ -146,9 +146,11 @@ fn score<'p>(
         undefined: BTreeMap::new(),
         failed_before: 0,
     };
+    let mut repeats = Repeats::default();
     let sink = |done| {
         match done {
-            Done::Kept => {}
+            Done::Kept(id) => output.keep(&id),
+            Done::Again(id, place, first) => repeats.add(&id, &place, &first),
             Done::Fatal(error) => return Err(error),
             Done::Bad(place, text, error) => context.bad_text(&place, &text, &error)?,
             Done::Failed(place, record, failure) => {
@@ -164,10 +166,38 @@ fn score<'p>(
     };
     let stop = Arc::clone(&context.interrupt_flag());
     in_order(plan.jobs, source, worker, sink, &stop)?;
+    repeats.report(context);
     summary.report(context);
     if context.is_interrupted() {
         output.flush_records()?; // what is done stays in FILE.part, for --resume
         return Ok(());
     }
+    context.still_failed(&output);
     Ok(output.finish()?)
+}
+
+/// Lines of the input, from a thread of its own.
+fn source(mut input: Input, kept: Kept) -> impl FnMut() -> Result<Option<Item>> + Send + 'static {
+    let mut ids = Ids::default();
+    move || {
+        let Some(line) = input.next_line()? else {
+            return Ok(None);
+        };
+        let record = match line.record() {
+            Ok(record) => record.into_owned(),
+            Err(error) => {
+                let bad = Done::Bad(line.place(), line.excerpt(), error);
+                return Ok(Some(Item::Done(bad)));
+            }
+        };
+        let (place, id) = (line.place(), record.id().to_owned());
+        let done = match ids.meet(&id, about(&record), line.source, line.number) {
+            Met::Again(first) => Done::Again(id, place, first),
+            Met::Other(first) => Done::Failed(place, record, failure("score", &first)),
+            Met::New if kept.has(&record)? => Done::Kept(id),
+            Met::New if record.has_failed() => Done::Record(record),
+            Met::New => return Ok(Some(Item::Record(place, record))),
+        };
+        Ok(Some(Item::Done(done)))
+    }
 }
