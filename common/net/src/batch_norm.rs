@@ -182,14 +182,14 @@ fn by_channel(maps: &Tensor) -> Result<(Vec<f64>, Vec<f64>), NetError> {
 fn loses_digits(maps: &Tensor) -> bool {
     let (size, stride) = (maps.size(), maps.stride());
     let mut next = 1;
-    let mut follows = |dim: usize| {
+    let follows = |dim: usize| {
         let follows = size[dim] == 1 || stride[dim] == next;
         next *= size[dim];
         follows
     };
     (maps.kind(), maps.device()) == (Kind::Float, Device::Cpu)
         && size.len() == 4
-        && [1, 3, 2, 0].into_iter().all(|dim| follows(dim))
+        && [1, 3, 2, 0].into_iter().all(follows)
         && !maps.is_contiguous()
 }
 

@@ -76,7 +76,7 @@ pub fn record(bytes: &[u8]) {
         assert!(number.is_finite());
     }
     let id = record.id().to_owned();
-    let _ = record.merge("scores", [("mgm".to_owned(), 1.5)]);
+    let _ = record.merge("scores", [("mgm".to_owned(), Some(1.5))]);
     let _ = record.set("score", &1.5);
     record.fail(&Failure::new("score", "kind", "message"));
     let changed = line(&record);
