@@ -8,6 +8,7 @@
 mod aggregate;
 mod bootstrap;
 mod correlation;
+mod judgement;
 mod pareto;
 pub mod random;
 mod ranking;
@@ -17,7 +18,10 @@ mod topk;
 
 pub use aggregate::{log_rank, rank_sum, ranks};
 pub use bootstrap::{Bootstrap, Interval, interval};
-pub use correlation::{Agreement, Truth, kendall, spearman};
+pub use correlation::{Agreement, Truth, kendall, rank_correlation, spearman, spearman_interval};
+pub use judgement::{
+    AtK, Beats, Judgement, LEVEL, Part, SMALLEST_PART, Score, Settings, Statistic, judge,
+};
 pub use pareto::pareto_fronts;
 pub use ranking::Ranking;
 pub use selection::{best_of, precision_at, regret_at};

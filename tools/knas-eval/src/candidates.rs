@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{bail, ensure};
 use knas_records::ids::{self, Repeats};
 use knas_records::{Comparison, Context, Failure, Input, Place, Record, Truth};
+use knas_stats::Score;
 use serde_json::{Map, Value};
 
 /// The baselines that a score has to beat.
@@ -19,17 +20,6 @@ pub struct Candidates {
     pub ids: Vec<String>,
     /// For each candidate its row of the truth.
     pub rows: Vec<usize>,
-}
-
-/// One score of every candidate; larger is better.
-#[derive(Clone, Debug, Default)]
-pub struct Score {
-    /// Its name; `-macs` is the negative of `macs`.
-    pub name: String,
-    /// Its values, where candidates have one.
-    pub values: Vec<Option<f64>>,
-    /// Standard deviations over seeds.
-    pub deviations: Vec<Option<f64>>,
 }
 
 /// One record, as far as it matters here.

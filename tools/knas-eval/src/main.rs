@@ -1,6 +1,5 @@
 //! Tells how far a score can be trusted.
 
-mod agreement;
 mod candidates;
 mod cli;
 mod protocol;

@@ -8,10 +8,9 @@
 
 use anyhow::ensure;
 use knas_stats::random::stream;
-use knas_stats::{Interval, best_of, interval};
+use knas_stats::{Interval, LEVEL, best_of, interval};
 use rayon::prelude::*;
 
-use crate::agreement::LEVEL;
 use crate::candidates::Candidates;
 use crate::cli::Protocol;
 use crate::report::Search;
@@ -229,7 +228,7 @@ fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::candidates::Score;
+    use knas_stats::Score;
 
     #[test]
     fn the_paper_stands_beside_its_own_protocol_alone() {

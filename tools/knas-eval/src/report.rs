@@ -1,9 +1,12 @@
 //! What knas-eval finds out, as it writes it for programs.
 
 use knas_records::Output;
+use knas_stats::Bootstrap;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::candidates::Candidates;
 
 /// One line of output.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -136,6 +139,81 @@ pub struct Search {
     /// Upper end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hi: Option<f64>,
+}
+
+impl Judgement {
+    /// What was found about the score at a place, over candidates with these
+    /// values of the truth.
+    pub fn new(
+        column: &str,
+        truth: &[Option<f64>],
+        candidates: &Candidates,
+        score: usize,
+        found: knas_stats::Judgement,
+        bootstrap: Bootstrap,
+    ) -> Self {
+        let top = found.top.and_then(|place| {
+            Some(Top {
+                id: candidates.ids[place].clone(),
+                value: truth[place]?,
+            })
+        });
+        Self {
+            truth: column.to_owned(),
+            score: candidates.scores[score].name.clone(),
+            all: found.all.into(),
+            best_half: found.best_half.map(Part::from),
+            best_tenth: found.best_tenth.map(Part::from),
+            top,
+            at_k: found.at_k.into_iter().map(AtK::from).collect(),
+            beats: found.beats.into_iter().map(Beats::from).collect(),
+            between_seeds: found.between_seeds,
+            resamples: bootstrap.resamples as u64,
+            seed: bootstrap.seed,
+        }
+    }
+}
+
+impl From<knas_stats::Part> for Part {
+    fn from(found: knas_stats::Part) -> Self {
+        Self {
+            n: found.n,
+            spearman: found.spearman.map(Statistic::from),
+            kendall: found.kendall.map(Statistic::from),
+        }
+    }
+}
+
+impl From<knas_stats::Statistic> for Statistic {
+    fn from(found: knas_stats::Statistic) -> Self {
+        Self {
+            value: found.value,
+            lo: found.interval.map(|interval| interval.lo),
+            hi: found.interval.map(|interval| interval.hi),
+        }
+    }
+}
+
+impl From<knas_stats::AtK> for AtK {
+    fn from(found: knas_stats::AtK) -> Self {
+        let knas_stats::AtK {
+            k,
+            regret,
+            precision,
+        } = found;
+        Self {
+            k,
+            regret,
+            precision,
+        }
+    }
+}
+
+impl From<knas_stats::Beats> for Beats {
+    fn from(found: knas_stats::Beats) -> Self {
+        let knas_stats::Beats { baseline, share } = found;
+        Self { baseline, share }
+    }
 }
 
 /// The JSON Schema of a line.

@@ -7,14 +7,16 @@ use std::thread;
 use anyhow::Context as _;
 use knas_records::sheet::Format;
 use knas_records::{Common, Context, Named, Output, Truth, truth};
-use knas_stats::Bootstrap;
+use knas_stats::{Bootstrap, Settings, judge};
 
-use crate::agreement::{Settings, judge};
-use crate::candidates::Candidates;
+use crate::candidates::{BASELINES, Candidates};
 use crate::cli::{Args, Protocol};
 use crate::protocol::{fine_column, play};
 use crate::report::{self, Judgement, Line, Search};
 use crate::sheets;
+
+/// Pairs of runs that stability over seeds is averaged over.
+const SEED_PAIRS: usize = 20;
 
 /// Judges the scores that the arguments name, or plays searches with them.
 ///
@@ -87,6 +89,8 @@ fn judge_all(
             resamples: args.resamples as usize,
         },
         k: &args.k,
+        baselines: &BASELINES,
+        seed_pairs: SEED_PAIRS,
     };
     let mut lines = Vec::new();
     for column in columns {
@@ -95,8 +99,12 @@ fn judge_all(
             values.iter().any(Option::is_some),
             "no candidate has a value of {column:?}"
         );
-        let judgements = judge(column, &values, candidates, &settings)?;
-        lines.extend(judgements.into_iter().map(Box::new).map(Line::Judgement));
+        let found = judge(&values, &candidates.scores, &settings)?;
+        lines.extend(found.into_iter().enumerate().map(|(score, found)| {
+            let bootstrap = settings.bootstrap;
+            let judgement = Judgement::new(column, &values, candidates, score, found, bootstrap);
+            Line::Judgement(Box::new(judgement))
+        }));
     }
     Ok(lines)
 }

@@ -180,7 +180,31 @@ fn columns() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<u32>)> {
     })
 }
 
+// import numpy as np; r, n = 0.6, 300
+// np.tanh(np.arctanh(r) + np.array([-1, 1]) * 1.959964 * np.sqrt((1 + r*r/2) / (n - 3)))
+#[test]
+fn the_interval_is_bonett_and_wrights() {
+    let found = spearman_interval(0.6, 300).unwrap();
+    assert!((found.lo - 0.515_070_0).abs() < 1e-6, "{found:?}");
+    assert!((found.hi - 0.673_263_2).abs() < 1e-6, "{found:?}");
+    assert_eq!(spearman_interval(1.0, 300), None);
+    assert_eq!(spearman_interval(0.5, 9), None);
+}
+
 proptest! {
+    #[test]
+    fn sorted_columns_have_the_same_correlation_to_the_bit(
+        pairs in prop::collection::vec((0i32..6, 0i32..30), 0..60),
+    ) {
+        let (x, y): (Vec<f64>, Vec<f64>) =
+            pairs.iter().map(|&(a, b)| (f64::from(a), f64::from(b))).unzip();
+        let (sorted_x, sorted_y) = (Ranking::new(&x).unwrap(), Ranking::new(&y).unwrap());
+        prop_assert_eq!(
+            rank_correlation(&sorted_x, &sorted_y).unwrap(),
+            spearman(&x, &y).unwrap()
+        );
+    }
+
     #[test]
     fn the_walk_is_the_definition((x, y, counts) in columns()) {
         let rankings = (Ranking::new(&x).unwrap(), Ranking::new(&y).unwrap());

@@ -1,50 +1,120 @@
-//! How well each score orders the candidates of one truth.
+//! How well each of several scores orders the candidates of one truth.
 
 use std::cmp::Ordering;
 
-use knas_stats::{
-    Agreement, Bootstrap, Ranking, StatsError, Truth, agreement_between_seeds, best_of, interval,
-    precision_at, regret_at,
+use crate::{
+    Agreement, Bootstrap, Interval, Ranking, StatsError, Truth, agreement_between_seeds, best_of,
+    interval, precision_at, regret_at,
 };
 
-use crate::candidates::{BASELINES, Candidates, Score};
-use crate::report::{AtK, Beats, Judgement, Part, Statistic, Top};
-
 /// The parts within which order is judged: everything, the best half and the
-/// best tenth.
+/// best tenth by the truth.
 const PARTS: [u64; 3] = [1, 2, 10];
 
-/// A part of fewer candidates says nothing.
-const SMALLEST_PART: u64 = 10;
-
-/// Pairs of runs that stability over seeds is averaged over.
-const SEED_PAIRS: usize = 20;
+/// A part of fewer candidates says nothing: chance makes anything of it.
+pub const SMALLEST_PART: u64 = 10;
 
 /// The share of resamples that an interval holds.
 pub const LEVEL: f64 = 0.95;
 
+/// One score of every candidate; larger is better.
+#[derive(Clone, Debug, Default)]
+pub struct Score {
+    /// Its name; `-macs` is the negative of `macs`.
+    pub name: String,
+    /// Its values, where candidates have one.
+    pub values: Vec<Option<f64>>,
+    /// Standard deviations over seeds; none, or one for each candidate.
+    pub deviations: Vec<Option<f64>>,
+}
+
 /// What is to be computed.
+#[derive(Clone, Copy, Debug)]
 pub struct Settings<'s> {
-    /// Resamples and their seed.
+    /// Resamples and their seed; without any there are no intervals.
     pub bootstrap: Bootstrap,
     /// Sizes of selections.
     pub k: &'s [u32],
+    /// Names of the scores that others have to beat.
+    pub baselines: &'s [&'s str],
+    /// Pairs of runs that stability over seeds is averaged over.
+    pub seed_pairs: usize,
 }
 
-/// Judges every score against one column of the truth, which may lack values.
+/// How well one score orders the candidates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// Over all candidates that have the score and the truth.
+    pub all: Part,
+    /// Within the best half by the truth.
+    pub best_half: Option<Part>,
+    /// Within the best tenth by the truth.
+    pub best_tenth: Option<Part>,
+    /// The place of the candidate with the best score; of equal ones the first.
+    pub top: Option<usize>,
+    /// Selections of the k best by score, for each k that there are enough of.
+    pub at_k: Vec<AtK>,
+    /// Against each baseline, in the same resamples.
+    pub beats: Vec<Beats>,
+    /// Spearman's ρ to be expected between two runs with other seeds.
+    pub between_seeds: Option<f64>,
+}
+
+/// Rank correlations over a part of the candidates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// Candidates.
+    pub n: u64,
+    /// Spearman's ρ.
+    pub spearman: Option<Statistic>,
+    /// Kendall's τ-b.
+    pub kendall: Option<Statistic>,
+}
+
+/// A value, and the interval that holds [`LEVEL`] of the resamples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Statistic {
+    /// The value.
+    pub value: f64,
+    /// None without resamples.
+    pub interval: Option<Interval>,
+}
+
+/// What selecting the k best by score is worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AtK {
+    /// Size of the selection.
+    pub k: u32,
+    /// The best truth there is, less the best in the selection.
+    pub regret: f64,
+    /// Share of the selection that is among the k best by truth.
+    pub precision: f64,
+}
+
+/// A comparison with a baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beats {
+    /// Its name.
+    pub baseline: String,
+    /// Share of the resamples in which the score has the larger Spearman's ρ;
+    /// equal ones count half.
+    pub share: f64,
+}
+
+/// Judges every score against the truth, which may lack values, too. Places
+/// are those of the candidates in all columns; where they are in the order of
+/// ids, ties are broken by ids.
 ///
 /// Scores that the same candidates have are judged on the same resamples, and
 /// held against the baselines that all of these candidates have.
 ///
 /// # Errors
-/// More candidates than can be counted.
+/// Values that are not finite, or more candidates than can be counted.
 pub fn judge(
-    column: &str,
     truth: &[Option<f64>],
-    candidates: &Candidates,
+    scores: &[Score],
     settings: &Settings<'_>,
 ) -> Result<Vec<Judgement>, StatsError> {
-    let scores = &candidates.scores;
     let members = |score: &Score| -> Vec<usize> {
         let both = |&place: &usize| score.values[place].is_some() && truth[place].is_some();
         (0..truth.len()).filter(both).collect()
@@ -56,10 +126,10 @@ pub fn judge(
             continue;
         }
         let places = &members[first];
-        let group = Group::new(places, truth, candidates);
+        let group = Group::new(places, truth, scores);
         // The first is where its group is; those before it were done with theirs.
         let own: Vec<bool> = members.iter().map(|other| other == places).collect();
-        for (place, judgement) in group.judge(column, &own, settings)? {
+        for (place, judgement) in group.judge(&own, settings)? {
             judgements[place] = Some(judgement);
         }
     }
@@ -69,7 +139,6 @@ pub fn judge(
 /// Candidates that share the scores which they have.
 struct Group<'g> {
     scores: &'g [Score],
-    ids: Vec<&'g str>,
     truth: Vec<f64>,
     /// Place among the scores, and values; only of scores that all have.
     columns: Vec<(usize, Vec<f64>)>,
@@ -77,18 +146,13 @@ struct Group<'g> {
 }
 
 impl<'g> Group<'g> {
-    fn new(places: &'g [usize], truth: &[Option<f64>], candidates: &'g Candidates) -> Self {
-        let scores = &candidates.scores;
+    fn new(places: &'g [usize], truth: &[Option<f64>], scores: &'g [Score]) -> Self {
         let columns = scores.iter().enumerate().filter_map(|(score, column)| {
             let values: Option<Vec<f64>> = places.iter().map(|&at| column.values[at]).collect();
             Some((score, values?))
         });
         Self {
             scores,
-            ids: places
-                .iter()
-                .map(|&at| candidates.ids[at].as_str())
-                .collect(),
             truth: places.iter().filter_map(|&at| truth[at]).collect(),
             columns: columns.collect(),
             places,
@@ -98,7 +162,6 @@ impl<'g> Group<'g> {
     /// Judgements of the scores that are marked as the group's own.
     fn judge(
         &self,
-        name: &str,
         own: &[bool],
         settings: &Settings<'_>,
     ) -> Result<Vec<(usize, Judgement)>, StatsError> {
@@ -130,26 +193,19 @@ impl<'g> Group<'g> {
                 Part::new(found[column][part], drawn.collect())
             };
             let small = |part: &Part| part.n >= SMALLEST_PART;
-            let top = best_of(values, 1).first().map(|&place| Top {
-                id: self.ids[place as usize].to_owned(),
-                value: self.truth[place as usize],
-            });
+            let top = best_of(values, 1).first().copied();
             let judgement = Judgement {
-                truth: name.to_owned(),
-                score: self.scores[*score].name.clone(),
                 all: part(0),
                 best_half: Some(part(1)).filter(small),
                 best_tenth: Some(part(2)).filter(small),
-                top,
+                top: top.map(|at| self.places[at as usize]),
                 at_k: settings
                     .k
                     .iter()
                     .filter_map(|&k| self.at_k(values, k))
                     .collect(),
-                beats: self.beats(column, &resampled),
-                between_seeds: self.between_seeds(*score, settings.bootstrap.seed)?,
-                resamples: settings.bootstrap.resamples as u64,
-                seed: settings.bootstrap.seed,
+                beats: self.beats(column, &resampled, settings.baselines),
+                between_seeds: self.between_seeds(*score, settings)?,
             };
             judgements.push((*score, judgement));
         }
@@ -167,11 +223,16 @@ impl<'g> Group<'g> {
 
     /// How often Spearman's ρ over all is larger than each baseline's in the
     /// same resample; equal ones count half.
-    fn beats(&self, column: usize, resampled: &[Vec<Vec<Agreement>>]) -> Vec<Beats> {
+    fn beats(
+        &self,
+        column: usize,
+        resampled: &[Vec<Vec<Agreement>>],
+        baselines: &[&str],
+    ) -> Vec<Beats> {
         let mut beats = Vec::new();
         for (baseline, (score, _)) in self.columns.iter().enumerate() {
             let name = &self.scores[*score].name;
-            if baseline == column || !BASELINES.contains(&name.as_str()) {
+            if baseline == column || !baselines.contains(&name.as_str()) {
                 continue;
             }
             let (mut wins, mut games) = (0.0, 0.0);
@@ -196,12 +257,16 @@ impl<'g> Group<'g> {
         beats
     }
 
-    fn between_seeds(&self, score: usize, seed: u64) -> Result<Option<f64>, StatsError> {
+    fn between_seeds(
+        &self,
+        score: usize,
+        settings: &Settings<'_>,
+    ) -> Result<Option<f64>, StatsError> {
         let column = &self.scores[score];
         let (mut means, mut deviations) = (Vec::new(), Vec::new());
         for &place in self.places {
-            if let (Some(mean), Some(deviation)) = (column.values[place], column.deviations[place])
-            {
+            let deviation = column.deviations.get(place).copied().flatten();
+            if let (Some(mean), Some(deviation)) = (column.values[place], deviation) {
                 means.push(mean);
                 deviations.push(deviation);
             }
@@ -209,7 +274,8 @@ impl<'g> Group<'g> {
         if means.is_empty() {
             return Ok(None);
         }
-        agreement_between_seeds(&means, &deviations, seed, SEED_PAIRS)
+        let seed = settings.bootstrap.seed;
+        agreement_between_seeds(&means, &deviations, seed, settings.seed_pairs)
     }
 }
 
@@ -217,11 +283,9 @@ impl Part {
     fn new(found: Agreement, drawn: Vec<Agreement>) -> Self {
         let statistic = |of: fn(&Agreement) -> Option<f64>| -> Option<Statistic> {
             let values: Vec<f64> = drawn.iter().filter_map(of).collect();
-            let interval = interval(values, LEVEL);
             Some(Statistic {
                 value: of(&found)?,
-                lo: interval.map(|interval| interval.lo),
-                hi: interval.map(|interval| interval.hi),
+                interval: interval(values, LEVEL),
             })
         };
         Self {
@@ -237,56 +301,45 @@ mod tests {
     use super::*;
 
     fn score(name: &str, values: impl IntoIterator<Item = Option<f64>>) -> Score {
-        let values: Vec<Option<f64>> = values.into_iter().collect();
-        let deviations = vec![None; values.len()];
         Score {
             name: name.to_owned(),
-            values,
-            deviations,
+            values: values.into_iter().collect(),
+            deviations: vec![],
         }
     }
 
-    fn settings(k: &[u32]) -> Settings<'_> {
-        Settings {
-            bootstrap: Bootstrap {
-                seed: 0,
-                resamples: 200,
-            },
+    /// Judges 40 candidates, with accuracies that rise with their places.
+    fn judged(scores: &[Score], k: &[u32], known: usize) -> Vec<Judgement> {
+        let truth = (0..40).map(|i| (i < known).then_some(50.0 + i as f64));
+        let truth: Vec<Option<f64>> = truth.collect();
+        let bootstrap = Bootstrap {
+            seed: 0,
+            resamples: 200,
+        };
+        let settings = Settings {
+            bootstrap,
             k,
-        }
-    }
-
-    /// 40 candidates, with accuracies that rise with their places.
-    fn candidates(scores: Vec<Score>) -> (Candidates, Vec<Option<f64>>) {
-        let ids = (0..40).map(|i| format!("c{i:02}")).collect();
-        let truth = (0..40).map(|i| Some(50.0 + f64::from(i))).collect();
-        (
-            Candidates {
-                scores,
-                ids,
-                rows: (0..40).collect(),
-            },
-            truth,
-        )
+            baselines: &["params", "macs"],
+            seed_pairs: 20,
+        };
+        judge(&truth, scores, &settings).unwrap()
     }
 
     #[test]
     fn a_perfect_score_and_its_opposite() {
         let up = (0..40).map(|i| Some(f64::from(i).exp()));
         let down = (0..40).map(|i| Some(f64::from(-i)));
-        let (candidates, truth) = candidates(vec![score("up", up), score("params", down)]);
-        let found = judge("acc", &truth, &candidates, &settings(&[1, 4, 50])).unwrap();
+        let found = judged(&[score("up", up), score("params", down)], &[1, 4, 50], 40);
         let (up, params) = (&found[0], &found[1]);
-        let spearman = up.all.spearman.unwrap();
-        assert_eq!(
-            (spearman.value, spearman.lo, spearman.hi),
-            (1.0, Some(1.0), Some(1.0))
-        );
+        let exactly = Statistic {
+            value: 1.0,
+            interval: Some(Interval { lo: 1.0, hi: 1.0 }),
+        };
+        assert_eq!(up.all.spearman, Some(exactly));
         assert_eq!(params.all.kendall.unwrap().value, -1.0);
-        assert_eq!((up.all.n, up.best_half.as_ref().unwrap().n), (40, 20));
+        assert_eq!((up.all.n, up.best_half.unwrap().n), (40, 20));
         assert_eq!(up.best_tenth, None);
-        assert_eq!(up.top.as_ref().unwrap().id, "c39");
-        assert_eq!(params.top.as_ref().unwrap().value, 50.0);
+        assert_eq!((up.top, params.top), (Some(39), Some(0)));
         let at_k: Vec<_> = up
             .at_k
             .iter()
@@ -310,12 +363,12 @@ mod tests {
     #[test]
     fn the_same_order_draws_with_its_baseline() {
         let noisy = |scale: f64| (0..40).map(move |i| Some(scale * f64::from(i * 17 % 40)));
-        let (candidates, truth) =
-            candidates(vec![score("a", noisy(2.0)), score("params", noisy(1.0))]);
-        let found = judge("acc", &truth, &candidates, &settings(&[])).unwrap();
+        let scores = [score("a", noisy(2.0)), score("params", noisy(1.0))];
+        let found = judged(&scores, &[], 40);
         assert_eq!(found[0].beats[0].share, 0.5);
         let spearman = found[0].all.spearman.unwrap();
-        assert!(spearman.lo.unwrap() < spearman.value && spearman.value < spearman.hi.unwrap());
+        let interval = spearman.interval.unwrap();
+        assert!(interval.lo < spearman.value && spearman.value < interval.hi);
     }
 
     #[test]
@@ -323,24 +376,22 @@ mod tests {
         let part = (0..40).map(|i| (i % 2 == 0).then_some(f64::from(i)));
         let all = (0..40).map(|i| Some(f64::from(-i)));
         let other = (0..40).map(|i| (i < 30).then_some(f64::from(i)));
-        let scores = vec![
+        let scores = [
             score("part", part),
             score("other", other),
             score("params", all),
         ];
-        let (candidates, mut truth) = candidates(scores);
-        truth[39] = None;
-        let found = judge("acc", &truth, &candidates, &settings(&[])).unwrap();
+        let found = judged(&scores, &[], 39);
         let n: Vec<u64> = found.iter().map(|judgement| judgement.all.n).collect();
         assert_eq!(n, [20, 30, 39]);
         assert_eq!(found[0].beats[0].share, 1.0);
+        assert_eq!(found[0].top, Some(38));
     }
 
     #[test]
     fn a_constant_score_has_no_correlation() {
-        let (candidates, truth) = candidates(vec![score("flat", (0..40).map(|_| Some(1.0)))]);
-        let found = judge("acc", &truth, &candidates, &settings(&[])).unwrap();
+        let found = judged(&[score("flat", (0..40).map(|_| Some(1.0)))], &[], 40);
         assert_eq!(found[0].all.spearman, None);
-        assert_eq!(found[0].top.as_ref().unwrap().id, "c00");
+        assert_eq!(found[0].top, Some(0));
     }
 }
