@@ -20,6 +20,9 @@ const MEMORY: (&str, &str) = (
      glibc.malloc.top_pad=200000000",
 );
 
+/// The first argument of a process that works for another one of its program.
+pub const WORKER: &str = "--worker";
+
 /// A command that starts this program again: with `first`, and then the
 /// arguments that it was given.
 ///
@@ -29,6 +32,20 @@ pub fn with_first(first: &str) -> io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.arg(first).args(env::args_os().skip(1));
     Ok(command)
+}
+
+/// The command line of this run, as a shell would read it: the tool's name and
+/// the arguments that it was given.
+pub fn command_line(tool: &str) -> String {
+    let given = env::args_os().skip(1);
+    // What `with_first` puts before them is no argument of the user's.
+    let given = given.skip_while(|argument| argument == WORKER);
+    let words = given.map(|argument| argument.to_string_lossy().replace('\0', "\u{fffd}"));
+    std::iter::once(tool.to_owned())
+        .chain(words)
+        .map(|word| shlex::try_quote(&word).map_or_else(|_| word.clone(), Into::into))
+        .collect::<Vec<String>>()
+        .join(" ")
 }
 
 /// Starts this program once more in its own place, with threads of libtorch

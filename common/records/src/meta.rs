@@ -12,13 +12,15 @@ use crate::schema::Meta;
 pub struct Gauge {
     device: String,
     host: String,
+    command: String,
     meter: Meter,
 }
 
 impl Gauge {
     /// For work on the processor, or on the CUDA device with this number where
-    /// `visible` is the value of `CUDA_VISIBLE_DEVICES`.
-    pub fn open(cuda: Option<usize>, visible: Option<&str>) -> Self {
+    /// `visible` is the value of `CUDA_VISIBLE_DEVICES`; `command` is the
+    /// command line of the run.
+    pub fn open(cuda: Option<usize>, visible: Option<&str>, command: String) -> Self {
         let meter = match cuda {
             None => Meter::open(),
             Some(number) => Meter::open().with_gpu(Gpu::open(number, visible)),
@@ -27,6 +29,7 @@ impl Gauge {
         Self {
             device,
             host: host(),
+            command,
             meter,
         }
     }
@@ -72,6 +75,7 @@ impl Measurement<'_> {
         Meta {
             device: self.gauge.device.clone(),
             host: self.gauge.host.clone(),
+            command: Some(self.gauge.command.clone()),
             milliseconds: (seconds * 1e6).round() / 1e3,
             peak_memory_bytes: peak_bytes().map(Into::into),
             joules: energy.as_ref().map(|energy| energy.joules),
@@ -105,7 +109,7 @@ mod tests {
 
     #[test]
     fn work_takes_time_and_energy() {
-        let gauge = Gauge::open(None, None);
+        let gauge = Gauge::open(None, None, "knas-score --meta".into());
         let measurement = gauge.start();
         let mut sum = 0u64;
         while measurement.begin.elapsed().as_millis() < 30 {
@@ -113,6 +117,7 @@ mod tests {
         }
         let meta = measurement.stop();
         assert_eq!(meta.device, "cpu");
+        assert_eq!(meta.command.as_deref(), Some("knas-score --meta"));
         assert!(meta.milliseconds >= 30.0);
         assert!(meta.joules.is_some_and(|joules| joules > 0.0));
         assert!(cfg!(not(target_os = "linux")) || meta.peak_memory_bytes.is_some());

@@ -269,6 +269,9 @@ pub struct Meta {
     pub device: String,
     /// The machine's name.
     pub host: String,
+    /// The command line of the stage, as a shell reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
     /// Wall-clock time for this candidate.
     pub milliseconds: f64,
     /// The process's peak resident memory so far.

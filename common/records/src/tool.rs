@@ -26,6 +26,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use knas_files::{Clash, Named};
 use serde_json::Value;
 
+use crate::again;
 use crate::cli::{Color, Common, OnError};
 use crate::input::{Input, InputError, Line, Place};
 use crate::meta::Gauge;
@@ -256,7 +257,7 @@ impl Context {
     /// device with this number.
     pub fn gauge(&self, cuda: Option<usize>) -> Gauge {
         let visible = env::var("CUDA_VISIBLE_DEVICES").ok();
-        Gauge::open(cuda, visible.as_deref())
+        Gauge::open(cuda, visible.as_deref(), again::command_line(self.tool))
     }
 
     /// An error that does not end the run.
