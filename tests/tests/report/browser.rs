@@ -256,6 +256,12 @@ impl Browser {
         );
     }
 
+    /// From here on what the page saves goes into a folder.
+    pub fn save_into(&mut self, folder: &Path) {
+        let params = json!({ "behavior": "allow", "downloadPath": folder.display().to_string() });
+        self.call("Page.setDownloadBehavior", params);
+    }
+
     /// What the console has to say since the page was opened.
     pub fn complaints(&mut self) -> Vec<&Value> {
         self.eval("1"); // whatever is under way has been told by then

@@ -4,6 +4,8 @@ use std::fs;
 
 use knas_tests::Tool;
 
+use serde_json::json;
+
 use crate::Search;
 
 #[test]
@@ -89,8 +91,8 @@ fn plots_are_files_too() {
         .collect();
     names.sort();
     let expected = "accuracy agreement cell-1 cell-2 cost distribution-acc distribution-macs \
-        distribution-mgm distribution-naswot distribution-ntk-cond distribution-params \
-        distribution-valid_accuracy training-loss validation-accuracy";
+        distribution-mgm distribution-naswot distribution-ntk-cond distribution-other \
+        distribution-params distribution-valid_accuracy size training-loss validation-accuracy";
     let expected: Vec<String> = expected
         .split_whitespace()
         .map(|name| format!("{name}.svg"))
@@ -102,6 +104,38 @@ fn plots_are_files_too() {
         for missing in ["var(", "NaN", "inf"] {
             assert!(!svg.contains(missing), "{name} has {missing}");
         }
+    }
+}
+
+#[test]
+fn plots_for_papers_have_their_size_and_no_titles() {
+    let search = Search::of(60);
+    let args = "records.ndjson --truth truth.csv --log epochs.ndjson --svg plots --svg-size 340x240 --no-titles";
+    let args: Vec<&str> = args.split(' ').collect();
+    let _ = search.report(&args).expect_code(0);
+    for name in ["accuracy", "distribution-mgm", "training-loss"] {
+        let svg = fs::read_to_string(search.path(&format!("plots/{name}.svg"))).unwrap();
+        assert!(svg.contains("width=\"340\" height=\"240\""), "{name}");
+        assert!(
+            !svg.contains("<title>Dist") && !svg.contains("class=\"strong"),
+            "{name}"
+        );
+        assert!(
+            svg.contains("viewBox=\"0 0 340 240\""),
+            "{name} is drawn for its size"
+        );
+    }
+    // What has no axes keeps its shape.
+    let cell = fs::read_to_string(search.path("plots/cell-1.svg")).unwrap();
+    assert!(
+        cell.contains("viewBox=\"0 0 306 168\" width=\"340\""),
+        "{cell}"
+    );
+    for wrong in ["340", "340x10", "x240", "9000x9000"] {
+        let _ = search
+            .report(&["records.ndjson", "--svg", "plots", "--svg-size", wrong])
+            .expect_code(2)
+            .expect_stderr("WIDTHxHEIGHT is needed");
     }
 }
 
@@ -189,16 +223,89 @@ fn a_truth_about_another_architecture_is_a_failure_of_its_candidate() {
 }
 
 #[test]
-fn other_columns_of_the_truth_are_named_or_taken() {
+fn all_accuracies_of_the_truth_are_taken_or_those_that_are_named() {
     let search = Search::of(60);
     let first = search
         .report(&["records.ndjson", "--truth", "truth.csv"])
         .expect_code(0)
-        .expect_stderr("accuracy is acc; truth.csv has other, too");
-    assert!(!first.stdout.contains("other, %"));
+        .stdout;
+    assert!(first.contains("held against <b>acc</b>") && first.contains("Against other"));
     let both = search
         .report(&["records.ndjson", "--truth", "truth.csv:other,acc"])
         .expect_code(0);
     assert!(both.stdout.contains("held against <b>other</b>"));
     assert!(both.stdout.contains("acc, %"));
+
+    let truth = "id,acc,latency\na,0.5,120\nb,0.6,130\n";
+    search.write("latency.csv", truth);
+    search.write(
+        "two.ndjson",
+        "{\"id\":\"a\",\"score\":1}\n{\"id\":\"b\",\"score\":2}\n",
+    );
+    let page = search
+        .report(&["two.ndjson", "--truth", "latency.csv"])
+        .expect_code(0)
+        .expect_stderr("no accuracies, and left out: latency");
+    assert!(page.stdout.contains("60.00") && !page.stdout.contains("latency"));
+}
+
+#[test]
+fn two_rankings_are_not_merged() {
+    let search = Search::of(1);
+    let scored = "{\"id\":\"a\",\"scores\":{\"mgm\":1},\"score\":1,\"score_by\":\"mgm\"}\n\
+        {\"id\":\"b\",\"scores\":{\"mgm\":3},\"score\":3,\"score_by\":\"mgm\"}\n\
+        {\"id\":\"c\",\"scores\":{\"mgm\":2},\"score\":2,\"score_by\":\"mgm\"}\n";
+    let ranked = "{\"id\":\"a\",\"rank\":1,\"score\":9,\"score_by\":\"auto\"}\n";
+    search.write("scored.ndjson", scored);
+    search.write("ranked.ndjson", ranked);
+    let files = ["scored.ndjson", "ranked.ndjson"];
+    let page = search
+        .report(&files)
+        .expect_code(0)
+        .expect_stderr("the page ranks by mgm, and not by auto (1); name one with --by")
+        .stdout;
+    assert!(page.contains("3 candidates, ranked by <b>mgm</b>"));
+    assert!(page.contains("data-place=\"0\">b</button>"));
+    let page = search.report(&[files[0], files[1], "--by", "auto"]);
+    let page = page.expect_code(0).stdout;
+    assert!(page.contains("3 candidates, 1 of them ranked by <b>auto</b>"));
+    assert!(page.contains("data-place=\"0\">a</button>"));
+    let _ = search
+        .report(&["scored.ndjson", "--by", "mgn"])
+        .expect_code(2)
+        .expect_stderr("--by mgn: no candidate has it; there are mgm");
+}
+
+#[test]
+fn training_settings_confusion_and_commands_are_told() {
+    let search = Search::of(1);
+    let record = |id: &str, valid: f64, test: f64| {
+        json!({ "id": id, "score": valid, "score_by": "mgm",
+            "scores": { "mgm": valid }, "scores_undefined": { "zico": "a variance is 0" },
+            "scored": [{ "names": ["mgm"], "data": "noise", "samples": 50, "seeds": [0] },
+                { "names": ["zico"], "data": "cifar10", "samples": 64, "seeds": [1] }],
+            "finetune": { "epochs": 2, "valid_accuracy": valid, "test_accuracy": test, "data": "cifar10",
+                "hyper": { "optimizer": "sgd", "lr": 0.1 }, "classes": ["cat", "dog"],
+                "confusion": [[8, 2], [1, 9]] },
+            "meta": { "finetune": { "device": "cpu", "host": "h", "milliseconds": 5,
+                "command": "knas-finetune --data 'my folder'" } } })
+    };
+    let records = format!("{}\n{}\n", record("a", 0.7, 0.9), record("b", 0.8, 0.6));
+    search.write("trained.ndjson", &records);
+    let page = search.report(&["trained.ndjson"]).expect_code(0).stdout;
+    for text in [
+        "<code>knas-finetune --data &#39;my folder&#39;</code>",
+        "<dt>Optimizer</dt><dd>sgd</dd>",
+        "<dt>Samples</dt><dd>50</dd>",
+        "<dt>Scores</dt><dd>mgm</dd>",
+        "Confusion matrix of the winner, b",
+        "cat taken for dog: 2",
+        "Hardest: cat 80.0 %, dog 90.0 %",
+        "test accuracy, % against valid accuracy, %",
+        // Chosen by validation, though a is better on test examples.
+        "<dt>Winner</dt><dd><b>60.00 %</b>",
+        "30.00 below 90.00, the best test_accuracy among the 2 here",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
 }

@@ -42,21 +42,44 @@ const CONTRAST: &str = r"(() => {
   return { texts, found };
 })()";
 
+/// A wide window, and a narrow one: between them nothing else changes.
+const WIDE: View = View {
+    width: 1400,
+    ..DESKTOP
+};
+const NARROW: View = View {
+    width: 420,
+    ..PHONE
+};
+
+/// Labels of the winners' cells and of axes that reach beyond their picture,
+/// or beyond the window where nothing scrolls.
+const CUT: &str = r"(() => [...document.querySelectorAll('svg text')].filter(text => {
+  if (!text.textContent || !text.checkVisibility()) return false;
+  const box = text.getBoundingClientRect();
+  const picture = text.ownerSVGElement.getBoundingClientRect();
+  return box.left < picture.left - 1 || box.right > picture.right + 1
+    || (!text.closest('.scroll') && (box.left < 0 || box.right > innerWidth));
+}).map(text => text.textContent))()";
+
+/// Grids of which the last row has one picture and the rows above it more.
+const ORPHANS: &str = r"(() => ['.figures', '.winners', '.multiples', '.curves'].filter(name => {
+  const grid = document.querySelector(name);
+  if (!grid) return false;
+  const tops = [...grid.children].map(one => Math.round(one.getBoundingClientRect().top));
+  const last = tops.filter(top => top === tops.at(-1)).length;
+  return last === 1 && tops.length > 1 && tops.filter(top => top === tops[0]).length > 1;
+}))()";
+
 const VIEWS: [(&str, View); 4] = [
-    ("desktop-light", DESKTOP),
+    ("wide-light", WIDE),
+    ("wide-dark", View { dark: true, ..WIDE }),
+    ("narrow-light", NARROW),
     (
-        "desktop-dark",
+        "narrow-dark",
         View {
             dark: true,
-            ..DESKTOP
-        },
-    ),
-    ("phone-light", PHONE),
-    (
-        "phone-dark",
-        View {
-            dark: true,
-            ..PHONE
+            ..NARROW
         },
     ),
 ];
@@ -79,6 +102,10 @@ fn the_page_opens_without_complaint_asks_for_nothing_and_can_be_read() {
 
         let wide = browser.eval("document.documentElement.scrollWidth - innerWidth");
         assert_eq!(wide, 0, "{name} is wider than its window");
+        assert_eq!(browser.eval(CUT), serde_json::json!([]), "{name}");
+        if !view.phone {
+            assert_eq!(browser.eval(ORPHANS), serde_json::json!([]), "{name}");
+        }
         let contrast = browser.eval(CONTRAST);
         assert!(contrast["texts"].as_u64() > Some(500), "{name}: {contrast}");
         assert_eq!(contrast["found"], serde_json::json!([]), "{name}");
@@ -105,6 +132,43 @@ fn the_test_of_contrast_finds_what_cannot_be_read() {
         Some(1),
         "{contrast}"
     );
+}
+
+#[test]
+fn there_is_one_ranking_everywhere() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let search = Search::of(60);
+    let args = "records.ndjson --truth truth.csv --by naswot -o report.html";
+    let args: Vec<&str> = args.split(' ').collect();
+    let _ = search.report(&args).expect_code(0);
+    browser.open(&search.path("report.html"), DESKTOP);
+    assert!(browser.text(".lede").contains("ranked by naswot"));
+    let first = browser.text("#ranking-table tbody th");
+    assert_eq!(browser.text(".winners .pick"), first);
+    assert_eq!(browser.text("#detail h3"), first);
+    let largest = browser.eval(
+        "(() => { const data = JSON.parse(document.getElementById('data').textContent); \
+         const { values } = data.columns.find(column => column.name === 'naswot'); \
+         return data.ids[values.indexOf(Math.max(...values))]; })()",
+    );
+    assert_eq!(largest.as_str(), Some(first.as_str()));
+    let ring = browser.eval("[...document.querySelectorAll('.overlay .rank')].at(-1).textContent");
+    assert_eq!(ring, "1");
+}
+
+#[test]
+fn the_first_column_of_the_ranking_stays_in_place() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(60).page(), NARROW);
+    let left = "document.querySelector('#ranking-table tbody th').getBoundingClientRect().left";
+    let before = browser.eval(left);
+    browser.eval("document.querySelector('#ranking .scroll').scrollLeft = 200");
+    browser.settle();
+    assert_eq!(browser.eval(left), before);
 }
 
 #[test]
@@ -144,6 +208,10 @@ fn everything_is_there_without_the_script() {
         serde_json::json!({ "value": true }),
     );
     browser.load(&page.page(), DESKTOP);
+    // Both tables of scores, one below the other.
+    let judged =
+        "[...document.querySelectorAll('.judged')].filter(one => one.checkVisibility()).length";
+    assert_eq!(browser.eval(judged), 2);
     assert_eq!(
         browser.eval("document.querySelectorAll('#ranking-table tbody tr').length"),
         25

@@ -1,6 +1,8 @@
 //! What one can do with the page: sort, filter, point, select; with a mouse
 //! and with a keyboard.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::Search;
@@ -87,17 +89,16 @@ fn the_table_filters_and_turns_its_pages() {
     assert_eq!(column(&mut browser, "Rank")[0], "26");
 
     let mut filter = |text: &str| {
-        browser.eval(&format!(
-            "(() => {{ const filter = document.getElementById('filter'); filter.value = {text:?}; \
-             filter.dispatchEvent(new Event('input')); }})()"
-        ));
+        type_filter(&mut browser, text);
         (
             column(&mut browser, "Candidate"),
             numbers(&mut browser, "acc, %"),
             browser.text("#shown"),
         )
     };
+    let with_blanks = filter("acc > 90  && \"params\" < 1.2 M");
     let (_, accuracies, shown) = filter("acc>90 params<1.2M");
+    assert_eq!(with_blanks.2, shown);
     assert!(
         shown.starts_with("1 to ") && accuracies.iter().all(|accuracy| *accuracy >= 90.0),
         "{shown}"
@@ -111,6 +112,188 @@ fn the_table_filters_and_turns_its_pages() {
     assert_eq!((ids.len(), shown.as_str()), (0, "None fits the filter."));
     let (_, _, shown) = filter("");
     assert_eq!(shown, "1 to 25 of 294");
+}
+
+fn type_filter(browser: &mut Browser, text: &str) {
+    browser.eval(&format!(
+        "(() => {{ const filter = document.getElementById('filter'); filter.value = {text:?}; \
+         filter.dispatchEvent(new Event('input')); }})()"
+    ));
+}
+
+#[test]
+fn the_filter_names_what_it_does_not_know() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(60).page(), DESKTOP);
+    let mut says = |text: &str| {
+        type_filter(&mut browser, text);
+        browser.text("#filter-says")
+    };
+    assert_eq!(
+        says("parms < 1M"),
+        "There is no “parms”: did you mean params?"
+    );
+    assert_eq!(
+        says("accuracy > 80"),
+        "There is no “accuracy”: did you mean valid_accuracy?"
+    );
+    assert!(says("zzzzzzzz > 1").starts_with("There is no “zzzzzzzz”: fields are rank, mgm, "));
+    assert!(says("params < many").contains("no comparison with a number"));
+    assert_eq!(says("params < 1M"), "");
+}
+
+/// The points of the plot, those that fit the filter and the others.
+const POINTS: &str = "['.points:not(.others)', '.points.others'].map(name => \
+    [...document.querySelectorAll('#points ' + name)].map(path => path.getAttribute('d').split('M').length - 1)\
+    .reduce((a, b) => a + b, 0))";
+
+#[test]
+fn the_filter_acts_on_the_plots() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(300).page(), DESKTOP);
+    assert_eq!(browser.eval(POINTS), serde_json::json!([294, 0]));
+    type_filter(&mut browser, "acc > 90");
+    let shown = browser.text("#shown");
+    let fits: u64 = shown
+        .split_whitespace()
+        .nth(4)
+        .and_then(|count| count.parse().ok())
+        .expect("a count");
+    assert_eq!(browser.eval(POINTS), serde_json::json!([fits, 294 - fits]));
+    assert!(browser.text("#rho").ends_with(&format!("n = {fits}")));
+    let bars = browser.eval("document.querySelectorAll('.histogram .part .bar').length");
+    assert!(bars.as_u64() > Some(5), "{bars}");
+    type_filter(&mut browser, "");
+    assert_eq!(browser.eval(POINTS), serde_json::json!([294, 0]));
+    assert!(browser.complaints().is_empty());
+}
+
+fn choose(browser: &mut Browser, id: &str, label: &str) {
+    browser.eval(&format!(
+        "(() => {{ const select = document.getElementById({id:?}); \
+         select.value = [...select.options].find(option => option.text === {label:?}).value; \
+         select.dispatchEvent(new Event('change', {{ bubbles: true }})); }})()"
+    ));
+}
+
+#[test]
+fn what_is_chosen_stands_in_the_address() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let page = Search::of(300).page();
+    let folder = page.parent().expect("a folder").to_owned();
+    browser.open(&page, DESKTOP);
+    choose(&mut browser, "x", "naswot");
+    choose(&mut browser, "x-scale", "ranks");
+    type_filter(&mut browser, "params < 1M");
+    let head = sort_by(&mut browser, "acc, %");
+    browser.click(&head);
+    browser.click(".winners figure:nth-child(2) .pick");
+    browser.eval("new Promise(done => setTimeout(done, 500))");
+    let address = browser.eval("location.hash");
+    let address = address.as_str().expect("an address").to_owned();
+    let shown = (
+        browser.text("#shown"),
+        browser.text("#detail h3"),
+        browser.text("#rho"),
+    );
+
+    // As whoever gets the address sees it.
+    let page =
+        std::path::PathBuf::from(format!("{}{address}", folder.join("report.html").display()));
+    browser.open(std::path::Path::new("/dev/null"), DESKTOP);
+    browser.open(&page, DESKTOP);
+    let again = (
+        browser.text("#shown"),
+        browser.text("#detail h3"),
+        browser.text("#rho"),
+    );
+    assert_eq!(again, shown, "{address}");
+    let accuracies = numbers(&mut browser, "acc, %");
+    assert!(accuracies.is_sorted_by(|a, b| a >= b), "{accuracies:?}");
+    assert_eq!(
+        browser.eval("document.getElementById('x-scale').value"),
+        "rank"
+    );
+    assert!(browser.complaints().is_empty());
+}
+
+#[test]
+fn the_table_and_the_plot_can_be_saved() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let search = Search::of(60);
+    browser.open(&search.page(), DESKTOP);
+    let target = knas_tests::scratch();
+    browser.save_into(target.path());
+    type_filter(&mut browser, "acc > 80");
+    browser.click("#save-table");
+    browser.click("#save-plot");
+    let mut saved = |name: &str| {
+        let file = target.path().join(name);
+        let start = Instant::now();
+        loop {
+            match std::fs::read_to_string(&file) {
+                Ok(text) if !text.is_empty() => return text,
+                _ => assert!(start.elapsed() < Duration::from_secs(60), "{name}"),
+            }
+            browser.settle();
+        }
+    };
+    let csv = saved("ranking.csv");
+    let mut lines = csv.lines();
+    let head = lines.next().expect("a head");
+    assert!(head.starts_with("id,rank,arch,mgm,acc,"), "{head}");
+    let accuracies: Vec<f64> = lines
+        .map(|line| line.split(',').nth(4).and_then(|cell| cell.parse().ok()))
+        .collect::<Option<_>>()
+        .expect("accuracies");
+    assert!(accuracies.len() > 5 && accuracies.iter().all(|accuracy| *accuracy > 80.0));
+    let svg = saved("plot.svg");
+    assert!(svg.contains("xmlns=\"http://www.w3.org/2000/svg\"") && !svg.contains("var("));
+    assert!(browser.complaints().is_empty());
+}
+
+#[test]
+fn several_truths_are_switched_between() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(300).page(), DESKTOP);
+    let rho = |browser: &mut Browser| browser.text(".judged:not([hidden]) tbody td");
+    let first = rho(&mut browser);
+    choose(&mut browser, "truth", "other");
+    assert_ne!(rho(&mut browser), first);
+    assert_eq!(
+        browser.eval("document.getElementById('points').ariaLabel"),
+        "other, % against mgm, 294 candidates"
+    );
+}
+
+#[test]
+fn the_pareto_front_is_of_any_two_numbers() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&Search::of(300).page(), DESKTOP);
+    choose(&mut browser, "x", "parameters");
+    browser.click("#front");
+    // Few parameters and a high accuracy are better: the front climbs.
+    let front = browser.eval(
+        "document.querySelector('#points .front').getAttribute('d').slice(1).split('L').map(at => at.split(' ').map(Number))",
+    );
+    let front: Vec<(f64, f64)> = serde_json::from_value(front).expect("places");
+    assert!(front.len() > 2, "{front:?}");
+    assert!(
+        front.is_sorted_by(|a, b| a.0 <= b.0 && a.1 >= b.1),
+        "{front:?}"
+    );
 }
 
 /// The place in the window of the candidate of rank 1.
@@ -168,10 +351,17 @@ fn dragging_keeps_candidates_in_the_table() {
     browser.mouse("Released", (x + 12.0, y + 90.0));
     let shown = browser.text("#shown");
     assert!(
-        shown.ends_with(" selected") && !shown.contains("294"),
+        shown.ends_with(" that fit the filter") && !shown.contains("294"),
         "{shown}"
     );
     assert_eq!(column(&mut browser, "Rank")[0], "1");
+    // What was dragged across is a filter that can be read and changed.
+    let filter = browser.eval("document.getElementById('filter').value");
+    let filter = filter.as_str().expect("text");
+    assert!(
+        filter.starts_with("mgm >= ") && filter.contains("acc <= "),
+        "{filter}"
+    );
     browser.click("#clear");
     assert_eq!(browser.text("#shown"), "1 to 25 of 294");
 }
@@ -217,11 +407,7 @@ fn other_axes_can_be_chosen() {
     };
     browser.open(&Search::of(300).page(), DESKTOP);
     let mut choose = |id: &str, label: &str| {
-        browser.eval(&format!(
-            "(() => {{ const select = document.getElementById({id:?}); \
-             select.value = [...select.options].find(option => option.text === {label:?}).value; \
-             select.dispatchEvent(new Event('change')); }})()"
-        ));
+        choose(&mut browser, id, label);
         (
             browser.text("#rho"),
             browser.eval("document.getElementById('points').ariaLabel"),
@@ -237,6 +423,11 @@ fn other_axes_can_be_chosen() {
     let _ = choose("x", "ntk-cond");
     let (rho, _) = choose("y", "mgm");
     assert_eq!(rho, "Spearman’s ρ 1.00, n = 294");
+    for scale in ["ranks", "in proportion", "logarithmic"] {
+        let _ = choose("x-scale", scale);
+        let (rho, _) = choose("y-scale", scale);
+        assert_eq!(rho, "Spearman’s ρ 1.00, n = 294");
+    }
     assert!(browser.complaints().is_empty());
 }
 

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use knas_records::provenance::{self, Provenance, Settings};
-use knas_records::schema::{Blocks, Meta};
+use knas_records::provenance::{Settings, trained_with};
+use knas_records::schema::Meta;
 use knas_records::{Comparison, Context, Failure, Input, Record, RecordError};
 use serde_json::{Map, Value};
+
+use crate::provenance::Known;
 
 /// What a number says about a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,24 +32,24 @@ pub struct Candidate {
     pub space: Option<String>,
     /// Its architecture, in the notation of its space.
     pub arch: Option<String>,
-    /// 1 is best.
-    pub rank: Option<f64>,
-    /// The value that ranks it.
-    pub score: Option<f64>,
+    /// The column of the value by which its last record is ranked.
+    pub by: Option<usize>,
     /// Why it failed, where it did.
     pub failure: Option<Failure>,
     /// Time and energy, by stage.
     pub meta: BTreeMap<String, Meta>,
-    /// Epochs that it was trained for.
-    pub epochs: Option<f64>,
-    /// What each of its scores rests on, by name.
-    pub scored: BTreeMap<String, Arc<Settings>>,
-    /// Scores that are undefined for it, and why.
-    pub undefined: BTreeMap<String, String>,
+    /// What training says of itself: the field `finetune`.
+    pub training: Option<Map<String, Value>>,
+    /// What its scores rest on, by the place of their column.
+    pub scored: Vec<(usize, Arc<Settings>)>,
     /// What its training rests on.
     pub trained: Option<Arc<Settings>>,
     /// Its numbers, by the place of their column.
     pub numbers: Vec<(usize, f64)>,
+    /// Standard deviations over seeds, by the place of their column.
+    pub deviations: Vec<(usize, f64)>,
+    /// Why scores have no value, by the place of their column.
+    pub undefined: Vec<(usize, String)>,
 }
 
 /// All candidates, and the columns of their numbers.
@@ -57,8 +59,10 @@ pub struct Candidates {
     pub all: Vec<Candidate>,
     /// Kind and name of each column, in the order of their first appearance.
     pub columns: Vec<(Kind, String)>,
-    /// The column of the value that ranks: that of the first record's `score_by`.
-    pub by: Option<usize>,
+    provenance: Known,
+    /// For the columns of scores that records have together: milliseconds of
+    /// scoring, and of how many records.
+    pub scoring: BTreeMap<Vec<usize>, (f64, usize)>,
     places: HashMap<String, usize>,
 }
 
@@ -106,34 +110,30 @@ impl Candidates {
     }
 
     fn take(&mut self, place: usize, record: &Record<'_>) -> Result<(), RecordError> {
+        let meta: BTreeMap<String, Meta> = record.get("meta")?.unwrap_or_default();
         let mut numbers = Vec::new();
-        let score = record.number("score")?;
-        let score_by: Option<String> = record.get("score_by")?;
-        if let Some(score) = score {
-            let name = score_by.clone().unwrap_or_else(|| "score".to_owned());
-            let column = self.column(Kind::Score, &name);
-            self.by.get_or_insert(column);
+        let mut by = None;
+        if let Some(score) = record.number("score")? {
+            let name: Option<String> = record.get("score_by")?;
+            let column = self.column(Kind::Score, name.as_deref().unwrap_or("score"));
+            by = Some(column);
             numbers.push((column, score));
         }
-        let scores: Map<String, Value> = record.get("scores")?.unwrap_or_default();
-        let _: Option<Blocks> = record.get("scored")?; // as it should be
-        let said = Provenance::of(record)?;
-        let names = scores.keys().chain(&score_by);
-        let scored: Vec<_> = names
-            .map(|name| (name.clone(), said.settings(name).cloned()))
-            .collect();
-        for name in scores.keys() {
-            if let Some(value) = record.number(&format!("scores.{name}"))? {
-                numbers.push((self.column(Kind::Score, name), value));
-            }
-        }
+        let mut scored = self.numbers(record, "scores")?;
+        let deviations = self.numbers(record, "scores_std")?;
+        let undefined: BTreeMap<String, String> =
+            record.get("scores_undefined")?.unwrap_or_default();
+        let undefined = undefined.into_iter();
+        let undefined = undefined.map(|(name, why)| (self.column(Kind::Score, &name), why));
+        let undefined: Vec<(usize, String)> = undefined.collect();
+        numbers.extend(&scored);
         for name in ["params", "macs"] {
             if let Some(value) = record.number(name)? {
                 numbers.push((self.column(Kind::Count, name), value));
             }
         }
-        let trained: Map<String, Value> = record.get("finetune")?.unwrap_or_default();
-        for (name, value) in &trained {
+        let training: Option<Map<String, Value>> = record.get("finetune")?;
+        for (name, value) in training.iter().flatten() {
             // Accuracy on what was learnt says nothing about candidates.
             let measures = name.contains("accuracy") || name.contains("f1");
             let measures = measures && !name.starts_with("train");
@@ -141,49 +141,82 @@ impl Candidates {
                 numbers.push((self.column(Kind::Trained, name), value));
             }
         }
-
-        let undefined: BTreeMap<_, _> = record.get("scores_undefined")?.unwrap_or_default();
+        if let Some(meta) = meta.get("score") {
+            scored.retain(|(column, _)| self.columns[*column].0 == Kind::Score);
+            let mut together: Vec<usize> = scored.iter().map(|(column, _)| *column).collect();
+            together.sort_unstable();
+            let (sum, count) = self.scoring.entry(together).or_default();
+            *sum += meta.milliseconds;
+            *count += 1;
+        }
+        let said = self.provenance.of(record)?;
+        let own = numbers.iter().map(|(column, _)| *column);
+        let own = own.filter(|&column| self.columns[column].0 == Kind::Score);
+        let rests: Vec<(usize, Option<Arc<Settings>>)> = own
+            .map(|column| (column, said.settings(&self.columns[column].1).cloned()))
+            .collect();
 
         let candidate = &mut self.all[place];
-        candidate
-            .undefined
-            .retain(|name, _| !scores.contains_key(name));
-        candidate.undefined.extend(undefined);
-        for (column, value) in numbers {
-            candidate.numbers.retain(|(known, _)| *known != column);
-            candidate.numbers.push((column, value));
+        for &(column, value) in &numbers {
+            put(&mut candidate.numbers, column, value);
+            candidate.undefined.retain(|(known, _)| *known != column);
         }
-        update(&mut candidate.score, score);
+        for (column, value) in deviations {
+            put(&mut candidate.deviations, column, value);
+        }
+        for (column, why) in undefined {
+            put(&mut candidate.undefined, column, why);
+        }
+        for (column, settings) in rests {
+            match settings {
+                Some(settings) => put(&mut candidate.scored, column, settings),
+                None => candidate.scored.retain(|(known, _)| *known != column),
+            }
+        }
+        update(&mut candidate.trained, trained_with(record));
+        update(&mut candidate.by, by);
         update(&mut candidate.space, record.get("space")?);
         update(&mut candidate.arch, record.get("arch")?);
-        update(&mut candidate.rank, record.number("rank")?);
         update(&mut candidate.failure, record.get("error")?);
-        for (name, settings) in scored {
-            match settings {
-                Some(settings) => candidate.scored.insert(name, settings),
-                None => candidate.scored.remove(&name),
-            };
-        }
-        update(&mut candidate.trained, provenance::trained_with(record));
-        update(&mut candidate.epochs, record.number("finetune.epochs")?);
-        candidate
-            .meta
-            .extend(record.get::<BTreeMap<_, _>>("meta")?.unwrap_or_default());
+        update(&mut candidate.training, training);
+        candidate.meta.extend(meta);
         Ok(())
     }
 
-    /// Whether the numbers of all candidates rest on the same.
-    pub fn compared(&self) -> Comparison {
+    /// What is to be said where the numbers of candidates rest on different
+    /// things.
+    pub fn warning(&self) -> Option<String> {
         let mut comparison = Comparison::default();
         for one in &self.all {
-            for (name, settings) in &one.scored {
-                comparison.hold(&one.id, name, settings);
+            for (column, settings) in &one.scored {
+                comparison.hold(&one.id, &self.columns[*column].1, settings);
             }
             if let Some(settings) = &one.trained {
                 comparison.hold(&one.id, "finetune.valid_accuracy", settings);
             }
         }
-        comparison
+        comparison.warning()
+    }
+
+    /// The numbers of an object of scores, by their columns.
+    fn numbers(
+        &mut self,
+        record: &Record<'_>,
+        field: &str,
+    ) -> Result<Vec<(usize, f64)>, RecordError> {
+        let entries: Map<String, Value> = record.get(field)?.unwrap_or_default();
+        let mut numbers = Vec::with_capacity(entries.len());
+        for (name, value) in &entries {
+            // What is no plain number is read, or refused, by the record.
+            let value = match value.as_f64() {
+                Some(value) => Some(value),
+                None => record.number(&format!("{field}.{name}"))?,
+            };
+            if let Some(value) = value {
+                numbers.push((self.column(Kind::Score, name), value));
+            }
+        }
+        Ok(numbers)
     }
 
     /// The place of a column, which is made where there is none. A count that
@@ -199,6 +232,14 @@ impl Candidates {
         }
         self.columns.push((kind, name.to_owned()));
         self.columns.len() - 1
+    }
+}
+
+/// What a later record says stands.
+fn put<T>(entries: &mut Vec<(usize, T)>, column: usize, value: T) {
+    match entries.iter_mut().find(|(known, _)| *known == column) {
+        Some((_, known)) => *known = value,
+        None => entries.push((column, value)),
     }
 }
 
@@ -240,8 +281,7 @@ mod tests {
         assert_eq!(numbers(&candidates, 0), BTreeMap::from(expected));
         let expected = [("mgm", 2.0), ("params", 9_007_199_254_740_993.0)];
         assert_eq!(numbers(&candidates, 1), BTreeMap::from(expected));
-        assert_eq!(candidates.by, Some(0));
-        assert_eq!(candidates.all[0].epochs, Some(3.0));
+        assert_eq!(candidates.all[0].by, Some(0));
     }
 
     #[test]
@@ -260,6 +300,15 @@ mod tests {
     }
 
     #[test]
+    fn a_score_is_undefined_until_it_has_a_value() {
+        let undefined = r#"{"id":"a","scores":{"mgm":1},"scores_undefined":{"zico":"flat"}}"#;
+        let candidates = gathered(&[undefined]);
+        assert_eq!(candidates.all[0].undefined, [(1, "flat".to_owned())]);
+        let candidates = gathered(&[undefined, r#"{"id":"a","scores":{"zico":2}}"#]);
+        assert!(candidates.all[0].undefined.is_empty());
+    }
+
+    #[test]
     fn fields_of_another_type_are_named() {
         for (line, field) in [
             (r#"{"id":"a","score":"high"}"#, "score"),
@@ -269,6 +318,7 @@ mod tests {
             ),
             (r#"{"id":"a","arch":5}"#, "arch"),
             (r#"{"id":"a","meta":{"score":5}}"#, "meta"),
+            (r#"{"id":"a","scored":5}"#, "scored"),
         ] {
             let mut candidates = Candidates::default();
             let record = Record::parse(line).unwrap();

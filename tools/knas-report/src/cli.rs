@@ -10,12 +10,14 @@ use knas_records::{Common, Inputs};
 pub const WORLD_INTENSITY: f64 = 445.0;
 
 const LONG: &str = "\
-Show a search on one page: the ranking, score against accuracy, agreement \
-between scores, their distributions, what failed and why, training curves, the \
-winning cells, and time, energy and CO2.
+Show a search on one page: how well every score ranks, the ranking, score \
+against accuracy, agreement between scores, their distributions, what failed and \
+why, training, the winning cells, time, energy and CO2, and how it was made.
 
 The page is one HTML file that loads nothing from anywhere. Records of one id \
-are taken together, so that scored and fine-tuned records may come in one call.";
+are taken together, so that scored and fine-tuned records may come in one call. \
+There is one ranking: by what --by names, or else by what most records are \
+ranked by; candidates without that value have no rank.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,8 +30,8 @@ Examples:
   knas-report scored.ndjson trained.ndjson --log epochs.ndjson -o report.html
       with what knas-finetune reached, and its training curves
 
-  knas-report --svg plots scored.ndjson
-      the plots as files; the page, too, where -o names one
+  knas-report --svg plots --svg-size 340x240 --no-titles scored.ndjson
+      the plots as files for a paper; the page, too, where -o names one
 
 Energy: the joules in the records (knas-score --meta), and for CO2 \
 --grid-intensity. Its default is the world's average in 2024, 445 g/kWh \
@@ -45,7 +47,11 @@ pub struct Args {
     #[command(flatten)]
     pub inputs: Inputs,
 
-    /// Known accuracies: a CSV file with `id`, `index` or `arch`, or records with `finetune` [default column: the first]
+    /// Rank by this score or field, `-macs` for small ones first [default: as the records are ranked]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub by: Option<String>,
+
+    /// Known accuracies: a CSV file with `id`, `index` or `arch`, or records with `finetune` [default columns: all]
     #[arg(long, value_name = "FILE[:COLUMN[,…]]")]
     pub truth: Option<String>,
 
@@ -53,7 +59,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub log: Vec<PathBuf>,
 
-    /// Winners whose cells are drawn
+    /// Winners whose cells are drawn, and size of the selections that are judged
     #[arg(short = 'k', long, value_name = "N", default_value_t = 5)]
     pub winners: usize,
 
@@ -82,9 +88,26 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub svg: Option<PathBuf>,
 
+    /// Size of these files in pixels [default: each as on the page]
+    #[arg(long, value_name = "WIDTHxHEIGHT", requires = "svg", value_parser = size, hide_short_help = true)]
+    pub svg_size: Option<(f64, f64)>,
+
+    /// These files without titles, for papers that have captions
+    #[arg(long, requires = "svg", hide_short_help = true)]
+    pub no_titles: bool,
+
     /// Flags that every tool has.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `320x240`; smaller pictures hold no labels, larger ones no paper.
+fn size(text: &str) -> Result<(f64, f64), String> {
+    let side = |text: &str| text.parse().ok().filter(|side| (100..=5000).contains(side));
+    let sides = text.split_once('x');
+    let sides: Option<(u32, u32)> = sides.and_then(|(a, b)| Some((side(a)?, side(b)?)));
+    let (width, height) = sides.ok_or("WIDTHxHEIGHT is needed, each from 100 to 5000")?;
+    Ok((width.into(), height.into()))
 }
 
 fn positive(text: &str) -> Result<f64, String> {

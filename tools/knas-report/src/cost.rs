@@ -1,11 +1,9 @@
 //! What the search took, and what training would have taken instead.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use knas_records::provenance::Settings;
 
 use crate::candidates::{Candidate, Kind};
+use crate::provenance::passes;
 use crate::search::Search;
 
 /// What one stage took, over all candidates.
@@ -25,6 +23,8 @@ pub struct Stage {
     pub sources: Vec<String>,
     /// What computed, in order.
     pub devices: Vec<String>,
+    /// The command lines, in order, and how many candidates are of each.
+    pub commands: BTreeMap<String, usize>,
 }
 
 /// What training every candidate would take.
@@ -69,6 +69,9 @@ pub fn stages(candidates: &[Candidate]) -> Vec<Stage> {
         stage.candidates += 1;
         stage.seconds += meta.milliseconds / 1000.0;
         note(&mut stage.devices, &meta.device);
+        if let Some(command) = &meta.command {
+            *stage.commands.entry(command.clone()).or_default() += 1;
+        }
         if let Some(joules) = meta.joules {
             stage.joules += joules;
             stage.with_joules += 1;
@@ -97,14 +100,14 @@ pub fn training(search: &Search, epochs: u32, images: u32) -> Option<Training> {
 }
 
 fn by_trained(search: &Search) -> Option<Training> {
-    let trained: Vec<usize> = (0..search.ranked.len())
-        .filter(|&at| search.ranked[at].meta.contains_key("finetune"))
+    let trained: Vec<usize> = (0..search.candidates.len())
+        .filter(|&at| search.candidates[at].meta.contains_key("finetune"))
         .collect();
-    let all = search.ranked.len();
+    let all = search.candidates.len();
     let mut seconds = 0.0;
     let mut joules = Some(0.0);
     for &at in &trained {
-        let meta = search.ranked[at].meta.get("finetune")?;
+        let meta = search.candidates[at].meta.get("finetune")?;
         seconds += meta.milliseconds / 1000.0;
         joules = joules.zip(meta.joules).map(|(sum, one)| sum + one);
     }
@@ -122,8 +125,15 @@ fn by_trained(search: &Search) -> Option<Training> {
         }
         None => all as f64 / trained.len() as f64,
     };
-    let first = search.ranked[trained[0]].epochs;
-    let same = trained.iter().all(|&at| search.ranked[at].epochs == first);
+    let epochs = |at: usize| {
+        search.candidates[at]
+            .training
+            .as_ref()?
+            .get("epochs")?
+            .as_f64()
+    };
+    let first = epochs(trained[0]);
+    let same = trained.iter().all(|&at| epochs(at) == first);
     Some(Training {
         basis: Basis::Trained {
             candidates: trained.len(),
@@ -138,9 +148,10 @@ fn by_trained(search: &Search) -> Option<Training> {
 fn by_scored(search: &Search, epochs: u32, images: u32) -> Option<Training> {
     let mut seconds = 0.0;
     let mut joules = Some(0.0);
-    for candidate in &search.ranked {
+    for candidate in &search.candidates {
         let meta = candidate.meta.get("score")?;
-        let passes = candidate.scored.values().find_map(images_shown)?;
+        let mut scored = candidate.scored.iter();
+        let passes = scored.find_map(|(_, settings)| passes(settings))?;
         let times = f64::from(epochs) * f64::from(images) / passes;
         if !times.is_finite() {
             return None;
@@ -150,24 +161,17 @@ fn by_scored(search: &Search, epochs: u32, images: u32) -> Option<Training> {
     }
     (seconds > 0.0).then_some(Training {
         basis: Basis::Scored { epochs, images },
-        candidates: search.ranked.len(),
+        candidates: search.candidates.len(),
         seconds,
         joules,
     })
-}
-
-/// How many images a network is shown under these settings, in all seeds; none
-/// where a score has inputs of its own.
-fn images_shown(settings: &Arc<Settings>) -> Option<f64> {
-    let own = settings.contains_key("inputs");
-    let samples = settings.get("samples").filter(|_| !own)?.as_f64()?;
-    Some(samples * settings.get("seeds")?.as_array()?.len() as f64)
 }
 
 #[cfg(test)]
 mod tests {
     use knas_records::schema::Meta;
     use serde_json::json;
+    use std::sync::Arc;
 
     use super::*;
     use crate::candidates::Candidates;
@@ -176,10 +180,6 @@ mod tests {
         let json = serde_json::json!({ "device": "cpu", "host": "h", "milliseconds": seconds * 1000.0,
             "joules": joules, "joules_source": joules.map(|_| "rapl") });
         serde_json::from_value(json).unwrap()
-    }
-
-    fn scored(block: serde_json::Value) -> Arc<Settings> {
-        serde_json::from_value(block).map(Arc::new).unwrap()
     }
 
     fn candidate(id: &str, stages: Vec<(&str, Meta)>) -> Candidate {
@@ -200,7 +200,7 @@ mod tests {
         for (candidate, macs) in candidates.all.iter_mut().zip(macs) {
             candidate.numbers.push((column, *macs));
         }
-        Search::new(candidates).unwrap()
+        Search::new(candidates, None).unwrap()
     }
 
     #[test]
@@ -257,23 +257,17 @@ mod tests {
     // 1 s for 50 samples of 2 seeds, so 10 ms an image; 3 epochs of 1000 images
     #[test]
     fn without_training_an_image_takes_what_it_takes_in_scoring() {
-        let one = || Candidate {
-            scored: BTreeMap::from([
-                // Shown something else, which tells nothing about samples.
-                (
-                    "meco".to_owned(),
-                    scored(json!({"samples": 7, "seeds": [0], "inputs": "noise"})),
-                ),
-                (
-                    "mgm".to_owned(),
-                    scored(json!({"samples": 50, "seeds": [0, 1]})),
-                ),
-            ]),
-            ..candidate("a", vec![("score", meta(1.0, None))])
+        let settings = |settings| Arc::new(serde_json::from_value(settings).unwrap());
+        // Shown something else, which tells nothing about samples.
+        let meco = settings(json!({ "samples": 7, "seeds": [0], "inputs": "noise" }));
+        let mgm = settings(json!({ "samples": 50, "seeds": [0, 1] }));
+        let one = |id| Candidate {
+            scored: vec![(0, Arc::clone(&meco)), (1, Arc::clone(&mgm))],
+            ..candidate(id, vec![("score", meta(1.0, None))])
         };
-        let found = training(&search(vec![one(), one()], &[]), 3, 1000).unwrap();
+        let found = training(&search(vec![one("a"), one("b")], &[]), 3, 1000).unwrap();
         assert_eq!((found.seconds, found.joules), (60.0, None));
-        let unknown = vec![one(), candidate("b", vec![])];
+        let unknown = vec![one("a"), candidate("b", vec![])];
         assert_eq!(training(&search(unknown, &[]), 3, 1000), None);
     }
 }

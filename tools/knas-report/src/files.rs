@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use knas_records::Output;
 
-use crate::page::{Page, cost_picture};
-use crate::plot::{cell, curves, heat, histogram, scatter};
+use crate::page::{Page, cost_picture, plots, trained};
+use crate::plot::{Look, cell, confusion, curves, heat, histogram, scatter};
 use crate::svg::Svg;
 use crate::theme;
 
@@ -17,7 +17,7 @@ use crate::theme;
 ///
 /// # Errors
 /// A folder or file that cannot be written.
-pub fn write(page: &Page<'_>, folder: &Path) -> anyhow::Result<usize> {
+pub fn write(page: &Page<'_>, folder: &Path, look: Look) -> anyhow::Result<usize> {
     fs::create_dir_all(folder).with_context(|| format!("--svg {}", folder.display()))?;
     let style = theme::file();
     let mut written = HashSet::new();
@@ -31,28 +31,40 @@ pub fn write(page: &Page<'_>, folder: &Path) -> anyhow::Result<usize> {
             file = format!("{name}-{number}");
         }
         let mut output = Output::file(&folder.join(format!("{file}.svg")), false, |_| Ok(()))?;
-        output.write_text(&picture.file(&style))?;
+        output.write_text(&picture.file(&style, look.size, look.titled))?;
         output.finish()?;
         Ok(())
     };
 
     let search = page.search;
     if let Some((x, y)) = search.first_axes() {
-        let picture = scatter::draw(&search.columns[x], &search.columns[y], page.winners);
-        write("accuracy", &picture)?;
+        let (x, y) = (&search.columns[x], &search.columns[y]);
+        write("accuracy", &scatter::draw(x, y, page.winners, &[], look))?;
+    }
+    if let Some(picture) = plots::size(page, look)? {
+        write("size", &picture)?;
     }
     if let Some(picture) = heat::draw(search) {
         write("agreement", &picture)?;
     }
     for column in &search.columns {
         let name = format!("distribution-{}", plain(&column.name));
-        write(&name, &histogram::draw(column, page.winners))?;
+        write(&name, &histogram::draw(column, page.winners, look))?;
     }
     for measure in page.measures {
-        if let Some(picture) = curves::draw(measure) {
+        if let Some(picture) = curves::draw(measure, look) {
             let name = measure.name.trim_end_matches(", %");
             write(&plain(&name.to_lowercase()), &picture)?;
         }
+    }
+    if let Some(picture) = trained::against_test(page, look) {
+        write("validation-test", &picture)?;
+    }
+    for (at, (_, matrix)) in trained::confusions(page).iter().enumerate() {
+        write(
+            &format!("confusion-{}", at + 1),
+            &confusion::draw(matrix, "Confusion matrix"),
+        )?;
     }
     for (at, cell) in search.cells.iter().take(page.winners).enumerate() {
         if let Some(cell) = cell {

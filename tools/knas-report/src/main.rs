@@ -1,13 +1,17 @@
 //! Shows a search on one page.
 
+mod agreement;
 mod axis;
 mod candidates;
 mod cli;
+mod column;
 mod cost;
 mod files;
 mod page;
 mod plot;
+mod provenance;
 mod run;
+mod scores;
 mod search;
 mod svg;
 mod theme;

@@ -8,8 +8,9 @@ use knas_records::{Common, Context, Named, Truth, truth};
 use crate::candidates::Candidates;
 use crate::cli::Args;
 use crate::page::Page;
+use crate::plot::Look;
 use crate::search::{Search, join};
-use crate::{cost, files, training};
+use crate::{cost, files, scores, training};
 
 /// Writes the page that the arguments name, or the plots, or both.
 ///
@@ -46,15 +47,18 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     }
 
     let stages = cost::stages(&candidates.all);
-    let search = Search::new(candidates)?;
-    let ranks = search.ranked.iter().enumerate();
+    let search = Search::new(candidates, args.by.as_deref())?;
+    tell_ranking(&search, context);
+    let tables = scores::tables(&search, args.winners)?;
+    let ranks = search.candidates.iter().enumerate();
     let ranks = ranks.map(|(place, one)| (one.id.as_str(), place)).collect();
     let measures = training::read(&args.log, &ranks, context)?;
     let training = cost::training(&search, args.train_epochs, args.train_images);
     let page = Page {
         title: &args.title,
         search: &search,
-        winners: args.winners.min(search.ranked.len()),
+        winners: args.winners.min(search.ranked),
+        tables: &tables,
         measures: &measures,
         stages: &stages,
         training: training.as_ref(),
@@ -70,7 +74,11 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         ));
     }
     if let Some(folder) = &args.svg {
-        let count = files::write(&page, folder)?;
+        let look = Look {
+            size: args.svg_size,
+            titled: !args.no_titles,
+        };
+        let count = files::write(&page, folder, look)?;
         context.info(format_args!("{count} plots in {}", folder.display()));
     }
     if let Some(mut output) = output {
@@ -80,27 +88,51 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes the columns that are named, or else the first.
+/// Says what the page ranks by where the records leave it open.
+fn tell_ranking(search: &Search, context: &Context) {
+    let Some(by) = search.by.as_ref().filter(|by| !by.others.is_empty()) else {
+        return;
+    };
+    let others = by.others.iter();
+    let others: Vec<String> = others.map(|(name, n)| format!("{name} ({n})")).collect();
+    context.warn(format_args!(
+        "the records are ranked by more than one score: the page ranks by {}, and not by {}; \
+         name one with --by",
+        by.name,
+        others.join(", ")
+    ));
+}
+
+/// Takes the columns that are named, or else all that hold accuracies.
 fn join_truth(
     candidates: &mut Candidates,
     file: &std::path::Path,
     columns: Vec<String>,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let mut truth = Truth::read(file, &columns, context)?;
-    if columns.is_empty() && truth.columns.len() > 1 {
-        let others = truth.columns.split_off(1);
-        context.info(format_args!(
-            "accuracy is {}; {} has {}, too",
-            truth.columns[0],
-            file.display(),
-            others.join(", ")
-        ));
+    let truth = Truth::read(file, &columns, context)?;
+    let taken = match columns.is_empty() {
+        true => accuracies(&truth),
+        false => (0..truth.columns.len()).collect(),
+    };
+    let names = |take: bool| {
+        let of = (0..truth.columns.len()).filter(|at| taken.contains(at) == take);
+        let names: Vec<&str> = of.map(|at| truth.columns[at].as_str()).collect();
+        names.join(", ")
+    };
+    anyhow::ensure!(
+        !taken.is_empty(),
+        "no column holds accuracies from 0 to 100; name one of {}",
+        names(false)
+    );
+    let left_out = names(false);
+    if !left_out.is_empty() {
+        context.info(format_args!("no accuracies, and left out: {left_out}"));
     }
     if let Some(warning) = truth.warning() {
         context.caution(warning);
     }
-    let joined = join(candidates, &truth)?;
+    let joined = join(candidates, &truth, &taken)?;
     let without = candidates.all.len() - joined;
     if without > 0 {
         context.warn(format_args!(
@@ -108,4 +140,19 @@ fn join_truth(
         ));
     }
     Ok(())
+}
+
+/// The columns whose values are fractions or percents.
+fn accuracies(truth: &Truth) -> Vec<usize> {
+    let holds = |column: &usize| {
+        let values = (0..truth.rows()).filter_map(|row| truth.value(row, *column));
+        values
+            .into_iter()
+            .all(|value| (0.0..=100.0).contains(&value))
+    };
+    let names = (0..truth.columns.len()).filter(|at| {
+        let name = truth.columns[*at].as_str();
+        !matches!(name, "params" | "macs")
+    });
+    names.filter(holds).collect()
 }

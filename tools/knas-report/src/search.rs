@@ -1,110 +1,178 @@
-//! A search as the page shows it: candidates in their order, numbers in columns.
+//! A search as the page shows it: candidates in one order, numbers in columns.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-use knas_records::sheet::{millions, short};
+use anyhow::bail;
 use knas_records::{Failure, Truth};
 use knas_space::nb201::Cell;
-use knas_stats::{Agreement, Ranking};
+use knas_stats::Interval;
+use rayon::prelude::*;
 
-use crate::axis::{Axis, tidy};
+use crate::agreement::agreement;
 use crate::candidates::{Candidate, Candidates, Kind};
+use crate::column::Column;
 
-/// Parts of the candidates by the truth: all, the best half, the best tenth.
-pub const PARTS: [u64; 3] = [1, 2, 10];
-
-/// Fewer candidates say nothing about how two columns agree.
-pub const FEWEST: usize = 10;
-
-/// Candidates that did not fail, best first, and those that did.
+/// Candidates that have a number to show or did not fail, best first, and
+/// those that failed.
 #[derive(Debug)]
 pub struct Search {
-    /// In their order; rank 1 is at place 0.
-    pub ranked: Vec<Candidate>,
+    /// Those that the ranking holds, in its order, and then the others by id.
+    pub candidates: Vec<Candidate>,
+    /// How many the ranking holds: rank 1 is at place 0.
+    pub ranked: usize,
     /// The cell of each that is one of NAS-Bench-201.
     pub cells: Vec<Option<Cell>>,
     /// Their numbers.
     pub columns: Vec<Column>,
-    /// The column that ranks.
-    pub by: Option<usize>,
+    /// The names of all columns of the records, in the order of their places
+    /// there.
+    pub names: Vec<String>,
+    /// What they are ranked by.
+    pub by: Option<By>,
     /// Those that failed, in the order of their ids.
     pub failed: Vec<(String, Failure)>,
     /// Spearman's ρ of every two columns, where both have values that differ.
     pub agreement: Vec<Vec<Option<f64>>>,
-    /// Candidate, score and reason where a score is undefined, by id.
-    pub undefined: Vec<(String, String, String)>,
     /// What is to be said where scores, or training, rest on different things.
     pub warning: Option<String>,
+    /// For the columns of scores that were computed together: milliseconds,
+    /// and of how many candidates.
+    pub scoring: Vec<(Vec<usize>, f64, usize)>,
+    /// Why scores are undefined: name, reason, ids.
+    pub undefined: Vec<(String, String, Vec<String>)>,
 }
 
-/// One number of every candidate.
-#[derive(Debug)]
-pub struct Column {
-    /// What it says.
-    pub kind: Kind,
-    /// Its name.
+/// What candidates are ranked by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct By {
+    /// Its column.
+    pub column: usize,
+    /// Its name; `-macs` prefers small ones.
     pub name: String,
-    /// One for each ranked candidate; accuracies in percent.
-    pub values: Vec<Option<f64>>,
-    /// How it is drawn.
-    pub axis: Axis,
+    /// What else records are ranked by, and how many.
+    pub others: Vec<(String, usize)>,
+    /// 1, or −1 where small ones are preferred.
+    sign: f64,
+}
+
+/// The candidate that the search ends with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Winner {
+    /// Its place.
+    pub place: usize,
+    /// The validation accuracy that chose it, and among how many; none where
+    /// it is the first by rank.
+    pub chosen: Option<(usize, usize)>,
+}
+
+impl By {
+    /// A correlation of the column as one of the ranking, which may prefer
+    /// small values.
+    pub fn oriented(&self, rho: f64, interval: Option<Interval>) -> (f64, Option<Interval>) {
+        match self.sign < 0.0 {
+            true => (
+                -rho,
+                interval.map(|range| Interval {
+                    lo: -range.hi,
+                    hi: -range.lo,
+                }),
+            ),
+            false => (rho, interval),
+        }
+    }
 }
 
 impl Search {
-    /// Puts candidates in order: by their rank, or else by their score; ties
-    /// by id.
-    pub fn new(candidates: Candidates) -> anyhow::Result<Self> {
-        let warning = candidates.compared().warning();
-        let mut undefined: Vec<(String, String, String)> = Vec::new();
-        for one in &candidates.all {
-            let entries = one.undefined.iter();
-            let told =
-                |(name, reason): (&String, &String)| (one.id.clone(), name.clone(), reason.clone());
-            undefined.extend(entries.map(told));
-        }
-        undefined.sort();
+    /// Puts candidates in order: by the column that is asked for, or else by
+    /// what most of the records are ranked by; ties by id.
+    ///
+    /// # Errors
+    /// Nothing has the name that is asked for.
+    pub fn new(gathered: Candidates, asked: Option<&str>) -> anyhow::Result<Self> {
+        let warning = gathered.warning();
+        let undefined = undefined(&gathered);
         let Candidates {
-            all, columns, by, ..
-        } = candidates;
-        let (failed, mut ranked): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|one| one.failure.is_some());
-        ranked.sort_by(|a, b| {
-            let rank = |one: &Candidate| one.rank.unwrap_or(f64::INFINITY);
-            let score = |one: &Candidate| one.score.unwrap_or(f64::NEG_INFINITY);
-            rank(a)
-                .total_cmp(&rank(b))
-                .then(score(b).total_cmp(&score(a)))
-                .then(a.id.cmp(&b.id))
-        });
-        let mut failed: Vec<(String, Failure)> = failed
-            .into_iter()
-            .filter_map(|one| Some((one.id, one.failure?)))
+            mut all,
+            columns,
+            scoring,
+            ..
+        } = gathered;
+        let mut failed: Vec<(String, Failure)> = all
+            .iter()
+            .filter_map(|one| Some((one.id.clone(), one.failure.clone()?)))
             .collect();
         failed.sort_by(|a, b| a.0.cmp(&b.0));
+        let scored = |one: &Candidate| {
+            let mut numbers = one.numbers.iter();
+            numbers.any(|(column, _)| columns[*column].0 == Kind::Score)
+        };
+        all.retain(|one| one.failure.is_none() || scored(one));
+        let by = choose(&all, &columns, asked)?;
+
+        let value = |one: &Candidate| -> Option<f64> {
+            let by = by.as_ref()?;
+            let mut numbers = one.numbers.iter();
+            let (_, value) = numbers.find(|(column, _)| *column == by.column)?;
+            Some(by.sign * value + 0.0) // no negative zero
+        };
+        let mut keyed: Vec<(Option<f64>, Candidate)> =
+            all.into_iter().map(|one| (value(&one), one)).collect();
+        keyed.sort_by(|(a, one), (b, other)| {
+            let worth = |value: &Option<f64>| value.unwrap_or(f64::NEG_INFINITY);
+            let known = b.is_some().cmp(&a.is_some());
+            known
+                .then(worth(b).total_cmp(&worth(a)))
+                .then_with(|| one.id.cmp(&other.id))
+        });
+        let ranked = keyed.iter().filter(|(value, _)| value.is_some()).count();
+        let candidates: Vec<Candidate> = keyed.into_iter().map(|(_, one)| one).collect();
 
         // What ranks comes first, then by kind, in the order of appearance.
+        let ranks = by.as_ref().map(|by| by.column);
         let mut order: Vec<usize> = (0..columns.len()).collect();
-        order.sort_by_key(|&place| (columns[place].0, Reverse(Some(place) == by)));
-        let made = order.iter().filter_map(|&place| {
-            let (kind, name) = columns[place].clone();
-            let column = Column::new(kind, name, place, &ranked)?;
-            Some((Some(place) == by, column))
+        order.sort_by_key(|&place| (Reverse(Some(place) == ranks), columns[place].0));
+        let made: Vec<Option<Column>> = order
+            .par_iter()
+            .map(|&place| {
+                let (kind, name) = columns[place].clone();
+                Column::new(kind, name, place, &candidates)
+            })
+            .collect();
+        let names = columns.into_iter().map(|(_, name)| name).collect();
+        let kept = order.iter().zip(made);
+        let kept = kept.filter_map(|(&place, column)| Some((place, column?)));
+        let (places, columns): (Vec<usize>, Vec<Column>) = kept.unzip();
+        let new_place = |old: usize| places.iter().position(|&place| place == old);
+        let by = by.and_then(|by| {
+            Some(By {
+                column: new_place(by.column)?,
+                ..by
+            })
         });
-        let made: Vec<(bool, Column)> = made.collect();
-        let by = made.iter().position(|(ranks, _)| *ranks);
-        let columns: Vec<Column> = made.into_iter().map(|(_, column)| column).collect();
+        let scoring = scoring.into_iter().map(|(together, (sum, count))| {
+            let together = together.into_iter().filter_map(new_place).collect();
+            (together, sum, count)
+        });
         let agreement = agreement(&columns)?;
-        let cells = ranked.iter().map(cell).collect();
         Ok(Self {
             ranked,
-            cells,
+            names,
+            cells: candidates.iter().map(cell).collect(),
+            candidates,
             columns,
             by,
             failed,
             agreement,
-            undefined,
             warning,
+            undefined,
+            scoring: scoring.collect(),
         })
+    }
+
+    /// The column that ranks.
+    pub fn ranks(&self) -> Option<usize> {
+        self.by.as_ref().map(|by| by.column)
     }
 
     /// The places of the columns of a kind.
@@ -126,109 +194,152 @@ impl Search {
             .or_else(|| trained(""))
     }
 
+    /// The accuracies that belong to a test accuracy: the column by which one
+    /// may choose, and the one that is reported. Those of training come before
+    /// those that are known from elsewhere.
+    pub fn validation_and_test(&self) -> Option<(usize, usize)> {
+        let named = |kind, name: &str| {
+            self.of_kind(kind)
+                .find(|&place| self.columns[place].name == name)
+        };
+        let trained = named(Kind::Trained, "valid_accuracy");
+        if let Some(pair) = trained.zip(named(Kind::Trained, "test_accuracy")) {
+            return Some(pair);
+        }
+        self.of_kind(Kind::Truth).find_map(|test| {
+            let name = &self.columns[test].name;
+            let mut names = ["valid", "val"]
+                .map(|part| name.replace("test", part))
+                .into_iter();
+            let valid =
+                names.find_map(|valid| named(Kind::Truth, &valid).filter(|_| valid != *name));
+            Some((valid?, test))
+        })
+    }
+
+    /// The candidate that the search ends with: of those that were trained the
+    /// best by validation, or else of the first `k` by rank the best by a known
+    /// validation accuracy, or else the first by rank. Never by test.
+    pub fn winner(&self, k: usize) -> Option<Winner> {
+        let trained = self.of_kind(Kind::Trained);
+        let mut trained = trained.filter(|&place| self.columns[place].name.starts_with("valid"));
+        let known = || {
+            let (valid, _) = self.validation_and_test()?;
+            Some((valid, self.ranked.min(k.max(1))))
+        };
+        let chosen = match trained.next() {
+            Some(valid) => Some((valid, self.candidates.len())),
+            None => known(),
+        };
+        let first = (self.ranked > 0).then_some(Winner {
+            place: 0,
+            chosen: None,
+        });
+        let Some((valid, among)) = chosen else {
+            return first;
+        };
+        let values = &self.columns[valid].values[..among];
+        let known = (0..among).filter_map(|at| Some((at, values[at]?)));
+        // Of equal ones the first by rank.
+        let best = known.clone().reduce(|a, b| if b.1 > a.1 { b } else { a });
+        best.map_or(first, |(place, _)| {
+            Some(Winner {
+                place,
+                chosen: Some((valid, known.count())),
+            })
+        })
+    }
+
     /// The two columns that are shown against each other first: what ranks and
     /// accuracy, or else the first two there are.
     pub fn first_axes(&self) -> Option<(usize, usize)> {
-        let x = self.by.or((!self.columns.is_empty()).then_some(0))?;
+        let x = self.ranks().or((!self.columns.is_empty()).then_some(0))?;
         let y = self.accuracy().filter(|&y| y != x);
         let y = y.or_else(|| (0..self.columns.len()).find(|&place| place != x))?;
         Some((x, y))
     }
 
     /// Columns as the ranking table has them: what ranks, accuracies, counts,
-    /// other scores.
+    /// other scores; those that fewer than half of the candidates have at the
+    /// end, so that no table begins with empty columns.
     pub fn table_order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.columns.len()).collect();
-        order.sort_by_key(|&place| match self.columns[place].kind {
-            _ if Some(place) == self.by => 0,
-            Kind::Truth => 1,
-            Kind::Trained => 2,
-            Kind::Count => 3,
-            Kind::Score => 4,
+        order.sort_by_key(|&place| {
+            let column = &self.columns[place];
+            let known = column.values.iter().flatten().count();
+            let kind = match column.kind {
+                _ if Some(place) == self.ranks() => return (false, 0),
+                Kind::Truth => 1,
+                Kind::Trained => 2,
+                Kind::Count => 3,
+                Kind::Score => 4,
+            };
+            (2 * known < self.candidates.len(), kind)
         });
         order
     }
-
-    /// How `score` orders the values of `truth`, within each of the [`PARTS`].
-    pub fn parts(&self, score: usize, truth: usize) -> anyhow::Result<Vec<Agreement>> {
-        compare(&self.columns[score], &self.columns[truth], &PARTS)
-    }
 }
 
-impl Column {
-    /// None where no candidate has a value.
-    fn new(kind: Kind, name: String, place: usize, ranked: &[Candidate]) -> Option<Self> {
-        let value = |one: &Candidate| {
-            let mut numbers = one.numbers.iter();
-            let number = numbers.find(|(column, _)| *column == place);
-            number.map(|(_, value)| *value)
+/// What candidates are ranked by: the column of that name, or else what most
+/// of them are ranked by in their records; of equally many the first to appear.
+fn choose(
+    candidates: &[Candidate],
+    columns: &[(Kind, String)],
+    asked: Option<&str>,
+) -> anyhow::Result<Option<By>> {
+    if let Some(asked) = asked {
+        let named = |name: &str| columns.iter().position(|(_, column)| column == name);
+        let small = || asked.strip_prefix('-').and_then(named).map(|at| (at, -1.0));
+        let Some((column, sign)) = named(asked).map(|at| (at, 1.0)).or_else(small) else {
+            let known: Vec<&str> = columns.iter().map(|(_, name)| name.as_str()).collect();
+            bail!(
+                "--by {asked}: no candidate has it; there are {}",
+                known.join(", ")
+            );
         };
-        let mut values: Vec<Option<f64>> = ranked.iter().map(value).collect();
-        let percent = matches!(kind, Kind::Trained | Kind::Truth);
-        if percent && values.iter().flatten().all(|&value| value <= 1.0) {
-            for value in values.iter_mut().flatten() {
-                *value *= 100.0; // fractions
-            }
-        }
-        let known: Vec<f64> = values.iter().flatten().copied().collect();
-        let axis = Axis::fit(&known, percent)?;
-        Some(Self {
-            kind,
-            name,
-            values,
-            axis,
-        })
+        return Ok(Some(By {
+            column,
+            name: asked.to_owned(),
+            others: vec![],
+            sign,
+        }));
     }
-
-    /// Whether its values are accuracies in percent.
-    pub fn is_percent(&self) -> bool {
-        matches!(self.kind, Kind::Trained | Kind::Truth)
+    let mut counts = BTreeMap::<usize, usize>::new();
+    for column in candidates.iter().filter_map(|one| one.by) {
+        *counts.entry(column).or_default() += 1;
     }
-
-    /// Its name with its unit.
-    pub fn label(&self) -> String {
-        match self.kind {
-            Kind::Score => self.name.clone(),
-            Kind::Count if self.name == "macs" => "multiply-accumulates".into(),
-            Kind::Count => "parameters".into(),
-            Kind::Trained => format!("{}, %", self.name.replace('_', " ")),
-            Kind::Truth => format!("{}, %", self.name),
-        }
-    }
-
-    /// A value as people read it.
-    pub fn show(&self, value: f64) -> String {
-        match self.kind {
-            Kind::Count => millions(value),
-            Kind::Score => tidy(&short(value)),
-            Kind::Trained | Kind::Truth => format!("{value:.2}"),
-        }
-    }
-
-    /// The finite values that there are.
-    pub fn known(&self) -> Vec<f64> {
-        self.values.iter().flatten().copied().collect()
-    }
+    let most = counts
+        .iter()
+        .max_by_key(|&(&column, &count)| (count, Reverse(column)));
+    Ok(most.map(|(&column, _)| By {
+        column,
+        name: columns[column].1.clone(),
+        others: counts
+            .iter()
+            .filter(|&(&other, _)| other != column)
+            .map(|(&other, &count)| (columns[other].1.clone(), count))
+            .collect(),
+        sign: 1.0,
+    }))
 }
 
-/// Joins candidates with what is known about them. Those whose row is about
+/// Joins candidates with these columns of what is known about them. Those whose row is about
 /// another architecture fail.
 ///
 /// # Errors
 /// None of them is known.
-pub fn join(candidates: &mut Candidates, truth: &Truth) -> anyhow::Result<usize> {
-    let columns: Vec<usize> = truth
-        .columns
+pub fn join(candidates: &mut Candidates, truth: &Truth, taken: &[usize]) -> anyhow::Result<usize> {
+    let columns: Vec<(usize, usize)> = taken
         .iter()
-        .map(|name| candidates.column(Kind::Truth, name))
+        .map(|&at| (at, candidates.column(Kind::Truth, &truth.columns[at])))
         .collect();
     let mut joined = 0;
     for candidate in &mut candidates.all {
         match truth.find(&candidate.id, candidate.arch.as_deref()) {
             Ok(Some(row)) => {
                 joined += 1;
-                for (place, column) in columns.iter().enumerate() {
-                    let value = truth.value(row, place);
+                for (place, column) in &columns {
+                    let value = truth.value(row, *place);
                     candidate
                         .numbers
                         .extend(value.map(|value| (*column, value)));
@@ -258,123 +369,19 @@ fn cell(candidate: &Candidate) -> Option<Cell> {
     arch.parse().ok()
 }
 
-fn agreement(columns: &[Column]) -> anyhow::Result<Vec<Vec<Option<f64>>>> {
-    let mut matrix = vec![vec![None; columns.len()]; columns.len()];
-    for row in 0..columns.len() {
-        for column in 0..=row {
-            let found = compare(&columns[row], &columns[column], &[1])?;
-            let rho = found.first().and_then(|all| all.spearman);
-            matrix[row][column] = rho;
-            matrix[column][row] = rho;
+fn undefined(gathered: &Candidates) -> Vec<(String, String, Vec<String>)> {
+    let mut reasons = BTreeMap::<(usize, &str), Vec<String>>::new();
+    for candidate in &gathered.all {
+        for (column, why) in &candidate.undefined {
+            let ids = reasons.entry((*column, why)).or_default();
+            ids.push(candidate.id.clone());
         }
     }
-    Ok(matrix)
-}
-
-/// Over the candidates that have both values.
-fn compare(score: &Column, truth: &Column, parts: &[u64]) -> anyhow::Result<Vec<Agreement>> {
-    let pairs = score.values.iter().zip(&truth.values);
-    let (score, truth): (Vec<f64>, Vec<f64>) =
-        pairs.filter_map(|(a, b)| Some(((*a)?, (*b)?))).unzip();
-    let (score, truth) = (Ranking::new(&score)?, Ranking::new(&truth)?);
-    let all = knas_stats::Truth::new(&truth, &vec![1; truth.len()], parts)?.agreement(&score)?;
-    // Of so few, chance makes anything.
-    let told = all.into_iter().map(|part| match part.n < FEWEST as u64 {
-        true => Agreement {
-            spearman: None,
-            kendall: None,
-            ..part
-        },
-        false => part,
-    });
-    Ok(told.collect())
+    let told = reasons.into_iter();
+    let name = |column: usize| gathered.columns[column].1.clone();
+    told.map(|((column, why), ids)| (name(column), why.to_owned(), ids))
+        .collect()
 }
 
 #[cfg(test)]
-pub mod tests {
-    use super::*;
-
-    /// Candidates of these ids, ranks and scores.
-    pub fn search(candidates: Vec<(&str, Option<f64>, Option<f64>)>) -> Search {
-        let mut all = Candidates::default();
-        let column = all.column(Kind::Score, "mgm");
-        all.by = Some(column);
-        for (id, rank, score) in candidates {
-            all.all.push(Candidate {
-                id: id.into(),
-                rank,
-                score,
-                numbers: score.map(|score| (column, score)).into_iter().collect(),
-                ..Candidate::default()
-            });
-        }
-        Search::new(all).unwrap()
-    }
-
-    fn ids(search: &Search) -> Vec<&str> {
-        search.ranked.iter().map(|one| one.id.as_str()).collect()
-    }
-
-    #[test]
-    fn ranks_come_before_scores_and_scores_before_ids() {
-        let found = search(vec![
-            ("c", None, Some(1.0)),
-            ("b", None, Some(1.0)),
-            ("d", None, None),
-            ("a", None, Some(2.0)),
-        ]);
-        assert_eq!(ids(&found), ["a", "b", "c", "d"]);
-        let found = search(vec![
-            ("a", Some(2.0), Some(9.0)),
-            ("b", Some(1.0), Some(1.0)),
-        ]);
-        assert_eq!(ids(&found), ["b", "a"]);
-        assert_eq!(found.columns[0].values, [Some(1.0), Some(9.0)]);
-    }
-
-    #[test]
-    fn fractions_become_percent_and_percents_stay() {
-        let mut all = Candidates::default();
-        let (half, known) = (
-            all.column(Kind::Trained, "valid_accuracy"),
-            all.column(Kind::Truth, "acc"),
-        );
-        all.all.push(Candidate {
-            id: "a".into(),
-            numbers: vec![(half, 0.5), (known, 93.5)],
-            ..Candidate::default()
-        });
-        let found = Search::new(all).unwrap();
-        let shown: Vec<_> = found
-            .columns
-            .iter()
-            .map(|one| (one.label(), one.values[0]))
-            .collect();
-        let expected = [("valid accuracy, %", Some(50.0)), ("acc, %", Some(93.5))];
-        assert_eq!(
-            shown,
-            expected.map(|(label, value)| (label.to_owned(), value))
-        );
-        assert_eq!(found.accuracy(), Some(1));
-    }
-
-    #[test]
-    fn agreement_needs_enough_candidates() {
-        let some = |count: i32| {
-            let mut all = Candidates::default();
-            let (up, down) = (
-                all.column(Kind::Score, "up"),
-                all.column(Kind::Score, "down"),
-            );
-            for at in 0..count {
-                all.all.push(Candidate {
-                    id: at.to_string(),
-                    numbers: vec![(up, f64::from(at)), (down, f64::from(-at))],
-                    ..Candidate::default()
-                });
-            }
-            Search::new(all).unwrap().agreement[0][1]
-        };
-        assert_eq!((some(9), some(10)), (None, Some(-1.0)));
-    }
-}
+pub mod tests;

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use maud::{Markup, PreEscaped, Render};
+
 /// One picture, in pixels from the upper left.
 #[derive(Debug)]
 pub struct Svg {
@@ -32,6 +34,13 @@ impl Display for Escaped<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Render for Escaped<'_> {
+    fn render_to(&self, html: &mut String) {
+        // Writing to a String cannot fail.
+        let _ = write!(html, "{self}");
     }
 }
 
@@ -145,28 +154,37 @@ impl Svg {
     }
 
     /// The picture as an element of a page, with further `attributes`.
-    pub fn element(&self, attributes: &str) -> String {
-        format!(
+    pub fn element(&self, attributes: &str) -> Markup {
+        PreEscaped(format!(
             "<svg {attributes} viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" role=\"img\" \
              aria-label=\"{}\">{}</svg>",
             Escaped(&self.title),
             self.body,
             w = Px(self.width),
             h = Px(self.height)
-        )
+        ))
     }
 
-    /// The picture as a file of its own, with its style sheet.
-    pub fn file(&self, style: &str) -> String {
+    /// The picture as a file of its own, with its style sheet: as large as it
+    /// was drawn, or as large as fits into `size`.
+    pub fn file(&self, style: &str, size: Option<(f64, f64)>, titled: bool) -> String {
+        let scale = size.map_or(1.0, |(width, height)| {
+            (width / self.width).min(height / self.height)
+        });
+        let title = match titled {
+            true => format!("<title>{}</title>", Escaped(&self.title)),
+            false => String::new(),
+        };
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-             <svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" \
-             height=\"{h}\"><title>{}</title><style>{style}</style>\
+             <svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" width=\"{}\" \
+             height=\"{}\">{title}<style>{style}</style>\
              <rect class=\"paper\" width=\"100%\" height=\"100%\"/>{}</svg>\n",
-            Escaped(&self.title),
+            Px(self.width),
+            Px(self.height),
+            Px(self.width * scale),
+            Px(self.height * scale),
             self.body,
-            w = Px(self.width),
-            h = Px(self.height)
         )
     }
 }

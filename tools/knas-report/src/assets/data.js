@@ -4,16 +4,18 @@ const data = JSON.parse(document.getElementById('data').textContent);
 const count = data.ids.length;
 const element = id => document.getElementById(id);
 
-// What is chosen: one candidate, and those that were dragged across.
-const chosen = { place: null, kept: null };
+// What is chosen: one candidate, and those that fit the filter (all without one).
+const chosen = { place: null, fits: null };
 const listeners = [];
 const choose = change => {
   Object.assign(chosen, change);
   for (const listener of listeners) listener();
 };
+const fits = place => chosen.fits === null || chosen.fits[place] === 1;
 
 const minus = text => text.replace(/-/g, '−');
 const grouped = number => number.toLocaleString('en-US');
+const rank = place => (place < data.ranked ? grouped(place + 1) : '–');
 
 // As the rest of the page writes scores: five significant digits.
 function short(value) {
@@ -34,6 +36,15 @@ function show(column, value) {
     default: return short(value);
   }
 }
+
+// As `show`, with the standard deviation over seeds where there is one.
+function showAt(column, place) {
+  const deviation = column.deviations?.[place] ?? null;
+  const value = show(column, column.values[place]);
+  return deviation === null ? value : `${value} ± ${short(Number(deviation.toPrecision(2)))}`;
+}
+
+const undefinedAt = (column, place) => column.undefined?.includes(place) ?? false;
 
 // A new HTML element; text is never taken for HTML.
 function make(tag, attributes = {}, ...children) {

@@ -1,21 +1,29 @@
 // The candidate that is chosen, beside the plot.
 
-// For each column the order of its values, to say which place a value has.
+// For each column its values in order, to say which place one has.
 const orders = new Map();
-function standing(at, value) {
+function sorted(at) {
   if (!orders.has(at)) {
-    const known = data.columns[at].values.filter(value => value !== null);
-    orders.set(at, Float64Array.from(known).sort());
+    orders.set(at, Float64Array.from(data.columns[at].values.filter(value => value !== null)).sort());
   }
-  const order = orders.get(at);
+  return orders.get(at);
+}
+
+// How many values are smaller, or no larger.
+function below(order, value, equal) {
   let low = 0;
   let high = order.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (order[middle] <= value) low = middle + 1;
+    if (order[middle] < value || (equal && order[middle] === value)) low = middle + 1;
     else high = middle;
   }
-  return `${grouped(order.length - low + 1)} of ${grouped(order.length)}`;
+  return low;
+}
+
+function standing(at, value) {
+  const order = sorted(at);
+  return `${grouped(order.length - below(order, value, true) + 1)} of ${grouped(order.length)}`;
 }
 
 function drawCell(place) {
@@ -44,12 +52,12 @@ function drawDetail() {
       const column = data.columns[at];
       const value = column.values[place];
       return make('div', { title: `${standing(at, value)}, the largest first` },
-        make('dt', {}, column.label), make('dd', {}, show(column, value)));
+        make('dt', {}, column.label), make('dd', {}, showAt(column, place)));
     });
   const picture = drawCell(place);
   detail.replaceChildren(
     make('h3', {}, data.ids[place]),
-    make('p', {}, `rank ${grouped(place + 1)} of ${grouped(count)}`),
+    make('p', {}, place < data.ranked ? `rank ${rank(place)} of ${grouped(data.ranked)}` : 'not ranked'),
     picture === '' ? make('p', { class: 'arch' }, notation(place)) : picture,
     make('dl', {}, ...facts));
 }

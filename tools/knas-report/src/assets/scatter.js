@@ -3,7 +3,6 @@
 const SVG = 'http://www.w3.org/2000/svg';
 const LAYERS = 8; // several paths let dense places become darker
 const MANY = 2000;
-const NEAR = 28; // pixels
 
 const bend = {
   linear: value => value,
@@ -13,10 +12,30 @@ const bend = {
 
 // From a value to a share of the axis.
 function scale(axis) {
+  if (axis.kind === 'rank') {
+    const { order } = axis;
+    return value => (below(order, value, false) + below(order, value, true)) / 2 / order.length;
+  }
   const by = bend[axis.kind];
   const low = by(axis.low, axis);
   const range = by(axis.high, axis) - low;
   return value => (by(value, axis) - low) / range;
+}
+
+// An axis of ranks, the largest value first and at the high end.
+function rankAxis(at) {
+  const order = sorted(at);
+  const place = rank => 1 - (rank - 0.5) / order.length;
+  const ticks = marks(1, order.length, 1).filter(([rank]) => rank > 1).reverse();
+  return { kind: 'rank', order, ticks: [...ticks.map(([rank, label]) => [place(rank), label]), [place(1), '1']] };
+}
+
+// An axis in proportion over a part of the values.
+function partAxis(low, high) {
+  const room = (high - low) * 0.03 || 1;
+  const axis = { kind: 'linear', low: low - room, high: high + room };
+  const place = scale(axis);
+  return { ...axis, ticks: marks(axis.low, axis.high).map(([value, label]) => [place(value), label]) };
 }
 
 function draw(tag, attributes, text) {
@@ -27,23 +46,52 @@ function draw(tag, attributes, text) {
 }
 
 const plot = element('scatter');
-const view = { frame: null, at: [], order: [], kept: null, cursor: null, overlay: null };
+const view = { frame: null, at: [], order: [], cursor: null, overlay: null };
 
-// The columns and, by the choice of candidates, the part of the accuracy axis.
+// The columns, how they are drawn, and from which value on the part begins.
 function axes() {
   const [x, y, part] = ['x', 'y', 'part'].map(id => Number(element(id).value));
   const [across, up] = [data.columns[x], data.columns[y]];
-  const best = up.parts && part > 0 ? up.parts[part - 1] : null;
-  return { x, y, across, up, best, axis: best ? best.axis : up.axis };
+  const chosenAxis = (at, id) => (element(id).value === 'rank' ? rankAxis(at) : data.columns[at].axes[element(id).value]);
+  let from = -Infinity;
+  let axisY = chosenAxis(y, 'y-scale');
+  if (up.kind === 'percent' && part > 1) {
+    const order = sorted(y);
+    from = order[order.length - Math.ceil(order.length / part)];
+    if (axisY.kind !== 'rank') axisY = partAxis(from, order[order.length - 1]);
+  }
+  return { across, up, from, axisX: chosenAxis(x, 'x-scale'), axisY };
+}
+
+function drawAxes(svg, frame, { across, up, axisX, axisY }) {
+  const foot = frame.top + frame.height;
+  const named = (column, axis) => (axis.kind === 'rank' ? `${column.label}, rank` : column.label);
+  for (const [share, label] of axisY.ticks) {
+    const at = foot - share * frame.height;
+    svg.append(draw('line', { class: 'grid', x1: frame.left, x2: frame.left + frame.width, y1: at, y2: at }),
+      draw('text', { class: 'muted end', x: frame.left - 8, y: at + 4 }, label));
+  }
+  svg.append(draw('text', { class: 'start', x: 8, y: frame.top - 12 }, named(up, axisY)),
+    draw('line', { class: 'axis', x1: frame.left, x2: frame.left + frame.width, y1: foot, y2: foot }));
+  let free = -Infinity; // a label that would touch the one before it is left out
+  for (const [share, label] of axisX.ticks) {
+    const at = frame.left + share * frame.width;
+    const half = label.length * 3.3;
+    if (at - half < free) continue;
+    free = at + half + 6;
+    svg.append(draw('line', { class: 'axis', x1: at, x2: at, y1: foot, y2: foot + 4 }),
+      draw('text', { class: 'muted middle', x: at, y: foot + 17 }, label));
+  }
+  svg.append(draw('text', { class: 'end', x: frame.left + frame.width, y: foot + 35 }, named(across, axisX)));
 }
 
 function drawScatter() {
-  const { x, y, across, up, best, axis } = axes();
-  element('part').disabled = !up.parts;
+  const now = axes();
+  const { across, up, from, axisX, axisY } = now;
+  element('part').disabled = up.kind !== 'percent';
   const width = Math.max(280, plot.clientWidth);
   const height = Math.round(Math.min(460, Math.max(300, width * 0.62)));
-  const frame = { left: 48, top: 32, width: width - 64, height: height - 76 };
-  const foot = frame.top + frame.height;
+  const frame = { left: 52, top: 32, width: width - 68, height: height - 76 };
   const svg = element('points');
   svg.replaceChildren();
   for (const picture of [svg, view.overlay]) {
@@ -52,45 +100,53 @@ function drawScatter() {
     }
   }
   svg.setAttribute('aria-label', `${up.label} against ${across.label}, ${grouped(count)} candidates`);
+  drawAxes(svg, frame, now);
 
-  const [placeX, placeY] = [scale(across.axis), scale(axis)];
+  const [placeX, placeY] = [scale(axisX), scale(axisY)];
+  const clip = share => (Number.isFinite(share) ? Math.max(0, Math.min(1, share)) : 0);
   const toX = value => frame.left + placeX(value) * frame.width;
-  const toY = value => foot - placeY(value) * frame.height;
-  for (const [share, label] of axis.ticks) {
-    const at = foot - share * frame.height;
-    svg.append(draw('line', { class: 'grid', x1: frame.left, x2: frame.left + frame.width, y1: at, y2: at }),
-      draw('text', { class: 'muted end', x: frame.left - 8, y: at + 4 }, label));
-  }
-  svg.append(draw('text', { class: 'start', x: 8, y: frame.top - 12 }, up.label),
-    draw('line', { class: 'axis', x1: frame.left, x2: frame.left + frame.width, y1: foot, y2: foot }));
-  let free = -Infinity; // a label that would touch the one before it is left out
-  for (const [share, label] of across.axis.ticks) {
-    const at = frame.left + share * frame.width;
-    const half = label.length * 3.3;
-    if (at - half < free) continue;
-    free = at + half + 6;
-    svg.append(draw('line', { class: 'axis', x1: at, x2: at, y1: foot, y2: foot + 4 }),
-      draw('text', { class: 'muted middle', x: at, y: foot + 17 }, label));
-  }
-  svg.append(draw('text', { class: 'end', x: frame.left + frame.width, y: foot + 35 }, across.label));
-
+  const toY = value => frame.top + (1 - placeY(value)) * frame.height;
   view.at = [];
   for (let place = 0; place < count; place++) {
     const [a, b] = [across.values[place], up.values[place]];
-    const shown = a !== null && b !== null && (!best || b >= best.from);
-    view.at.push(shown ? [toX(a), toY(b)] : null);
+    view.at.push(a !== null && b !== null && b >= from ? [toX(a), toY(b)] : null);
   }
-  const shown = view.at.flatMap((at, place) => (at ? [place] : []));
-  view.order = shown.sort((a, b) => view.at[a][0] - view.at[b][0] || a - b);
+  const known = view.at.flatMap((at, place) => (at ? [place] : []));
+  const shown = known.filter(fits);
   view.frame = frame;
-  view.size = view.order.length < MANY ? 6 : 3;
-  const points = draw('g', { 'stroke-width': view.size });
-  for (let layer = 0; layer < LAYERS; layer++) {
-    const d = path(view.order.filter((_, at) => at % LAYERS === layer));
-    points.append(draw('path', { class: `points${view.size > 3 ? ' few' : ''}`, d }));
+  view.size = known.length < MANY ? 6 : 3;
+  const layers = (places, name) => {
+    for (let layer = 0; layer < LAYERS; layer++) {
+      const d = path(places.filter((_, at) => at % LAYERS === layer));
+      if (d !== '') svg.append(draw('path', { class: name, d, 'stroke-width': view.size }));
+    }
+  };
+  const few = view.size > 3 ? ' few' : '';
+  layers(known.filter(place => !fits(place)), 'points others');
+  const deviations = across.deviations || up.deviations;
+  element('bars-label').hidden = !deviations || shown.length > data.bars;
+  if (deviations && shown.length <= data.bars && element('bars').checked) {
+    const d = shown.map(place => {
+      const [x, y] = view.at[place];
+      const ends = (column, axis, place, share, to) => {
+        const deviation = column.deviations?.[place] ?? null;
+        if (deviation === null || axis.kind === 'rank') return null;
+        return [-1, 1].map(sign => to(clip(share(column.values[place] + sign * deviation))));
+      };
+      const wide = ends(across, axisX, place, placeX, share => frame.left + share * frame.width);
+      const high = ends(up, axisY, place, placeY, share => frame.top + (1 - share) * frame.height);
+      return (wide ? `M${wide[0].toFixed(1)} ${y.toFixed(1)}H${wide[1].toFixed(1)}` : '')
+        + (high ? `M${x.toFixed(1)} ${high[0].toFixed(1)}V${high[1].toFixed(1)}` : '');
+    }).join('');
+    svg.append(draw('path', { class: 'deviation', d }));
   }
-  svg.append(points);
-  const rho = best ? best.rho[x] : data.agreement[x][y];
+  layers(shown, `points${few}`);
+  if (element('front').checked) {
+    const front = paretoFront(shown, across, up).map(place => view.at[place].map(at => at.toFixed(1)).join(' '));
+    svg.append(draw('path', { class: 'front', d: `M${front.join('L')}` }));
+  }
+  view.order = shown.sort((a, b) => view.at[a][0] - view.at[b][0] || a - b);
+  const rho = spearman(shown.map(place => across.values[place]), shown.map(place => up.values[place]));
   element('rho').textContent = `Spearman’s ρ ${rho === null ? 'undefined' : minus(rho.toFixed(2))}, n = ${grouped(shown.length)}`;
   drawOverlay();
 }
@@ -106,13 +162,8 @@ function drawOverlay() {
     if (at) parts.push(draw('circle', { class: name, cx: at[0], cy: at[1], r: size }));
     return at;
   };
-  if (chosen.kept !== null) {
-    const d = path([...chosen.kept].filter(place => view.at[place]));
-    parts.push(draw('path', { class: 'brushed', 'stroke-width': view.size + 1, d }));
-  }
-  element('points').classList.toggle('dimmed', chosen.kept !== null);
   for (let place = Math.min(data.winners, count) - 1; place >= 0; place--) {
-    const at = ring(place, 6, 'ring');
+    const at = fits(place) && ring(place, 6, 'ring');
     if (at) parts.push(draw('text', { class: 'rank small start', x: at[0] + 8, y: at[1] - 6 }, place + 1));
   }
   const at = view.cursor === null ? null : ring(view.cursor, 7, 'hit');
@@ -126,115 +177,14 @@ function drawOverlay() {
   view.overlay.replaceChildren(...parts);
 }
 
-// The tip says what is under the pointer, and is spoken when keys move it.
-function point(place, spoken) {
-  view.cursor = place;
-  const tip = element('tip');
-  tip.hidden = place === null;
-  if (place !== null) {
-    const { across, up } = axes();
-    const line = column => `${column.label}: ${show(column, column.values[place])}`;
-    tip.replaceChildren(make('b', {}, data.ids[place]), chips(place), make('div', {}, `rank ${grouped(place + 1)}`),
-      make('div', {}, line(across)), make('div', {}, line(up)));
-    const [x, y] = view.at[place];
-    const room = plot.clientWidth - tip.offsetWidth;
-    tip.style.left = `${Math.max(0, Math.min(room, x + 14))}px`;
-    tip.style.top = `${y > tip.offsetHeight + 20 ? y - tip.offsetHeight - 12 : y + 14}px`;
-    if (spoken) element('spoken').textContent = `${data.ids[place]}, rank ${place + 1}, ${line(across)}, ${line(up)}`;
-  }
-  drawOverlay();
-}
-
-function nearest(x, y) {
-  let best = NEAR * NEAR;
-  let found = null;
-  for (const place of view.order) {
-    const [a, b] = view.at[place];
-    const distance = (a - x) ** 2 + (b - y) ** 2;
-    if (distance < best) [best, found] = [distance, place];
-  }
-  return found;
-}
-
-function pointWith(svg) {
-  let start = null;
-  const where = event => {
-    const box = svg.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  };
-  svg.addEventListener('pointerdown', event => {
-    if (event.button !== 0) return;
-    start = where(event);
-    if (event.pointerType === 'mouse') svg.setPointerCapture(event.pointerId);
-  });
-  svg.addEventListener('pointermove', event => {
-    const [x, y] = where(event);
-    const dragged = start && event.pointerType === 'mouse' && Math.hypot(x - start[0], y - start[1]) > 5;
-    if (dragged || view.band) {
-      view.band = start && { x: Math.min(x, start[0]), y: Math.min(y, start[1]),
-        width: Math.abs(x - start[0]), height: Math.abs(y - start[1]) };
-      point(null);
-    } else {
-      const place = nearest(x, y);
-      if (place !== view.cursor) point(place);
-    }
-  });
-  svg.addEventListener('pointerup', event => {
-    const { band } = view;
-    view.band = null;
-    if (band) {
-      const inside = ([x, y]) => x >= band.x && x <= band.x + band.width && y >= band.y && y <= band.y + band.height;
-      const kept = view.order.filter(place => inside(view.at[place]));
-      choose({ kept: kept.length > 0 ? new Set(kept) : null });
-    } else if (start) {
-      const place = nearest(...where(event));
-      if (place !== null) point(place);
-      choose(place === null ? { place, kept: null } : { place });
-    }
-    start = null;
-  });
-  svg.addEventListener('pointercancel', () => { start = view.band = null; drawOverlay(); });
-  svg.addEventListener('pointerleave', () => { if (!start) point(null); });
-}
-
-function keyWith(svg) {
-  const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowUp: 1, ArrowDown: -1 };
-  svg.addEventListener('keydown', event => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const current = view.cursor ?? chosen.place;
-    if (event.key in steps && view.order.length > 0) {
-      const up = event.key === 'ArrowUp' || event.key === 'ArrowDown';
-      const order = up ? [...view.order].sort((a, b) => view.at[b][1] - view.at[a][1] || a - b) : view.order;
-      const from = order.indexOf(current);
-      const to = from < 0 ? 0 : Math.min(order.length - 1, Math.max(0, from + steps[event.key]));
-      point(order[to], true);
-    } else if (event.key === 'Home' || event.key === 'End') {
-      point(event.key === 'Home' ? view.order[0] : view.order.at(-1), true);
-    } else if (event.key === 'Enter' && view.cursor !== null) {
-      choose({ place: view.cursor });
-    } else if (event.key === 'Escape') {
-      point(null);
-      choose({ place: null, kept: null });
-    } else {
-      return;
-    }
-    event.preventDefault();
-  });
-  svg.addEventListener('blur', () => point(null));
-}
-
 if (plot !== null) {
-  const svg = element('points');
-  svg.setAttribute('tabindex', 0);
-  svg.setAttribute('role', 'application');
-  svg.setAttribute('aria-roledescription', 'scatter plot');
-  plot.classList.add('scripted-plot');
   // A picture of its own, so that the points need not be painted again.
   view.overlay = draw('svg', { class: 'overlay', 'aria-hidden': 'true' });
-  svg.after(view.overlay);
-  for (const id of ['x', 'y', 'part']) element(id).addEventListener('change', () => { point(null); drawScatter(); });
-  pointWith(svg);
-  keyWith(svg);
+  element('points').after(view.overlay);
+  plot.classList.add('scripted-plot');
+  for (const id of ['x', 'y', 'x-scale', 'y-scale', 'part', 'front', 'bars']) {
+    element(id).addEventListener('change', () => { point(null); drawScatter(); });
+  }
   let width = 0;
   new ResizeObserver(() => {
     if (plot.clientWidth !== width) {
@@ -242,5 +192,10 @@ if (plot !== null) {
       drawScatter();
     }
   }).observe(plot);
-  listeners.push(drawOverlay);
+  let drawn = null;
+  listeners.push(() => {
+    if (drawn === chosen.fits) drawOverlay();
+    else drawScatter();
+    drawn = chosen.fits;
+  });
 }

@@ -1,8 +1,10 @@
 //! Time, energy, CO2, and training instead.
 
-use crate::cost::{Basis, Training};
+use maud::{Markup, html};
+
+use crate::cost::{Basis, Stage, Training};
 use crate::page::overview::number;
-use crate::page::{Page, Section};
+use crate::page::{Page, Section, scrolling};
 use crate::plot::cost::{Bar, draw};
 use crate::plot::fit;
 use crate::svg::{Escaped, Svg};
@@ -13,15 +15,16 @@ const KILOWATT_HOUR: f64 = 3.6e6;
 /// What the stages took, and what training would have; always there, so that
 /// a page without figures says how to have them.
 pub fn cost(page: &Page<'_>) -> Option<Section> {
-    let body = if page.stages.is_empty() {
-        "<p class=\"note\">The records do not say what they took: run knas-score and \
-         knas-finetune with <code>--meta</code>.</p>\n"
-            .to_owned()
-    } else {
-        stages(page)
-            + &page
-                .training
-                .map_or_else(String::new, |training| instead(page, training))
+    let body = html! {
+        @if page.stages.is_empty() {
+            p class="note" {
+                "The records do not say what they took: run knas-score and knas-finetune with "
+                code { "--meta" } "."
+            }
+        } @else {
+            (stages(page))
+            @if let Some(training) = page.training { (instead(page, training)) }
+        }
     };
     Some(Section {
         id: "cost",
@@ -30,58 +33,61 @@ pub fn cost(page: &Page<'_>) -> Option<Section> {
     })
 }
 
-fn stages(page: &Page<'_>) -> String {
-    let mut rows = String::new();
-    let mut estimated = false;
-    for stage in page.stages {
-        let sources = stage.sources.join(", ");
-        estimated |= sources.contains("estimate");
-        let partly = match stage.with_joules {
-            n if n == stage.candidates || n == 0 => String::new(),
-            n => format!(" of {}", number(n)),
-        };
-        let energy = |text: String| match stage.with_joules {
-            0 => "not recorded".to_owned(),
-            _ => text,
-        };
-        rows += &format!(
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}{partly}</td>\
-             <td>{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td></tr>",
-            Escaped(&fit(&stage.name, 40)),
-            number(stage.candidates),
-            duration(stage.seconds),
-            duration(stage.seconds / stage.candidates as f64),
-            energy(self::energy(stage.joules)),
-            energy(co2(stage.joules, page.grid_intensity)),
-            Escaped(&fit(&sources, 60)),
-            Escaped(&fit(&stage.devices.join(", "), 60)),
-        );
-    }
-    let estimate = if estimated {
-        " Where the source is <i>estimate</i>, energy is processor time times 12 W for a busy core."
-    } else {
-        ""
-    };
-    format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Time and energy by stage\">\
-         <table class=\"plain\"><thead><tr><th scope=\"col\" class=\"text\">Stage</th><th scope=\"col\">Candidates</th>\
-         <th scope=\"col\">Time</th><th scope=\"col\">Per candidate</th><th scope=\"col\">Energy</th>\
-         <th scope=\"col\">CO₂</th><th scope=\"col\" class=\"text\">Source of energy</th>\
-         <th scope=\"col\" class=\"text\">Device</th></tr></thead><tbody>{rows}</tbody></table></div>\n\
-         <p class=\"note\">Times are those of the candidates, added up: with several at once, less time \
-         passes.{estimate} CO₂ at {:.0} g for a kilowatt-hour{}.</p>\n",
-        page.grid_intensity,
-        if page.grid_intensity == crate::cli::WORLD_INTENSITY {
-            ", the world’s average in 2024 (IEA, <cite>Electricity 2025</cite>)"
-        } else {
-            ""
+fn stages(page: &Page<'_>) -> Markup {
+    let mut sources = page.stages.iter().flat_map(|stage| &stage.sources);
+    let estimated = sources.any(|source| source.contains("estimate"));
+    let head = |name: &str| html! { th scope="col" { (name) } };
+    let text = |name: &str| html! { th scope="col" class="text" { (name) } };
+    let table = html! {
+        table class="plain fixed" {
+            thead { tr {
+                (text("Stage")) (head("Candidates")) (head("Time")) (head("Per candidate"))
+                (head("Energy")) (head("CO₂")) (text("Source of energy")) (text("Device"))
+            } }
+            tbody { @for stage in page.stages { (row(stage, page.grid_intensity)) } }
         }
-    )
+    };
+    html! {
+        (scrolling("Time and energy by stage", &table))
+        p class="note" {
+            "Times are those of the candidates, added up: with several at once, less time passes."
+            @if estimated {
+                " Where the source is " i { "estimate" } ", energy is processor time times 12 W for a busy core."
+            }
+            " CO₂ at " (format!("{:.0}", page.grid_intensity)) " g for a kilowatt-hour"
+            @if page.grid_intensity == crate::cli::WORLD_INTENSITY {
+                ", the world’s average in 2024 (IEA, " cite { "Electricity 2025" } ")"
+            }
+            "."
+        }
+    }
 }
 
-fn instead(page: &Page<'_>, training: &Training) -> String {
+fn row(stage: &Stage, intensity: f64) -> Markup {
+    let known = |text: String| match stage.with_joules {
+        0 => "not recorded".to_owned(),
+        _ => text,
+    };
+    let partly = (1..stage.candidates).contains(&stage.with_joules);
+    html! {
+        tr {
+            th scope="row" { (Escaped(&fit(&stage.name, 40))) }
+            td { (number(stage.candidates)) }
+            td { (duration(stage.seconds)) }
+            td { (duration(stage.seconds / stage.candidates as f64)) }
+            td {
+                (known(energy(stage.joules)))
+                @if partly { " of " (number(stage.with_joules)) }
+            }
+            td { (known(co2(stage.joules, intensity))) }
+            td class="text" { (Escaped(&fit(&stage.sources.join(", "), 60))) }
+            td class="text" { (Escaped(&fit(&stage.devices.join(", "), 60))) }
+        }
+    }
+}
+
+fn instead(page: &Page<'_>, training: &Training) -> Markup {
     let (picture, times) = picture(page, training);
-    let count = number(training.candidates);
     let basis = match &training.basis {
         Basis::Trained { candidates, epochs } => {
             let epochs = epochs.map_or_else(String::new, |epochs| format!(" for {epochs} epochs"));
@@ -96,19 +102,20 @@ fn instead(page: &Page<'_>, training: &Training) -> String {
             number(*images as usize)
         ),
     };
-    format!(
-        "<h3>What training would have cost</h3>\n<div class=\"beside\"><div class=\"scroll\" tabindex=\"0\" \
-         role=\"region\" aria-label=\"Search and training\">{}</div>\
-         <p>Training all {count} candidates would take <b>{}</b>{}, <b>{times}</b> \
-         what this search took; {basis}.</p></div>\n",
-        picture.element(""),
-        duration(training.seconds),
-        training.joules.map_or_else(String::new, |joules| format!(
-            " and {} ({})",
-            energy(joules),
-            co2(joules, page.grid_intensity)
-        )),
-    )
+    html! {
+        h3 { "What training would have cost" }
+        div class="beside" {
+            (scrolling("Search and training", &picture.element("")))
+            p {
+                "Training all " (number(training.candidates)) " candidates would take "
+                b { (duration(training.seconds)) }
+                @if let Some(joules) = training.joules {
+                    " and " (energy(joules)) " (" (co2(joules, page.grid_intensity)) ")"
+                }
+                ", " b { (times) } " what this search took; " (basis) "."
+            }
+        }
+    }
 }
 
 /// The search beside training, in a picture, and how many times it training is.

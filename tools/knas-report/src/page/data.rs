@@ -2,28 +2,24 @@
 
 use serde_json::{Value, json};
 
-use crate::axis::{Axis, Kind as Scale};
-use crate::candidates::Kind;
+use crate::axis::Axis;
+use crate::candidates::{Candidate, Kind};
+use crate::column::Column;
 use crate::page::Page;
 use crate::page::table::ROWS;
 use crate::plot::cell::{LETTERS, NAMES, code};
-use crate::plot::fit;
-use crate::search::{Column, PARTS, Search};
+use crate::plot::scatter::MOST_BARS;
+use crate::plot::{fit, histogram};
 use crate::svg::visible;
+use crate::theme;
 
 /// The data, written so that no text in it can end the element it stands in.
-///
-/// # Errors
-/// Numbers that cannot be compared.
-pub fn json(page: &Page<'_>) -> anyhow::Result<String> {
+pub fn json(page: &Page<'_>) -> String {
     let search = page.search;
-    let columns: anyhow::Result<Vec<Value>> = search
-        .columns
-        .iter()
-        .map(|column| self::column(search, column))
-        .collect();
+    let columns: Vec<Value> = search.columns.iter().map(column).collect();
     let text = |text: &str, most| -> String { fit(text, most).chars().map(visible).collect() };
-    let ids: Vec<String> = search.ranked.iter().map(|one| text(&one.id, 200)).collect();
+    let ids = search.candidates.iter();
+    let ids: Vec<String> = ids.map(|one| text(&one.id, 200)).collect();
     // A cell says in 6 digits what its notation says in a hundred characters.
     let cells: Vec<Option<String>> = search
         .cells
@@ -33,72 +29,63 @@ pub fn json(page: &Page<'_>) -> anyhow::Result<String> {
                 .map(|cell| code(cell).iter().map(ToString::to_string).collect())
         })
         .collect();
-    let other = |(one, cell): (&crate::candidates::Candidate, &Option<_>)| match cell {
+    let other = |(one, cell): (&Candidate, &Option<_>)| match cell {
         Some(_) => None,
         None => one.arch.as_ref().map(|arch| text(arch, 400)),
     };
-    let archs: Vec<Option<String>> = search.ranked.iter().zip(&search.cells).map(other).collect();
+    let archs = search.candidates.iter().zip(&search.cells).map(other);
+    let archs: Vec<Option<String>> = archs.collect();
     let data = json!({
         "ids": ids,
+        "ranked": search.ranked,
         "cells": cells,
         "archs": if archs.iter().any(Option::is_some) { json!(archs) } else { Value::Null },
-        "columns": columns?,
+        "columns": columns,
         "order": search.table_order(),
         "axes": search.first_axes(),
-        "by": search.by,
         "winners": page.winners,
         "rows": ROWS,
+        "bars": MOST_BARS,
+        "histogram": histogram::geometry(),
         "ops": { "names": NAMES, "letters": LETTERS, "official": ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"] },
-        "agreement": search.agreement.iter().map(|row| row.iter().map(|rho| rho.map(rounded)).collect::<Vec<_>>()).collect::<Vec<_>>(),
+        "style": theme::file(),
     });
-    Ok(escaped(&data.to_string()))
+    escaped(&data.to_string())
 }
 
-fn column(search: &Search, column: &Column) -> anyhow::Result<Value> {
+fn column(column: &Column) -> Value {
     let kind = match column.kind {
         Kind::Score => "score",
         Kind::Count => "count",
         Kind::Trained | Kind::Truth => "percent",
     };
     let clean = |text: String| -> String { fit(&text, 80).chars().map(visible).collect() };
+    let numbers = |values: &[Option<f64>]| -> Vec<Option<f64>> {
+        values.iter().map(|value| value.map(rounded)).collect()
+    };
+    let known = column.known();
+    let low = known.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let linear = Axis::new(crate::axis::Kind::Linear, low, high);
+    let bent = Axis::bent(&known);
     let mut value = json!({
         "name": clean(column.name.clone()),
         "label": clean(column.label()),
         "kind": kind,
-        "values": column.values.iter().map(|value| value.map(rounded)).collect::<Vec<_>>(),
-        "axis": column.axis.json(),
+        "values": numbers(&column.values),
+        "axes": {
+            "fitted": column.axis.json(),
+            "linear": linear.json(),
+            "bent": bent.as_ref().unwrap_or(&linear).json(),
+        },
     });
-    if column.is_percent() {
-        value["parts"] = Value::Array(parts(search, column)?);
+    if !column.deviations.is_empty() {
+        value["deviations"] = json!(numbers(&column.deviations));
     }
-    Ok(value)
-}
-
-/// For the best half and the best tenth by this accuracy: from which value on,
-/// the axis, and Spearman's ρ of every column.
-fn parts(search: &Search, column: &Column) -> anyhow::Result<Vec<Value>> {
-    let mut known = column.known();
-    known.sort_unstable_by(|a, b| b.total_cmp(a));
-    let place = search
-        .columns
-        .iter()
-        .position(|other| std::ptr::eq(other, column));
-    let found: anyhow::Result<Vec<_>> = (0..search.columns.len())
-        .map(|score| place.map_or(Ok(vec![]), |truth| search.parts(score, truth)))
-        .collect();
-    let found = found?;
-    let mut parts = Vec::new();
-    for (at, part) in PARTS.iter().enumerate().skip(1) {
-        let count = (known.len() as u64).div_ceil(*part).max(1) as usize;
-        let (low, high) = (known[count - 1], known[0]);
-        let rho: Vec<Option<f64>> = found
-            .iter()
-            .map(|all| all.get(at).and_then(|part| part.spearman).map(rounded))
-            .collect();
-        let axis = Axis::new(Scale::Linear, low, high).json();
-        parts.push(json!({ "from": low, "axis": axis, "rho": rho }));
+    if !column.undefined.is_empty() {
+        value["undefined"] = json!(column.undefined);
     }
-    Ok(parts)
+    value
 }
 
 /// Seven significant digits, more than any plot or table shows.

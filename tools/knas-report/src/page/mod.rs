@@ -2,11 +2,14 @@
 //!
 //! | section | module |
 //! |---|---|
-//! | title, figures, winners | [`overview`] |
-//! | score against accuracy, agreement, distributions, training curves | [`plots`] |
+//! | title and figures | [`overview`] |
+//! | score against accuracy, accuracy against size, agreement, distributions | [`plots`] |
+//! | winners | [`winners`] |
+//! | how well every score ranks | [`scores`] |
 //! | ranking | [`table`] |
+//! | training: curves, validation and test, confusion, settings | [`trained`] |
 //! | time, energy, CO₂ | [`cost`] |
-//! | failures, undefined scores, and what the scores depend on | [`record`] |
+//! | failures, and how it was made | [`record`] |
 //!
 //! Everything is there without the script, which adds choice: other axes,
 //! sorting, filtering, selection. What the script needs comes as JSON
@@ -15,15 +18,20 @@
 mod cost;
 mod data;
 mod overview;
-mod plots;
+pub mod plots;
 mod record;
+mod scores;
 mod table;
+pub mod trained;
+mod winners;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 use sha2::{Digest, Sha256};
 
 use crate::cost::{Stage, Training};
+use crate::scores::Table;
 use crate::search::Search;
 use crate::svg::Escaped;
 use crate::theme;
@@ -32,11 +40,16 @@ use crate::training::Measure;
 pub use cost::picture as cost_picture;
 
 /// The script, in the order of its parts.
-const SCRIPT: [&str; 5] = [
+const SCRIPT: [&str; 10] = [
     include_str!("../assets/data.js"),
+    include_str!("../assets/stats.js"),
+    include_str!("../assets/filter.js"),
     include_str!("../assets/detail.js"),
     include_str!("../assets/scatter.js"),
+    include_str!("../assets/pointer.js"),
     include_str!("../assets/table.js"),
+    include_str!("../assets/download.js"),
+    include_str!("../assets/address.js"),
     include_str!("../assets/main.js"),
 ];
 
@@ -48,6 +61,8 @@ pub struct Page<'p> {
     pub search: &'p Search,
     /// How many of the best are drawn and marked.
     pub winners: usize,
+    /// How well every score orders them.
+    pub tables: &'p [Table],
     /// Training curves.
     pub measures: &'p [Measure],
     /// What the stages took.
@@ -65,69 +80,143 @@ impl Page<'_> {
     /// Numbers that cannot be compared.
     pub fn html(&self) -> anyhow::Result<String> {
         let sections: Vec<Section> = [
-            overview::winners(self),
-            plots::scatter(self)?,
+            plots::scatter(self),
+            winners::winners(self),
+            scores::scores(self),
             table::ranking(self),
+            plots::accuracy_and_size(self)?,
             plots::agreement(self),
             plots::distributions(self),
-            plots::training(self),
+            trained::training(self),
             cost::cost(self),
             record::failures(self),
             record::undefined(self),
-            record::settings(self),
+            record::made(self),
         ]
         .into_iter()
         .flatten()
         .collect();
-        let links: String = sections
-            .iter()
-            .map(|section| format!("<a href=\"#{}\">{}</a>", section.id, section.heading))
-            .collect();
-        let main: String = sections.iter().map(Section::html).collect();
 
         let script = format!("(() => {{\n'use strict';\n{}}})();\n", SCRIPT.concat());
         // Were anything in the page ever taken for a script, it would not run:
         // only this one may.
         let hash = STANDARD.encode(Sha256::digest(&script));
-        Ok(format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-             style-src 'unsafe-inline'; script-src 'sha256-{hash}'; img-src data:; \
-             base-uri 'none'; form-action 'none'\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"generator\" content=\"knas-report {version}\">\n\
-             <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n\
-             <style>\n{style}</style>\n</head>\n<body>\n\
-             <a class=\"skip\" href=\"#main\">Skip to the results</a>\n\
-             <header>\n<div class=\"top\"><h1>{title}</h1>\
-             <button id=\"theme\" type=\"button\" hidden>Dark</button></div>\n{overview}\
-             <nav aria-label=\"Sections\">{links}</nav>\n</header>\n<main id=\"main\">\n{main}</main>\n\
-             <footer>Made by knas-report {version}.</footer>\n\
-             <script type=\"application/json\" id=\"data\">{data}</script>\n\
-             <script>{script}</script>\n</body>\n</html>\n",
-            version = env!("CARGO_PKG_VERSION"),
-            title = Escaped(self.title),
-            style = theme::page(),
-            overview = overview::overview(self)?,
-            data = data::json(self)?,
-        ))
+        let policy = format!(
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'; \
+             img-src data:; base-uri 'none'; form-action 'none'"
+        );
+        let made_by = concat!("knas-report ", env!("CARGO_PKG_VERSION"));
+        let title = Escaped(self.title);
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta http-equiv="Content-Security-Policy" content=(policy);
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="generator" content=(made_by);
+                    link rel="icon" href="data:,";
+                    title { (title) }
+                    style { (PreEscaped(theme::page())) }
+                }
+                body {
+                    a class="skip" href="#main" { "Skip to the results" }
+                    header {
+                        div class="top" {
+                            h1 { (title) }
+                            button id="theme" type="button" hidden { "Dark" }
+                        }
+                        (overview::overview(self))
+                        nav aria-label="Sections" {
+                            @for Section { id, heading, .. } in &sections {
+                                a href={ "#" (id) } { (heading) } " "
+                            }
+                        }
+                    }
+                    main id="main" { @for section in &sections { (section) "\n" } }
+                    footer { "Made by " (made_by) "." }
+                    script type="application/json" id="data" { (PreEscaped(data::json(self))) }
+                    script { (PreEscaped(script)) }
+                }
+            }
+        };
+        Ok(page.into_string() + "\n")
     }
 }
 
 /// A part of the page with a heading.
-struct Section {
+pub struct Section {
+    /// What links name it by.
     id: &'static str,
     heading: &'static str,
-    /// HTML.
-    body: String,
+    body: Markup,
 }
 
-impl Section {
-    fn html(&self) -> String {
-        let Self { id, heading, body } = self;
-        format!(
-            "<section id=\"{id}\" aria-labelledby=\"{id}-heading\">\
-             <h2 id=\"{id}-heading\">{heading}</h2>\n{body}</section>\n"
-        )
+impl Render for Section {
+    fn render(&self) -> Markup {
+        let heading = format!("{}-heading", self.id);
+        html! {
+            section id=(self.id) aria-labelledby=(heading) {
+                h2 id=(heading) { (self.heading) } "\n"
+                (self.body)
+            }
+        }
+    }
+}
+
+/// What is wider than its window scrolls within it, with the keyboard, too.
+fn scrolling(name: &str, inner: &Markup) -> Markup {
+    html! {
+        div class="scroll" tabindex="0" role="region" aria-label=(Escaped(name)) { (inner) }
+    }
+}
+
+/// Names and values beside each other.
+fn facts(entries: &[(String, String)]) -> Markup {
+    let capital = |name: &str| {
+        let mut letters = name.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        first.chain(letters).collect::<String>()
+    };
+    html! {
+        dl class="facts" {
+            @for (name, value) in entries {
+                div { dt { (Escaped(&capital(name))) } dd { (Escaped(value)) } }
+            }
+        }
+    }
+}
+
+/// So many columns for so many pictures, at most `most`, that no picture is
+/// alone in its row where that can be.
+fn columns(pictures: usize, most: usize) -> usize {
+    let alone = |columns: &usize| pictures > 1 && pictures % columns == 1;
+    let some = (most.div_ceil(2)..=most)
+        .rev()
+        .filter(|columns| *columns > 1);
+    let full = some
+        .clone()
+        .find(|columns| pictures.is_multiple_of(*columns));
+    let best = full.or_else(|| some.clone().find(|columns| !alone(columns)));
+    match pictures <= most {
+        true => pictures.max(1),
+        false => best.unwrap_or(most),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_picture_is_alone_in_its_row() {
+        for most in 4..=6 {
+            for pictures in 2..60 {
+                let columns = columns(pictures, most);
+                assert!((1..=most).contains(&columns));
+                assert_ne!(pictures % columns, 1 % columns, "{pictures} in {columns}");
+            }
+        }
+        assert_eq!([1, 5, 9].map(|pictures| columns(pictures, 5)), [1, 5, 3]);
     }
 }

@@ -1,74 +1,157 @@
 //! Plots on the page.
 
-use crate::page::{Page, Section};
-use crate::plot::{cell, curves, fit, heat, histogram, scatter as points};
-use crate::search::{Column, FEWEST};
-use crate::svg::Escaped;
+use knas_stats::SMALLEST_PART;
+use maud::{Markup, html};
+
+use crate::candidates::Kind;
+use crate::column::Column;
+use crate::page::{Page, Section, columns, scrolling};
+use crate::plot::{self, Look, cell, fit, heat, histogram, scatter as points};
+use crate::svg::{Escaped, Svg};
+
+/// How values lie on an axis, and what the choice is called.
+const SCALES: [(&str, &str); 4] = [
+    ("fitted", "as fits"),
+    ("linear", "in proportion"),
+    ("bent", "logarithmic"),
+    ("rank", "ranks"),
+];
 
 /// A score against accuracy, with what the script needs to change it.
-pub fn scatter(page: &Page<'_>) -> anyhow::Result<Option<Section>> {
+pub fn scatter(page: &Page<'_>) -> Option<Section> {
     let search = page.search;
-    let Some((x, y)) = search.first_axes() else {
+    let (x, y) = search.first_axes()?;
+    let (across, up) = (&search.columns[x], &search.columns[y]);
+    let picture = points::draw(across, up, page.winners, &[], plot::PAGE);
+    let template = search.cells.iter().flatten().next();
+    let body = html! {
+        (controls(page, x, y))
+        div class="explore" {
+            div class="plot" id="scatter" {
+                (picture.element("id=\"points\""))
+                div id="tip" class="tip" hidden {}
+            }
+            aside id="detail" class="detail" aria-label="Selected candidate" {}
+        }
+        @if let Some(cell) = template {
+            template id="cell-template" { (cell::draw(cell, "Cell").element("class=\"cell\"")) }
+        }
+        p class="note" {
+            @if page.winners > 0 { "Rings are the first by rank. " }
+            @if !(across.deviations.is_empty() && up.deviations.is_empty()) {
+                "Lines through points are one standard deviation over seeds to either side. "
+            }
+            span class="scripted" hidden {
+                "Point at a candidate to read it, click to select it, drag across several to filter for them. \
+                 With a keyboard: the arrow keys go from one to the next, Enter selects, Escape clears. \
+                 On the Pareto front no other candidate is better in both; of parameters and \
+                 multiply-accumulates few are better."
+            }
+        }
+        p id="spoken" class="unseen" aria-live="polite" {}
+    };
+    Some(Section {
+        id: "accuracy",
+        heading: match up.is_percent() {
+            true => "Score against accuracy",
+            false => "One number against another",
+        },
+        body,
+    })
+}
+
+fn controls(page: &Page<'_>, x: usize, y: usize) -> Markup {
+    let select = |id: &str, label: &str, chosen: usize| {
+        html! {
+            label {
+                (label) " "
+                select id=(id) {
+                    @for (place, column) in page.search.columns.iter().enumerate() {
+                        option value=(place) selected[place == chosen] { (Escaped(&fit(&column.label(), 60))) }
+                    }
+                }
+            }
+        }
+    };
+    let scale = |id: &str, label: &str| {
+        html! {
+            select id=(id) aria-label=(label) {
+                @for (value, name) in SCALES { option value=(value) { (name) } }
+            }
+        }
+    };
+    html! {
+        div class="controls" hidden {
+            span class="pair" { (select("x", "Across", x)) (scale("x-scale", "Scale across")) }
+            span class="pair" { (select("y", "Up", y)) (scale("y-scale", "Scale up")) }
+            label {
+                "Candidates "
+                select id="part" {
+                    option value="1" { "all" }
+                    option value="2" { "best half" }
+                    option value="10" { "best tenth" }
+                }
+            }
+            label { input id="front" type="checkbox"; " Pareto front" }
+            label id="bars-label" { input id="bars" type="checkbox" checked; " deviations" }
+            button type="button" id="save-plot" { "Save SVG" }
+            output id="rho" {}
+        }
+    }
+}
+
+/// Accuracy against parameters, and the candidates that are best for their
+/// size.
+pub fn accuracy_and_size(page: &Page<'_>) -> anyhow::Result<Option<Section>> {
+    let Some(picture) = size(page, plot::SMALL)? else {
         return Ok(None);
     };
-    let picture = points::draw(&search.columns[x], &search.columns[y], page.winners);
-    let options = |chosen: usize| -> String {
-        let option = |place: usize| {
-            let selected = if place == chosen { " selected" } else { "" };
-            let name = fit(&search.columns[place].label(), 60);
-            format!(
-                "<option value=\"{place}\"{selected}>{}</option>",
-                Escaped(&name)
-            )
-        };
-        (0..search.columns.len()).map(option).collect()
+    let body = html! {
+        p class="note" {
+            "The line joins the Pareto front: no other candidate has fewer parameters and is as accurate. "
+            span class="scripted" hidden {
+                "For other numbers choose the axes and the front "
+                a href="#accuracy" { "above" } "."
+            }
+        }
+        (scrolling("Accuracy and size", &picture.element("class=\"wide\"")))
     };
-    let template = search
-        .cells
-        .iter()
-        .flatten()
-        .next()
-        .map_or_else(String::new, |one| {
-            let picture = cell::draw(one, "Cell").element("class=\"cell\"");
-            format!("<template id=\"cell-template\">{picture}</template>")
-        });
-    let heading = match search.columns[y].is_percent() {
-        true => "Score against accuracy",
-        false => "One number against another",
-    };
-    let body = format!(
-        "<div class=\"controls\" hidden>\
-         <label>Across <select id=\"x\">{}</select></label>\
-         <label>Up <select id=\"y\">{}</select></label>\
-         <label>Candidates <select id=\"part\"><option value=\"0\">all</option>\
-         <option value=\"1\">best half</option><option value=\"2\">best tenth</option></select></label>\
-         <output id=\"rho\"></output></div>\n\
-         <div class=\"explore\"><div class=\"plot\" id=\"scatter\">{}<div id=\"tip\" class=\"tip\" hidden></div></div>\n\
-         <aside id=\"detail\" class=\"detail\" aria-label=\"Selected candidate\"></aside></div>\n{template}\
-         <p class=\"note\">Rings are the first by rank. <span class=\"scripted\" hidden>Point at a candidate to \
-         read it, click to select it, drag across several to keep them in the table. With a keyboard: the \
-         arrow keys go from one to the next, Enter selects, Escape clears.</span></p>\n\
-         <p id=\"spoken\" class=\"unseen\" aria-live=\"polite\"></p>\n",
-        options(x),
-        options(y),
-        picture.element("id=\"points\""),
-    );
     Ok(Some(Section {
-        id: "accuracy",
-        heading,
+        id: "size",
+        heading: "Accuracy and size",
         body,
     }))
+}
+
+/// The picture of accuracy against parameters; none where one of them is not
+/// known.
+///
+/// # Errors
+/// Values that cannot be compared.
+pub fn size(page: &Page<'_>, look: Look) -> anyhow::Result<Option<Svg>> {
+    let search = page.search;
+    let mut counts = search.of_kind(Kind::Count);
+    let params = counts.find(|&place| search.columns[place].name == "params");
+    let Some((x, y)) = params.zip(search.accuracy()) else {
+        return Ok(None);
+    };
+    let (x, y) = (&search.columns[x], &search.columns[y]);
+    let front = points::front(x, y)?;
+    // One or two are no front.
+    let enough = y.values.iter().flatten().count() as u64 >= SMALLEST_PART;
+    Ok(enough.then(|| points::draw(x, y, page.winners, &front, look)))
 }
 
 /// The map of agreement.
 pub fn agreement(page: &Page<'_>) -> Option<Section> {
     let picture = heat::draw(page.search)?;
-    let body = format!(
-        "<p class=\"note\">Spearman’s ρ of every two, names on the diagonal: read a name’s row to its left, \
-         and its column below it.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
-         aria-label=\"Map of agreement\">{}</div>\n",
-        picture.element("class=\"heat\"")
-    );
+    let body = html! {
+        p class="note" {
+            "Spearman’s ρ of every two, names on the diagonal: read a name’s row to its left, and its column \
+             below it."
+        }
+        (scrolling("Map of agreement", &picture.element(&format!("class=\"heat\" style=\"--natural:{:.0}px\"", picture.width))))
+    };
     Some(Section {
         id: "agreement",
         heading: "Agreement",
@@ -78,54 +161,34 @@ pub fn agreement(page: &Page<'_>) -> Option<Section> {
 
 /// Distributions of scores, counts and accuracies.
 pub fn distributions(page: &Page<'_>) -> Option<Section> {
-    let columns = &page.search.columns;
-    if columns.is_empty() {
+    // A few values are better read in the table than drawn as bars.
+    let all = (page.search.candidates.len() as u64) < SMALLEST_PART;
+    let enough =
+        |column: &Column| all || column.values.iter().flatten().count() as u64 >= SMALLEST_PART;
+    let shown = page.search.columns.iter().enumerate();
+    let shown: Vec<(usize, &Column)> = shown.filter(|(_, column)| enough(column)).collect();
+    if shown.is_empty() {
         return None;
     }
-    // A few values are better read in the table than drawn as bars.
-    let enough = |column: &&Column| {
-        let all = page.search.ranked.len() < FEWEST;
-        all || column.values.iter().flatten().count() >= FEWEST
-    };
-    let pictures: String = columns
-        .iter()
-        .filter(enough)
-        .map(|column| histogram::draw(column, page.winners).element(""))
-        .collect();
-    let failed = match page.search.failed.len() {
-        0 => "",
-        _ => {
-            " Failed candidates are not among them; <a href=\"#failures\">they are listed below</a>."
+    let body = html! {
+        p class="note" {
+            "How many candidates have which value; short lines mark the first by rank."
+            span class="scripted" hidden { " Dark bars are those that fit the filter." }
+            @if !page.search.failed.is_empty() {
+                " Candidates without a value are not among them; "
+                a href="#failures" { "what failed is listed below" } "."
+            }
+        }
+        div class="multiples" style=(format!("--columns:{}", columns(shown.len(), 5))) {
+            @for (place, column) in shown {
+                (histogram::draw(column, page.winners, plot::PAGE)
+                    .element(&format!("class=\"histogram\" data-column=\"{place}\"")))
+            }
         }
     };
-    let body = format!(
-        "<p class=\"note\">How many candidates have which value; short lines mark the first by rank.{failed}</p>\n\
-         <div class=\"multiples\">{pictures}</div>\n"
-    );
     Some(Section {
         id: "distributions",
         heading: "Distributions",
         body,
-    })
-}
-
-/// Training curves, where there is a log.
-pub fn training(page: &Page<'_>) -> Option<Section> {
-    let pictures: String = page
-        .measures
-        .iter()
-        .filter_map(curves::draw)
-        .map(|picture| {
-            format!(
-                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{}</div>",
-                Escaped(&picture.title),
-                picture.element("")
-            )
-        })
-        .collect();
-    (!pictures.is_empty()).then(|| Section {
-        id: "training",
-        heading: "Training",
-        body: format!("<div class=\"curves\">{pictures}</div>\n"),
     })
 }

@@ -53,14 +53,18 @@ pub fn draw(cell: &Cell, title: &str) -> Svg {
     };
     for (at, edge) in EDGES.iter().enumerate() {
         let ((x1, y), (x2, _)) = (NODES[edge.source], NODES[edge.target]);
-        let middle = (x1 + x2) / 2.0;
+        // It leaves its nodes straight up or down, away from the names beside
+        // the straight edges; a cubic curve goes three quarters to its handles.
+        let handle = y - BENDS[at] / 0.75;
         svg.raw(format_args!(
-            "<path class=\"edge {}\" data-edge=\"{at}\" d=\"M{} {}Q{} {} {} {}\"/>",
+            "<path class=\"edge {}\" data-edge=\"{at}\" d=\"M{} {}C{} {} {} {} {} {}\"/>",
             class(at),
             Px(x1),
             Px(y),
-            Px(middle),
-            Px(y - 2.0 * BENDS[at]), // a quadratic curve goes half-way to its handle
+            Px(x1),
+            Px(handle),
+            Px(x2),
+            Px(handle),
             Px(x2),
             Px(y)
         ));
@@ -73,21 +77,51 @@ pub fn draw(cell: &Cell, title: &str) -> Svg {
     for (at, edge) in EDGES.iter().enumerate() {
         let ((x1, y), (x2, _)) = (NODES[edge.source], NODES[edge.target]);
         let name = if op(at) == 0 { "" } else { NAMES[op(at)] };
-        // Beside the line, on the outer side of a bend.
-        let lift = if BENDS[at] < 0.0 { 16.0 } else { -7.0 };
         svg.raw(format_args!(
             "<text class=\"op {}\" data-edge=\"{at}\" x=\"{}\" y=\"{}\">{name}</text>",
             class(at),
             Px((x1 + x2) / 2.0),
-            Px(y - BENDS[at] + lift)
+            Px(y + name_offset(at))
         ));
     }
     svg
 }
 
+/// How far below the nodes the name of an edge stands: beside its line, on the
+/// outer side of a bend.
+fn name_offset(edge: usize) -> f64 {
+    let lift = if BENDS[edge] < 0.0 { 16.0 } else { -7.0 };
+    lift - BENDS[edge]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plot::width_of;
+
+    #[test]
+    fn no_name_lies_on_an_arc() {
+        let longest = NAMES.iter().map(|name| width_of(name)).fold(0.0, f64::max);
+        for (named, edge) in EDGES.iter().enumerate() {
+            let ((a, y), (b, _)) = (NODES[edge.source], NODES[edge.target]);
+            let (left, right) = ((a + b - longest) / 2.0, (a + b + longest) / 2.0);
+            let foot = y + name_offset(named);
+            for (arc, edge) in EDGES.iter().enumerate() {
+                let ((from, _), (to, _)) = (NODES[edge.source], NODES[edge.target]);
+                for step in 0..=200 {
+                    let t = f64::from(step) / 200.0;
+                    let x = from + (to - from) * t * t * (3.0 - 2.0 * t);
+                    let height = y - BENDS[arc] * 4.0 * t * (1.0 - t);
+                    let inside =
+                        (left..=right).contains(&x) && (foot - 10.0..=foot + 3.0).contains(&height);
+                    assert!(
+                        !inside,
+                        "the name of {named} lies on {arc} at {x}, {height}"
+                    );
+                }
+            }
+        }
+    }
 
     fn coded(arch: &str) -> [u8; 6] {
         code(&arch.parse().unwrap())

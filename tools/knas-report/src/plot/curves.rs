@@ -1,7 +1,7 @@
 //! A measure over the epochs of training, one line for each candidate.
 
-use crate::axis::{Axis, Kind};
-use crate::plot::{Frame, fit};
+use crate::axis::Axis;
+use crate::plot::{Frame, Look, fit};
 use crate::svg::{Px, Svg};
 use crate::training::Measure;
 
@@ -12,21 +12,21 @@ pub const NAMED: usize = 8;
 const LINE: f64 = 15.0;
 
 /// The picture; none where there is no point.
-pub fn draw(measure: &Measure) -> Option<Svg> {
+pub fn draw(measure: &Measure, look: Look) -> Option<Svg> {
     let points = || measure.curves.iter().flat_map(|curve| &curve.points);
     let values: Vec<f64> = points().map(|(_, value)| *value).collect();
     let last = points().map(|(epoch, _)| *epoch).fold(1.0, f64::max);
     let first = points().map(|(epoch, _)| *epoch).fold(last, f64::min);
     let y = Axis::fit(&values, true)?;
-    let mut x = Axis::new(Kind::Linear, first, last);
-    x.ticks.retain(|(_, label)| !label.contains('.'));
+    let x = Axis::whole(first, last);
 
-    let mut svg = Svg::new(356.0, 270.0, format!("{} by epoch", measure.name));
+    let (width, height) = look.size.unwrap_or((356.0, 270.0));
+    let mut svg = Svg::new(width, height, format!("{} by epoch", measure.name));
     let frame = Frame {
         left: 44.0,
         top: 32.0,
-        width: 200.0,
-        height: 192.0,
+        width: (width - 156.0).max(60.0),
+        height: (height - 78.0).max(40.0),
     };
     frame.left_axis(&mut svg, &y, measure.name);
     frame.bottom_axis(&mut svg, &x, "epoch");

@@ -1,33 +1,52 @@
 //! How the values of one number are distributed.
 
-use crate::plot::{Frame, fit};
-use crate::search::Column;
+use crate::column::Column;
+use crate::plot::{Frame, Look, fit};
 use crate::svg::Svg;
 
 /// Bars of a picture.
 const BARS: usize = 32;
 
-/// The picture; short lines below mark the first `winners` candidates.
-pub fn draw(column: &Column, winners: usize) -> Svg {
-    let known = column.known();
-    let mut svg = Svg::new(250.0, 148.0, format!("Distribution of {}", column.label()));
-    let frame = Frame {
+/// Width and height on the page.
+const SIZE: (f64, f64) = (250.0, 148.0);
+
+/// Where the bars lie, for the page's script, which draws others over them.
+pub fn geometry() -> serde_json::Value {
+    let frame = frame(SIZE, true);
+    serde_json::json!({ "left": frame.left, "foot": frame.y(0.0), "width": frame.width,
+        "height": frame.height, "bars": BARS })
+}
+
+fn frame((width, height): (f64, f64), titled: bool) -> Frame {
+    let top = if titled { 28.0 } else { 8.0 };
+    // Without a title the name stands below, as an axis has it.
+    let below = if titled { 38.0 } else { 56.0 };
+    Frame {
         left: 6.0,
-        top: 28.0,
-        width: 238.0,
-        height: 82.0,
-    };
-    svg.text(
-        "strong start",
-        (frame.left, 13.0),
-        &fit(&column.label(), 24),
-    );
+        top,
+        width: width - 12.0,
+        height: (height - top - below).max(20.0),
+    }
+}
+
+/// The picture; short lines below mark the first `winners` candidates.
+pub fn draw(column: &Column, winners: usize, look: Look) -> Svg {
+    let known = column.known();
+    let (width, height) = look.size.unwrap_or(SIZE);
+    let mut svg = Svg::new(width, height, format!("Distribution of {}", column.label()));
+    let frame = frame((width, height), look.titled);
+    let name = fit(&column.label(), (frame.width / 9.0) as usize);
     let bent = if column.axis.is_bent() {
         "log scale"
     } else {
         ""
     };
-    svg.text("muted small end", (frame.x(1.0), 13.0), bent);
+    if look.titled {
+        svg.text("strong start", (frame.left, 13.0), &name);
+        svg.text("muted small end", (frame.x(1.0), 13.0), bent);
+    } else {
+        svg.text("end", (frame.x(1.0), frame.y(0.0) + 44.0), &name);
+    }
 
     let mut counts = [0usize; BARS];
     let bar = |value: f64| ((column.axis.place(value) * BARS as f64) as usize).min(BARS - 1);

@@ -1,6 +1,7 @@
 //! The plots: each a picture of its own, for the page and for files.
 
 pub mod cell;
+pub mod confusion;
 pub mod cost;
 pub mod curves;
 pub mod heat;
@@ -9,6 +10,28 @@ pub mod scatter;
 
 use crate::axis::Axis;
 use crate::svg::Svg;
+
+/// How a plot is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Width and height in pixels; none for those that suit the page.
+    pub size: Option<(f64, f64)>,
+    /// Whether it has a title of its own.
+    pub titled: bool,
+}
+
+/// As on the page.
+pub const PAGE: Look = Look {
+    size: None,
+    titled: true,
+};
+
+/// On the page, where nothing but the window changes the size: its labels can
+/// be read on a phone, too.
+pub const SMALL: Look = Look {
+    size: Some((480.0, 320.0)),
+    titled: true,
+};
 
 /// The part of a picture in which values lie.
 #[derive(Clone, Copy, Debug)]
