@@ -98,7 +98,6 @@ while :; do
     tail -n "$population" "$work/history" >"$work/population"
     knas-rank -q -k "$parents" "${rank[@]}" --on-error skip "$work/population" >"$work/parents" ||
         die "the population cannot be ranked"
-    [ -s "$work/parents" ] || die "nothing in the population has a score"
     knas-sample --mutate "$children" --parents "$work/parents" \
         --seed "$((seed + 1000 * count + barren))" >"$work/children"
     # knas-sample writes the id first: {"id":"ID",…

@@ -204,17 +204,18 @@ fn a_missing_score_fails_that_candidate_only() {
         let outcome = outcome.expect_stderr("stdin:1: x: non_finite:");
         assert_eq!(ids(&outcome), ["c", "a", "b", "d"]);
     }
-    let typo = rank(&["--by", "mmg"], CELLS).expect_code(1);
-    let _ = typo.expect_stderr("no \"mmg\" (its scores are mgm, zen)");
+    let typo = rank(&["--by", "mmg"], CELLS).expect_code(2);
+    let typo = typo.expect_stderr("no \"mmg\" (its scores are mgm, zen)");
+    let _ = typo.expect_stderr("there is no candidate to rank");
     let _ = rank(&["--by", "mgm", "--on-error", "fail"], &input).expect_code(2);
 }
 
 #[test]
 fn many_failures_are_named_a_few_times() {
     let input: String = (0..100).map(|i| format!("{{\"id\":\"{i}\"}}\n")).collect();
-    let outcome = rank(&["-k", "5"], &input).expect_code(1);
+    let outcome = rank(&["-k", "5"], &input).expect_code(2);
     let outcome = outcome.expect_stderr("… and 80 more candidates failed here");
-    assert_eq!(outcome.stderr.lines().count(), 22);
+    assert_eq!(outcome.stderr.lines().count(), 23);
     assert_eq!(outcome.stdout, "");
 }
 
@@ -229,7 +230,8 @@ fn a_line_that_is_no_record_loses_no_other() {
         .expect_stderr("stdin:6: no \"id\"")
         .expect_stderr("stdin:7: z: missing");
     assert_eq!(ids(&outcome), ["d", "b", "c", "a"]);
-    let empty = rank(&["-k", "5"], "").expect_code(0);
+    let empty = rank(&["-k", "5"], "").expect_code(2);
+    let empty = empty.expect_stderr("there is no candidate to rank");
     assert_eq!(empty.stdout, "");
 }
 

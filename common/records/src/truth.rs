@@ -46,8 +46,13 @@ pub enum TruthError {
     #[error("there is no column of numbers")]
     NoNumbers,
     /// A column that was asked for holds no number.
-    #[error("no cell of column {0:?} is a number")]
-    Nothing(String),
+    #[error("no cell of column {column:?} is a number{}", first.as_ref().map(|cell| format!(": {cell}")).unwrap_or_default())]
+    Nothing {
+        /// The column.
+        column: String,
+        /// The first cell that is something else.
+        first: Option<Unusable>,
+    },
     /// Two columns have one name.
     #[error("two columns are called {0:?}: which one is meant?")]
     ColumnTwice(String),

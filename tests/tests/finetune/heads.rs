@@ -145,7 +145,7 @@ fn texts_are_cut_as_they_were_in_training() {
     let model = model.to_str().unwrap();
     let train = tool(&["--epochs", "1", "--length", "6", "--weights", model]);
     let train = train.args(["--checkpoint-dir", "run"]);
-    let input = layout("a", "1|2|3|head") + &layout("b", "1|2~0|3|head");
+    let input = layout("a", "1|2|3|head") + &layout("b", "1|2~0|3|head:mean");
     let trained = train.stdin(input).run().expect_code(0).stdout;
     let evaluate = |args: &[&str]| {
         let tool = tool(&["--evaluate", "--tokenizer", model]).args(args);

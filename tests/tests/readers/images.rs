@@ -18,7 +18,7 @@ fn picture() -> Vec<u8> {
 }
 
 /// Ten images in two classes, and what is left out beside them.
-fn images(folder: &Path) -> String {
+pub fn images(folder: &Path) -> String {
     for class in ["a", "b"] {
         for number in 0..5 {
             put(folder, &format!("images/{class}/{number}.png"), picture());

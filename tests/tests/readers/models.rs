@@ -13,7 +13,7 @@ const TOOLS: [&str; 2] = ["knas-score", "knas-finetune"];
 
 /// A tool on three encoders, which fails with one line.
 fn refused(tool: &str, weights: &Path, data: &str, said: &str) {
-    let input = ["1|2|3|head", "1|2~0|3|head", "1|2|3|head:mean"];
+    let input = ["1|2|3|head", "1|2~0|3|head:mean", "1|2|3~0|head:mean"];
     let input = input.iter().enumerate();
     let input: String = input
         .map(|(n, nodes)| layout(&n.to_string(), nodes))

@@ -4,6 +4,7 @@ use std::fs;
 
 use knas_tests::{Tool, scratch};
 
+use crate::images::images;
 use crate::{cells, put};
 
 #[test]
@@ -91,4 +92,19 @@ fn candidates_that_cannot_be_ranked_are_passed_on() {
             .iter()
             .all(|record| record.get("error").is_some())
     );
+}
+
+#[test]
+fn training_that_has_nothing_to_choose_from_fails() {
+    let folder = scratch();
+    let data = images(folder.path());
+    let failed = r#"{"id":"a","error":{"stage":"score","kind":"timeout","message":""}}"#;
+    let run = |args: &[&str]| {
+        let run = Tool::new("knas-finetune").args(["--data", &data]);
+        run.args(args).stdin(failed).run().expect_code(2)
+    };
+    let chosen = run(&["--select", "best"]).expect_stderr("--select: no candidate was trained");
+    assert_eq!(chosen.stdout, "");
+    let halved = run(&["--halving", "2"]).expect_stderr("--halving: there is no candidate");
+    assert_eq!(halved.column("id"), ["a"]);
 }

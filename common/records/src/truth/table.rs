@@ -137,7 +137,10 @@ fn settle(
         match (has_numbers, wanted.is_empty()) {
             (true, _) => rest.unusable.extend(odd),
             (false, true) => rest.columns.push(name.clone()),
-            (false, false) => return Err(TruthError::Nothing(name.clone())),
+            (false, false) => {
+                let (column, first) = (name.clone(), odd.into_iter().next());
+                return Err(TruthError::Nothing { column, first });
+            }
         }
     }
     rest.unusable.sort_by_key(|unusable| unusable.line);
