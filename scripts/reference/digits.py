@@ -3,20 +3,24 @@
 precision, each by its distance from PyTorch in double precision.
 
     scripts/reference/digits.py [--cells 8] [--sizes 2,5] [--only NAMES]
+    scripts/reference/digits.py --expected
 
-runs the knas-score that PATH finds, on CIFAR-10 from the cache that
+The first runs the knas-score that PATH finds, on CIFAR-10 from the cache that
 scripts/setup.sh --data fills, or from `--data`. Cells are those whose gradients
 explode (many convolutions one after another) and calm ones, in turn. PyTorch
-keeps its usual layout; weights and images are the same for all three. The first
+keeps its usual layout; weights and images are the same for all three. The
 table has a row for each score, the largest and the median distance over all
 cells; `--each` adds a row for each cell. Exits with 1 where knas-score is more
 than `--times` as far away as PyTorch.
+
+The second prints what the test of common/proxy expects, where weights and images
+follow from formulas: for each cell and score the value in double precision, and
+how far away PyTorch is in single precision.
 
 Needs torch, numpy and safetensors. Eight cells at both sizes take half an hour.
 """
 
 import argparse
-import copy
 import json
 import os
 import subprocess
@@ -25,9 +29,9 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-import scores
+import scores  # noqa: F401 (registers the definitions)
 import torch
-from network import Cell, Network
+from network import Cell, Network, draw, example_values
 from run import SCORES, Run, gradients
 from safetensors.torch import load_file
 
@@ -46,6 +50,9 @@ CELLS = """
 NAMES = "fisher,grasp,epe,ntk-cond,jacob-cov,snip,grad-norm,zico,zen,az-trainability,naswot,meco"
 
 
+KINDS = (torch.float64, torch.float32)
+
+
 def of_a_batch(run):
     """`grad-norm --norm batch`"""
     return sum(g.norm().item() for g in gradients(run.loss(), list(run.net.parameters())))
@@ -55,10 +62,10 @@ SCORES["grad-norm"] = (of_a_batch, "default")
 
 
 def ours(args, size, names, folder):
-    """Values by cell, and the folder with what they were computed from."""
+    """For each cell its values, and the file with what they were computed from."""
     cells = CELLS[: args.cells]
     lines = [json.dumps({"id": f"c{i}", "space": "nb201", "arch": cell}) + "\n" for i, cell in enumerate(cells)]
-    found, files = [{} for _ in cells], None
+    found = [{} for _ in cells]
     for norm in (None, "batch"):
         asked = [name for name in names if (name == "grad-norm") == (norm == "batch")]
         if not asked:
@@ -77,18 +84,32 @@ def ours(args, size, names, folder):
     return found
 
 
-def theirs(arch, file, name, kind):
+def theirs(arch, state, name, kind):
+    """PyTorch's value with these weights, images (`input`) and labels (`target`)."""
     definition, init = SCORES[name]
-    state = load_file(file)
-    x, y = state.pop("input"), state.pop("target")
     blocks = 1 + max(int(key.split(".")[1]) for key in state if key.startswith("cells."))
     size = (len(state["stem.0.weight"]), (blocks - 2) // 3, len(state["classifier.bias"]))
     cell = Cell(arch)
     net = Network(cell, *size).train()
     net.load_state_dict(state, strict=False)
     if init != "default":
-        scores.draw(net, cell, init, 0)
-    return float(definition(Run(net.to(kind), cell, x.to(kind), y, 0)))
+        draw(net, cell, init, 0)
+    run = Run(net.to(kind), cell, state["input"].to(kind), state["target"], 0)
+    return float(definition(run))
+
+
+def expected(names):
+    """Lines of common/proxy/src/tests/digits.rs."""
+    for arch in CELLS:
+        shapes = Network(Cell(arch), 16, 5, 10).named_parameters()
+        state = {name: example_values(name, tensor.shape) for name, tensor in shapes}
+        state["input"] = example_values("input", (64, 3, 32, 32))
+        state["target"] = torch.arange(64) ** 2 % 10
+        print(f'    ("{arch}", &[', flush=True)
+        for name in names:
+            exact, usual = (theirs(arch, state, name, kind) for kind in KINDS)
+            print(f'        ("{name}", {exact!r}, {abs(usual / exact - 1):.1e}),', flush=True)
+        print("    ]),", flush=True)
 
 
 def main():
@@ -101,17 +122,18 @@ def main():
     parser.add_argument("--data", default=f"cifar10:{cache}")
     parser.add_argument("--times", type=float, default=3)
     parser.add_argument("--each", action="store_true", help="rows for single cells, too")
+    parser.add_argument("--expected", action="store_true", help="for the test of common/proxy")
     args = parser.parse_args()
     names = args.only.split(",")
+    if args.expected:
+        return expected(names)
     far = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         for size in map(int, args.sizes.split(",")):
             for arch, values in zip(CELLS, ours(args, size, names, folder)):
+                state = load_file(values["file"])
                 for name in names:
-                    exact, usual = (
-                        theirs(arch, values["file"], name, kind)
-                        for kind in (torch.float64, torch.float32)
-                    )
+                    exact, usual = (theirs(arch, state, name, kind) for kind in KINDS)
                     pair = [abs(value / exact - 1) for value in (values[name], usual)]
                     far[name].append(pair)
                     if args.each:

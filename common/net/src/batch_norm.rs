@@ -9,7 +9,8 @@
 //! There is no way to hand statistics to libtorch's batch norm of a batch, whose
 //! backward passes are those of the definition. So it normalises by its own, and
 //! its weight and bias make up for what those are off. For that it takes one pass
-//! over the maps to know them.
+//! over the maps to know them. The sums of backward passes, and second derivatives,
+//! are libtorch's as they are.
 
 use tch::{Device, Kind, Tensor, no_grad};
 

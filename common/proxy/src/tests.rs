@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::*;
 
+mod digits;
 mod invariances;
 mod properties;
 mod reference;

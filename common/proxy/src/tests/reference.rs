@@ -47,7 +47,7 @@ const EXPECTED: &[(&str, f64)] = &[
 
 /// Numbers without a pattern that anything computes alike; `example_values` of
 /// the script.
-fn values(name: &str, shape: &[i64]) -> Tensor {
+pub(super) fn values(name: &str, shape: &[i64]) -> Tensor {
     let start: f64 = name.bytes().map(f64::from).sum();
     let fan_in: i64 = shape.iter().skip(1).product();
     let scaled = |j: i64| {
