@@ -41,6 +41,9 @@ pub enum NetError {
     /// Weights do not fit the network, or their file cannot be used.
     #[error(transparent)]
     Weights(#[from] weights::WeightsError),
+    /// There is no memory for what a pass works on.
+    #[error("not enough memory: {0}")]
+    Memory(#[from] std::collections::TryReserveError),
     /// A text is longer than the encoder can tell positions apart.
     #[error("a text has {found} tokens, and the encoder takes {longest} at most")]
     Length {
@@ -54,7 +57,11 @@ pub enum NetError {
 impl NetError {
     /// Whether the device's memory did not suffice.
     pub fn is_out_of_memory(&self) -> bool {
-        matches!(self, Self::Torch(error) if is_out_of_memory(&error.to_string()))
+        match self {
+            Self::Torch(error) => is_out_of_memory(&error.to_string()),
+            Self::Memory(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -69,6 +76,7 @@ fn is_out_of_memory(message: &str) -> bool {
         "out of memory",
         "can't allocate memory",
         "not enough memory",
+        "bad_alloc",
     ]
     .iter()
     .any(|sign| message.contains(sign))

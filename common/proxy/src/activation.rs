@@ -1,7 +1,7 @@
 //! How differently the feed-forward units of an encoder respond to different
 //! texts: NASWOT without ReLUs.
 
-use knas_net::{Event, Init, Norm};
+use knas_net::{Event, Norm};
 use tch::{Tensor, no_grad};
 
 use crate::evaluation::Evaluation;
@@ -27,7 +27,7 @@ pub(crate) static DISTANCE: Score = Score {
 };
 
 fn distance(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Sample);
+    let mode = evaluation.mode(info);
     let network = evaluation.network(mode.init)?;
     let mut parts = Vec::new();
     evaluation.count(1, 0);

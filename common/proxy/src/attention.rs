@@ -1,7 +1,7 @@
 //! What the heads of an encoder attend to, and whether that matters.
 
 use knas_net::layers::cross_entropy;
-use knas_net::{Event, Init, NetError, Norm};
+use knas_net::{Event, NetError, Norm};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::evaluation::Evaluation;
@@ -26,11 +26,11 @@ pub(crate) static CONFIDENCE: Score = Score {
         source: "Serianni & Kalita, ACL 2023; Voita et al., ACL 2019",
         ..BASE
     },
-    value: |_, evaluation| confidence(evaluation),
+    value: confidence,
 };
 
-fn confidence(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Sample);
+fn confidence(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+    let mode = evaluation.mode(info);
     let network = evaluation.network(mode.init)?;
     let (mut sum, mut terms) = (0.0, 0);
     evaluation.count(1, 0);
@@ -70,11 +70,11 @@ pub(crate) static IMPORTANCE: Score = Score {
         source: "Serianni & Kalita, ACL 2023; Michel et al., NeurIPS 2019",
         ..BASE
     },
-    value: |_, evaluation| importance(evaluation),
+    value: importance,
 };
 
-fn importance(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Sample);
+fn importance(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+    let mode = evaluation.mode(info);
     let network = evaluation.network(mode.init)?;
     let (mut sum, mut terms) = (0.0, 0);
     evaluation.count(1, 1);

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use knas_net::{Event, Init, NetError, Norm};
+use knas_net::{Event, Init, NetError};
 use knas_stats::random::stream;
 use tch::{Kind, Tensor};
 
@@ -75,7 +75,7 @@ impl Blocks {
         evaluation: &mut Evaluation<'_>,
         mode: Mode,
     ) -> Result<Rc<Self>, ScoreError> {
-        evaluation.share(mode, |evaluation| {
+        evaluation.share("az blocks", mode, |evaluation| {
             let network = evaluation.network(mode.init)?;
             let side = evaluation.cell(info)?.1.side() as i64;
             let images = evaluation.noise("az images", &[BATCH, 3, side, side])?;
@@ -92,7 +92,7 @@ impl Blocks {
 }
 
 fn entropies(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<Vec<f64>, ScoreError> {
-    let mode = evaluation.mode(Init::Kaiming, Norm::Batch);
+    let mode = evaluation.mode(info);
     let blocks = Blocks::of(info, evaluation, mode)?;
     let entropies: Vec<f64> = blocks.0.iter().map(entropy).collect::<Result<_, _>>()?;
     if entropies.iter().any(|entropy| entropy.is_nan()) {
@@ -121,7 +121,7 @@ fn entropy(features: &Tensor) -> Result<f64, NetError> {
 }
 
 fn trainability(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Kaiming, Norm::Batch);
+    let mode = evaluation.mode(info);
     let sigmas = Sigmas::of(info, evaluation, mode)?;
     let score = |sigma: &f64| -sigma - 1.0 / (sigma + QUOTIENT_OFFSET) + 2.0;
     Ok(sigmas.0.iter().map(score).sum::<f64>() / sigmas.0.len() as f64)
@@ -137,7 +137,7 @@ impl Sigmas {
         evaluation: &mut Evaluation<'_>,
         mode: Mode,
     ) -> Result<Rc<Self>, ScoreError> {
-        evaluation.share(mode, |evaluation| {
+        evaluation.share("az sigmas", mode, |evaluation| {
             let blocks = Blocks::of(info, evaluation, mode)?;
             evaluation.count(0, 1);
             let mut sigmas = Vec::new();

@@ -136,7 +136,7 @@ pub struct Evaluation<'a> {
     samples: &'a Samples,
     overrides: Overrides,
     networks: HashMap<Init, Rc<dyn Model>>,
-    shared: HashMap<(TypeId, Mode), Rc<dyn Any>>,
+    shared: HashMap<(&'static str, TypeId, Mode), Rc<dyn Any>>,
     passes: Passes,
 }
 
@@ -174,19 +174,17 @@ impl<'a> Evaluation<'a> {
         self.passes.backward += backward;
     }
 
-    /// The mode to use where a score has these defaults.
-    pub fn mode(&self, init: Init, norm: Norm) -> Mode {
-        let init = match (
-            self.overrides.init.unwrap_or(init),
-            self.subject.architecture,
-        ) {
+    /// The mode in which a score is evaluated: what it says of itself, unless
+    /// that is overridden. A score has no other way to come by a mode, so that
+    /// its [`Info`] says what it does.
+    pub fn mode(&self, info: &Info) -> Mode {
+        let init = self.overrides.init.or(info.init).unwrap_or(Init::Default);
+        let init = match (init, self.subject.architecture) {
             (Init::Default, Architecture::Layout { .. }) => Init::Bert,
             (init, _) => init,
         };
-        Mode {
-            init,
-            norm: self.overrides.norm.unwrap_or(norm),
-        }
+        let norm = self.overrides.norm.or(info.norm).unwrap_or(Norm::Batch);
+        Mode { init, norm }
     }
 
     /// The network in single precision, with weights drawn in this way unless
@@ -262,17 +260,19 @@ impl<'a> Evaluation<'a> {
         Network::new(cell, skeleton, source, (kind, device))
     }
 
-    /// What `make` gives, made once for each type and mode however many scores
-    /// ask for it.
+    /// What `make` gives, made once for each name and mode however many scores
+    /// ask for it. `what` names what is made: it is the same wherever the same
+    /// is made, and nowhere else.
     ///
     /// # Errors
     /// Those of `make`.
     pub(crate) fn share<T: 'static>(
         &mut self,
+        what: &'static str,
         mode: Mode,
         make: impl FnOnce(&mut Self) -> Result<T, ScoreError>,
     ) -> Result<Rc<T>, ScoreError> {
-        let key = (TypeId::of::<T>(), mode);
+        let key = (what, TypeId::of::<T>(), mode);
         let known = self.shared.get(&key).map(Rc::clone);
         if let Some(value) = known.and_then(|value| value.downcast().ok()) {
             return Ok(value);

@@ -1,7 +1,6 @@
 //! The Fisher information of activations (Theis et al. 2018; Turner et al.
 //! 2020), summed as by Abdelfattah et al. 2021.
 
-use knas_net::{Init, Norm};
 use tch::Kind;
 
 use crate::evaluation::Evaluation;
@@ -28,11 +27,11 @@ pub(crate) static FISHER: Score = Score {
                  counts a channel once for each weight that leads into it",
         ..Info::BASE
     },
-    value: |_, evaluation| fisher(evaluation),
+    value: fisher,
 };
 
-fn fisher(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Batch);
+fn fisher(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+    let mode = evaluation.mode(info);
     let gradients = LossGradients::of(evaluation, mode)?;
     let layers = gradients.saliencies.iter().map(|saliency| {
         // A loss that is a mean over samples makes the squares small.

@@ -28,7 +28,7 @@ pub(crate) struct Forward {
 impl Forward {
     /// That of this mode.
     pub(crate) fn of(evaluation: &mut Evaluation<'_>, mode: Mode) -> Result<Rc<Self>, ScoreError> {
-        evaluation.share(mode, |evaluation| {
+        evaluation.share("forward", mode, |evaluation| {
             let network = evaluation.network(mode.init)?;
             let samples = evaluation.samples();
             let mut inputs = samples.inputs.f_detach()?;

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use knas_net::layers::cross_entropy;
-use knas_net::{Init, Model, NetError, Norm, Parameter, Role};
+use knas_net::{Model, NetError, Norm, Parameter, Role};
 use tch::{Kind, Tensor};
 
-use crate::ScoreError;
 use crate::evaluation::{Architecture, Evaluation, Mode, Samples};
 use crate::forward::Forward;
-use crate::samples::SampleGradients;
+use crate::samples::{SampleGradients, require_sample_norm};
+use crate::{Info, ScoreError};
 
 /// Images per pass. Where no layer mixes samples, larger batches are worked
 /// off in parts of this size, so that memory does not grow with the batch.
@@ -59,7 +59,7 @@ pub(crate) struct LossGradients {
 impl LossGradients {
     /// Those of this mode, over all samples.
     pub(crate) fn of(evaluation: &mut Evaluation<'_>, mode: Mode) -> Result<Rc<Self>, ScoreError> {
-        evaluation.share(mode, |evaluation| {
+        evaluation.share("loss gradients", mode, |evaluation| {
             let forward = Forward::of(evaluation, mode)?;
             let loss = cross_entropy(&forward.logits, &evaluation.samples().targets)?;
             let parameters = forward.network.parameters();
@@ -136,9 +136,8 @@ impl Evaluation<'_> {
     ///
     /// # Errors
     /// When a pass fails.
-    pub fn gradients(&mut self, norm: Norm, init: Init) -> Result<Rc<Vec<Gradient>>, ScoreError> {
-        let mode = self.mode(init, norm);
-        let shared = self.share(mode, |evaluation| {
+    pub fn gradients(&mut self, mode: Mode) -> Result<Rc<Vec<Gradient>>, ScoreError> {
+        let shared = self.share("gradients", mode, |evaluation| {
             let network = evaluation.network(mode.init)?;
             let Samples { inputs, targets } = evaluation.samples();
             match network.direct_gradients(inputs, targets, mode.norm)? {
@@ -180,19 +179,18 @@ impl Evaluation<'_> {
     /// the gradient that the sample has in a batch of one.
     ///
     /// # Errors
-    /// When a pass fails.
-    pub fn sample_gradients(&mut self, init: Init) -> Result<Rc<SampleGradients>, ScoreError> {
-        let mode = Mode {
-            norm: Norm::Sample,
-            ..self.mode(init, Norm::Sample)
-        };
-        self.share(mode, |evaluation| {
+    /// When a pass fails, or the norm mixes samples.
+    pub fn sample_gradients(&mut self, info: &Info) -> Result<Rc<SampleGradients>, ScoreError> {
+        require_sample_norm(info, self)?;
+        let mode = self.mode(info);
+        self.share("sample gradients", mode, |evaluation| {
             let network = evaluation.network(mode.init)?;
             let samples = evaluation.samples();
             evaluation.count(1, 1);
             let mut gradients = SampleGradients::default();
             in_parts(samples, |inputs, targets| {
-                gradients.extend(&*network, inputs, targets)?;
+                // Whole, or not at all: a part may be tried again.
+                gradients.extend(SampleGradients::of(&*network, inputs, targets)?)?;
                 Ok(Vec::new())
             })?;
             Ok(gradients)
@@ -203,7 +201,9 @@ impl Evaluation<'_> {
 /// Calls `pass` for consecutive parts of the samples and adds up what it gives.
 ///
 /// Parts are of a fixed size, so that the sum is the same to the bit on every
-/// machine; where a GPU's memory does not suffice for one, it is halved.
+/// machine; where a GPU's memory does not suffice for one, it is halved. On the
+/// processor it is not: what is free there depends on what else is running, and
+/// the sum's last digits must not.
 pub(crate) fn in_parts(
     samples: &Samples,
     mut pass: impl FnMut(&Tensor, &Tensor) -> Result<Vec<Tensor>, NetError>,
@@ -213,6 +213,7 @@ pub(crate) fn in_parts(
         true => TEXTS,
         false => IMAGES,
     };
+    let on_gpu = samples.inputs.device().is_cuda();
     let mut sums: Vec<Tensor> = Vec::new();
     let mut start = 0;
     while start < count {
@@ -227,7 +228,7 @@ pub(crate) fn in_parts(
                     }
                 }
             }
-            Err(error) if length > 1 && error.is_out_of_memory() => {
+            Err(error) if length > 1 && on_gpu && error.is_out_of_memory() => {
                 part = length / 2;
                 continue;
             }

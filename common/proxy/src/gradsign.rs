@@ -1,7 +1,7 @@
 //! GradSign: how many samples agree about where each weight should go (Zhang &
 //! Jia 2022).
 
-use knas_net::{Init, Norm};
+use knas_net::Norm;
 
 use crate::evaluation::Evaluation;
 use crate::matrix::total;
@@ -24,13 +24,7 @@ pub(crate) static GRADSIGN: Score = Score {
 };
 
 fn gradsign(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    if evaluation.mode(Init::Default, Norm::Sample).norm != Norm::Sample {
-        return Err(ScoreError::Samples {
-            name: info.name,
-            needs: "sample norm: with batch norm no sample has a gradient of its own",
-        });
-    }
-    let gradients = evaluation.sample_gradients(Init::Default)?;
+    let gradients = evaluation.sample_gradients(info)?;
     let sums = gradients.signs.values();
     sums.map(|signs| Ok(total(&signs.f_abs()?)?)).sum()
 }

@@ -4,7 +4,7 @@
 //! its spectrum, tensor by tensor, says how many directions the samples pull in,
 //! which ranked NAS-Bench-201's networks far better.
 
-use knas_net::{Init, NetError, Norm, Role};
+use knas_net::{NetError, Norm, Role};
 use tch::Tensor;
 
 use crate::evaluation::{Evaluation, Mode};
@@ -39,7 +39,7 @@ pub(crate) static GRAM_ENTROPY: Score = Score {
 
 fn gram_entropy(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     require_own_gradients(info, evaluation)?;
-    let Mode { init, .. } = evaluation.mode(Init::Default, Norm::Sample);
+    let Mode { init, .. } = evaluation.mode(info);
     let network = evaluation.network(init)?;
     let samples = evaluation.samples();
     let count = samples.count().min(MOST);

@@ -2,7 +2,6 @@
 //! 2020), summed as by Abdelfattah et al. 2021.
 
 use knas_net::layers::cross_entropy;
-use knas_net::{Init, Norm};
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
@@ -27,11 +26,11 @@ pub(crate) static GRASP: Score = Score {
                  as in Abdelfattah et al., ICLR 2021",
         ..Info::BASE
     },
-    value: |_, evaluation| grasp(evaluation),
+    value: grasp,
 };
 
-fn grasp(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Batch);
+fn grasp(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+    let mode = evaluation.mode(info);
     let forward = Forward::of(evaluation, mode)?;
     let loss = cross_entropy(&forward.logits, &evaluation.samples().targets)?;
     let parameters = forward.network.parameters().iter();

@@ -3,7 +3,6 @@
 
 use std::rc::Rc;
 
-use knas_net::{Init, Norm};
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
@@ -33,11 +32,10 @@ pub(crate) static JACOB_COV: Score = Score {
 pub(crate) struct InputGradients(pub Tensor);
 
 impl InputGradients {
-    /// Those of the samples, with batch norm and default weights unless that is
-    /// overridden.
+    /// Those of the samples, for this score.
     pub(crate) fn of(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<Rc<Self>, ScoreError> {
-        let mode = evaluation.mode(Init::Default, Norm::Batch);
-        evaluation.share(mode, |evaluation| {
+        let mode = evaluation.mode(info);
+        evaluation.share("input gradients", mode, |evaluation| {
             let forward = Forward::of(evaluation, mode)?;
             let sum = forward.logits.f_sum(Kind::Float)?;
             evaluation.count(0, 1);

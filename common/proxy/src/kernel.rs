@@ -22,7 +22,7 @@ impl Proxy for Kernel {
     }
 
     fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-        let gradients = evaluation.gradients(Norm::Sample, Init::Default)?;
+        let gradients = evaluation.gradients(evaluation.mode(&self.info))?;
         (self.aggregate)(&self.info, &gradients)
     }
 }

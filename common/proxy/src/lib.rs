@@ -283,6 +283,7 @@ impl ScoreError {
             Self::Net(error) | Self::Pass { source: error, .. } => match error {
                 _ if error.is_out_of_memory() => "out_of_memory",
                 NetError::Weights(_) => "weights",
+                NetError::Memory(_) => "out_of_memory",
                 NetError::Torch(_) => "libtorch",
                 NetError::Length { .. } => "too_long",
             },

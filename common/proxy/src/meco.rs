@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use knas_net::{Event, Init, NetError, Norm};
+use knas_net::{Event, NetError};
 use knas_space::nb201::Skeleton;
 use tch::{Kind, Tensor, no_grad};
 
@@ -58,8 +58,10 @@ struct Least {
 
 impl Least {
     fn of(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<Rc<Self>, ScoreError> {
-        let mode = evaluation.mode(Init::Default, Norm::Batch);
-        evaluation.share(mode, |evaluation| Self::compute(info, mode, evaluation))
+        let mode = evaluation.mode(info);
+        evaluation.share("meco", mode, |evaluation| {
+            Self::compute(info, mode, evaluation)
+        })
     }
 
     fn compute(

@@ -1,7 +1,7 @@
 //! NASWOT: how differently the network's ReLUs respond to different images
 //! (Mellor et al. 2021).
 
-use knas_net::{Init, NetError, Norm};
+use knas_net::NetError;
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
@@ -23,7 +23,7 @@ pub(crate) static NASWOT: Score = Score {
 };
 
 fn naswot(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Batch);
+    let mode = evaluation.mode(info);
     let forward = Forward::of(evaluation, mode)?;
     let count = evaluation.samples().count();
     let device = evaluation.subject().device;

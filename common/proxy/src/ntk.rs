@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use knas_net::{Init, NetError, Norm, Role};
+use knas_net::{NetError, Role};
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
@@ -37,7 +37,7 @@ pub(crate) static COND: Score = Score {
         ..BASE
     },
     value: |info, evaluation| {
-        let values = eigenvalues(&Kernel::of(evaluation)?.whole)?;
+        let values = eigenvalues(&Kernel::of(info, evaluation)?.whole)?;
         let (Some(&least), Some(&largest)) = (values.first(), values.last()) else {
             return Err(info.undefined("there are no samples"));
         };
@@ -56,7 +56,7 @@ pub(crate) static MEAN: Score = Score {
         source: MOK,
         ..BASE
     },
-    value: |_, evaluation| Ok(mean(&Kernel::of(evaluation)?.whole)?),
+    value: |info, evaluation| Ok(mean(&Kernel::of(info, evaluation)?.whole)?),
 };
 
 /// ‖K‖_F.
@@ -67,7 +67,7 @@ pub(crate) static NORM: Score = Score {
         source: MOK,
         ..BASE
     },
-    value: |_, evaluation| Ok(total(&Kernel::of(evaluation)?.whole.f_square()?)?.sqrt()),
+    value: |info, evaluation| Ok(total(&Kernel::of(info, evaluation)?.whole.f_square()?)?.sqrt()),
 };
 
 /// Label-gradient alignment: the cosine of K − mean K and S − mean S, S_ij = 1
@@ -90,9 +90,9 @@ struct Kernel {
 }
 
 impl Kernel {
-    fn of(evaluation: &mut Evaluation<'_>) -> Result<Rc<Self>, ScoreError> {
-        let mode = evaluation.mode(Init::Default, Norm::Batch);
-        evaluation.share(mode, |evaluation| {
+    fn of(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<Rc<Self>, ScoreError> {
+        let mode = evaluation.mode(info);
+        evaluation.share("ntk", mode, |evaluation| {
             let forward = Forward::of(evaluation, mode)?;
             let parameters = forward.network.parameters().iter();
             let weights =
@@ -148,7 +148,7 @@ fn mean(matrix: &Tensor) -> Result<f64, NetError> {
 }
 
 fn alignment(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let kernel = Kernel::of(evaluation)?;
+    let kernel = Kernel::of(info, evaluation)?;
     let targets = exact(&evaluation.samples().targets)?;
     let agree = targets
         .f_unsqueeze(0)?

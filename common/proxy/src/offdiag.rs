@@ -35,8 +35,8 @@ impl Proxy for MgmOffdiag {
     fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
         require_own_gradients(&INFO, evaluation)?;
         let count = evaluation.samples().count();
-        let gradients = evaluation.gradients(Norm::Sample, Init::Default)?;
-        let by_sample = evaluation.sample_gradients(Init::Default)?;
+        let gradients = evaluation.gradients(evaluation.mode(&INFO))?;
+        let by_sample = evaluation.sample_gradients(&INFO)?;
         let n = count as f64;
         let mgm: f64 = gradients
             .iter()

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use knas_net::nb201::ThinNetwork;
-use knas_net::{Event, Init, Initial, NetError, Norm};
+use knas_net::{Event, Init, Initial, NetError};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::evaluation::Evaluation;
@@ -36,7 +36,7 @@ pub(crate) static LINEAR_REGIONS: Score = Score {
 };
 
 fn linear_regions(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Kaiming, Norm::Batch);
+    let mode = evaluation.mode(info);
     let (cell, _) = evaluation.cell(info)?;
     let subject = *evaluation.subject();
     let initial = Initial {

@@ -46,7 +46,7 @@ impl Proxy for MgmReleased {
                 needs: "at least 50 samples",
             });
         }
-        let gradients = evaluation.sample_gradients(Init::Default)?;
+        let gradients = evaluation.sample_gradients(&INFO)?;
         let products = gradients.heads.iter().map(centred_product);
         Ok(products.sum::<Result<f64, NetError>>()? / (2 * HALF * RELEASED_ENTRIES) as f64)
     }

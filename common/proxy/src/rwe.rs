@@ -1,7 +1,7 @@
 //! Random weight evaluation: how well a linear classifier does on the features
 //! of a network that is not trained (Hu et al. 2021).
 
-use knas_net::{Event, Init, NetError, Norm};
+use knas_net::{Event, NetError};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::evaluation::Evaluation;
@@ -43,7 +43,7 @@ fn rwe(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
             needs: "at least 2 samples",
         });
     }
-    let features = features(evaluation)?;
+    let features = features(info, evaluation)?;
     let targets = exact(&samples.targets)?.f_to_kind(Kind::Int64)?;
     let classes = evaluation.subject().architecture.classes() as i64;
     let wanted = targets.f_one_hot(classes)?.f_to_kind(Kind::Double)?;
@@ -58,8 +58,8 @@ fn rwe(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
 }
 
 /// What goes into the classifier: N × features.
-fn features(evaluation: &mut Evaluation<'_>) -> Result<Tensor, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Batch);
+fn features(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<Tensor, ScoreError> {
+    let mode = evaluation.mode(info);
     let network = evaluation.network(mode.init)?;
     let samples = evaluation.samples();
     let count = samples.count();

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use knas_net::layers::{NORM_EPSILON, cross_entropy};
-use knas_net::{Event, Init, Model, NetError, Norm, Take};
+use knas_net::{Event, Model, NetError, Norm, Take};
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
@@ -42,17 +42,28 @@ pub(crate) fn require_own_gradients(
     info: &Info,
     evaluation: &Evaluation<'_>,
 ) -> Result<(), ScoreError> {
-    let fails = |needs| {
-        let name = info.name;
-        Err(ScoreError::Samples { name, needs })
-    };
     if evaluation.samples().count() < 2 {
-        return fails("at least 2 samples");
+        let (name, needs) = (info.name, "at least 2 samples");
+        return Err(ScoreError::Samples { name, needs });
     }
-    if evaluation.mode(Init::Default, Norm::Sample).norm != Norm::Sample {
-        return fails("sample norm: with batch norm no sample has a gradient of its own");
+    require_sample_norm(info, evaluation)
+}
+
+/// That each sample has a gradient of its own.
+///
+/// # Errors
+/// When the norm mixes samples.
+pub(crate) fn require_sample_norm(
+    info: &Info,
+    evaluation: &Evaluation<'_>,
+) -> Result<(), ScoreError> {
+    if evaluation.mode(info).norm == Norm::Sample {
+        return Ok(());
     }
-    Ok(())
+    Err(ScoreError::Samples {
+        name: info.name,
+        needs: "sample norm: with batch norm no sample has a gradient of its own",
+    })
 }
 
 /// A layer as the forward pass showed it.
@@ -84,25 +95,22 @@ enum Layer {
 }
 
 impl SampleGradients {
-    /// Adds the samples of a part.
-    pub(crate) fn extend(
-        &mut self,
+    /// Those of a part of the samples.
+    pub(crate) fn of(
         network: &dyn Model,
         inputs: &Tensor,
         targets: &Tensor,
-    ) -> Result<(), NetError> {
+    ) -> Result<Self, NetError> {
+        let mut signs = BTreeMap::new();
         let count = inputs.size()[0];
         let mut squares = Tensor::f_zeros([count], (Kind::Double, inputs.device()))?;
         let mut heads: Vec<(usize, Tensor)> = Vec::new();
         let mut take = |parameter: usize, gradient: Tensor| {
             let flat = gradient.f_reshape([count, -1])?;
             if is_layer_weight(network.parameters()[parameter].role) {
-                let signs = flat.f_sign()?;
-                let sum = signs.f_sum_dim_intlist([0i64].as_slice(), false, Kind::Float)?;
-                match self.signs.entry(parameter) {
-                    Entry::Vacant(entry) => drop(entry.insert(sum)),
-                    Entry::Occupied(mut entry) => *entry.get_mut() = entry.get().f_add(&sum)?,
-                }
+                let sum = flat.f_sign()?;
+                let sum = sum.f_sum_dim_intlist([0i64].as_slice(), false, Kind::Float)?;
+                signs.insert(parameter, sum);
             }
             let wide = flat.f_to_kind(Kind::Double)?;
             squares +=
@@ -114,12 +122,25 @@ impl SampleGradients {
             Ok::<(), NetError>(())
         };
         each_gradient(network, inputs, targets, &mut take)?;
-        self.squared_norms.extend(Vec::<f64>::try_from(
-            squares.f_to_device(tch::Device::Cpu)?,
-        )?);
         heads.sort_by_key(|(parameter, _)| *parameter);
         heads.truncate(RELEASED_TENSORS);
-        for (place, (_, head)) in heads.into_iter().enumerate() {
+        Ok(Self {
+            squared_norms: Vec::try_from(squares.f_to_device(tch::Device::Cpu)?)?,
+            heads: heads.into_iter().map(|(_, head)| head).collect(),
+            signs,
+        })
+    }
+
+    /// Adds those of the next part.
+    pub(crate) fn extend(&mut self, part: Self) -> Result<(), NetError> {
+        for (parameter, sum) in part.signs {
+            match self.signs.entry(parameter) {
+                Entry::Vacant(entry) => drop(entry.insert(sum)),
+                Entry::Occupied(mut entry) => *entry.get_mut() = entry.get().f_add(&sum)?,
+            }
+        }
+        self.squared_norms.extend(part.squared_norms);
+        for (place, head) in part.heads.into_iter().enumerate() {
             match self.heads.get_mut(place) {
                 Some(sum) => *sum = Tensor::f_cat(&[&*sum, &head], 0)?,
                 None => self.heads.push(head),

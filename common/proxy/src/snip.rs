@@ -1,8 +1,6 @@
 //! SNIP: how much the loss depends on each connection (Lee et al. 2019), summed
 //! as by Abdelfattah et al. 2021.
 
-use knas_net::{Init, Norm};
-
 use crate::evaluation::Evaluation;
 use crate::gradients::is_layer_weight;
 use crate::matrix::total;
@@ -20,13 +18,13 @@ pub(crate) static SNIP: Score = Score {
         source: "Lee et al., SNIP, ICLR 2019; as in Abdelfattah et al., ICLR 2021",
         ..Info::BASE
     },
-    value: |_, evaluation| snip(evaluation),
+    value: snip,
 };
 
-fn snip(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Batch);
+fn snip(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+    let mode = evaluation.mode(info);
     let network = evaluation.network(mode.init)?;
-    let gradients = evaluation.gradients(Norm::Batch, Init::Default)?;
+    let gradients = evaluation.gradients(mode)?;
     let pairs = network.parameters().iter().zip(&*gradients);
     let products = pairs.filter(|(parameter, _)| is_layer_weight(parameter.role));
     products

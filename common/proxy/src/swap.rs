@@ -1,7 +1,7 @@
 //! SWAP: how many different patterns of samples the ReLU units respond to (Peng
 //! et al. 2024).
 
-use knas_net::{Init, NetError, Norm};
+use knas_net::NetError;
 use tch::{Device, Kind};
 
 use crate::evaluation::Evaluation;
@@ -25,7 +25,7 @@ pub(crate) static SWAP: Score = Score {
         source: SOURCE,
         ..Info::BASE
     },
-    value: |_, evaluation| swap(evaluation),
+    value: swap,
 };
 
 /// `swap` · exp(−(P − μ)²/σ), P the parameters that reach the output. The paper
@@ -40,8 +40,8 @@ pub(crate) static SWAP_REG: Score = Score {
         ..Info::BASE
     },
     value: |info, evaluation| {
-        let patterns = swap(evaluation)?;
-        let mode = evaluation.mode(Init::Default, Norm::Batch);
+        let patterns = swap(info, evaluation)?;
+        let mode = evaluation.mode(info);
         let network = evaluation.network(mode.init)?;
         let held = network.parameters().iter().map(|p| p.tensor.numel());
         let largest = knas_space::nb201::Cell::new([knas_space::nb201::Op::Conv3x3; 6]);
@@ -51,8 +51,8 @@ pub(crate) static SWAP_REG: Score = Score {
     },
 };
 
-fn swap(evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Batch);
+fn swap(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
+    let mode = evaluation.mode(info);
     let forward = Forward::of(evaluation, mode)?;
     let count = evaluation.samples().count().min(SAMPLES);
     let mut seen = vec![false; 1 << SAMPLES];

@@ -1,7 +1,7 @@
 //! How much, and in how many directions, the loss depends on the weights of an
 //! encoder's layers (Zhou et al. 2022; Serianni & Kalita 2023).
 
-use knas_net::{Init, NetError, Norm};
+use knas_net::{NetError, Norm};
 use tch::Tensor;
 
 use crate::evaluation::Evaluation;
@@ -27,8 +27,8 @@ pub(crate) static SALIENCY: Score = Score {
         summary: "sum over feed-forward weights of |weight · gradient of the loss|",
         ..BASE
     },
-    value: |_, evaluation| {
-        sum(evaluation, is_feed_forward, |weight, gradient| {
+    value: |info, evaluation| {
+        sum(info, evaluation, is_feed_forward, |weight, gradient| {
             total(&weight.f_mul(gradient)?.f_abs()?)
         })
     },
@@ -42,8 +42,8 @@ pub(crate) static DIVERSITY: Score = Score {
         summary: "sum over attention weights of nuclear norm · that of the loss's gradient",
         ..BASE
     },
-    value: |_, evaluation| {
-        sum(evaluation, is_attention, |weight, gradient| {
+    value: |info, evaluation| {
+        sum(info, evaluation, is_attention, |weight, gradient| {
             Ok(nuclear_norm(weight)? * nuclear_norm(gradient)?)
         })
     },
@@ -51,13 +51,14 @@ pub(crate) static DIVERSITY: Score = Score {
 
 /// The sum over the weights that `picked` knows by their names.
 fn sum(
+    info: &Info,
     evaluation: &mut Evaluation<'_>,
     picked: fn(&str) -> bool,
     term: fn(&Tensor, &Tensor) -> Result<f64, NetError>,
 ) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Sample);
+    let mode = evaluation.mode(info);
     let network = evaluation.network(mode.init)?;
-    let gradients = evaluation.gradients(Norm::Sample, Init::Default)?;
+    let gradients = evaluation.gradients(mode)?;
     let pairs = network.parameters().iter().zip(&*gradients);
     let picked = pairs.filter(|(parameter, _)| picked(&parameter.name));
     let terms = picked

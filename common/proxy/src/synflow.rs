@@ -1,6 +1,6 @@
 //! SynFlow: the flow through the network's absolute weights (Tanaka et al. 2020).
 
-use knas_net::{Init, Norm};
+use knas_net::Norm;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::evaluation::Evaluation;
@@ -30,7 +30,7 @@ pub(crate) static SYNFLOW: Score = Score {
 };
 
 fn synflow(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Off);
+    let mode = evaluation.mode(info);
     let (cell, skeleton) = evaluation.cell(info)?;
     let network = evaluation.build(cell, skeleton, mode.init, Kind::Double)?;
     no_grad(|| {

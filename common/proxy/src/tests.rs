@@ -11,6 +11,7 @@ use super::*;
 mod digits;
 mod invariances;
 mod properties;
+mod provenance;
 mod reference;
 mod texts;
 

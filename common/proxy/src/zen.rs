@@ -1,7 +1,7 @@
 //! The Zen score: how much the features move when the images do (Lin et al. 2021).
 
 use knas_net::batch_norm::Statistics;
-use knas_net::{Event, Init, Model, NetError, Norm};
+use knas_net::{Event, Init, Model, NetError};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::evaluation::{Evaluation, Mode};
@@ -31,7 +31,7 @@ pub(crate) static ZEN: Score = Score {
 };
 
 fn zen(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Normal, Norm::Batch);
+    let mode = evaluation.mode(info);
     let network = evaluation.network(mode.init)?;
     let side = evaluation.cell(info)?.1.side() as i64;
     let shape = [BATCH, 3, side, side];

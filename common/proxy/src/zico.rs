@@ -1,6 +1,6 @@
 //! ZiCo: gradients that are large and vary little between batches (Li et al. 2023).
 
-use knas_net::{Init, NetError, Norm};
+use knas_net::NetError;
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
@@ -30,7 +30,7 @@ pub(crate) static ZICO: Score = Score {
 };
 
 fn zico(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-    let mode = evaluation.mode(Init::Default, Norm::Batch);
+    let mode = evaluation.mode(info);
     let network = evaluation.network(mode.init)?;
     let samples = evaluation.samples();
     let half = samples.count() / 2;

@@ -7,6 +7,8 @@ use std::env;
 use std::io;
 use std::process::Command;
 
+use crate::workers;
+
 /// The variables that say how OpenMP's threads wait; whoever sets one has decided.
 const POLICIES: [&str; 2] = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"];
 
@@ -46,6 +48,24 @@ pub fn command_line(tool: &str) -> String {
         .map(|word| shlex::try_quote(&word).map_or_else(|_| word.clone(), Into::into))
         .collect::<Vec<String>>()
         .join(" ")
+}
+
+/// Starts this program once more in its own place where the addresses that it
+/// may take are limited, with one arena of memory for all threads.
+///
+/// glibc gives each thread an arena of 64 MB of addresses, whether it is used or
+/// not, and reads how many there may be when it is loaded. No result depends on
+/// it.
+pub fn with_few_addresses() {
+    if workers::address_space_limit().is_none() || env::var_os(MEMORY.0).is_some() {
+        return;
+    }
+    if let Ok(program) = env::current_exe() {
+        let mut again = Command::new(program);
+        again.args(env::args_os().skip(1));
+        again.env(MEMORY.0, "glibc.malloc.arena_max=1");
+        replace(again);
+    }
 }
 
 /// Starts this program once more in its own place, with threads of libtorch

@@ -17,6 +17,7 @@
 //! | [`sheet`] | rows and columns: CSV, TSV, table, Markdown |
 //! | [`truth`] | what is known about candidates: accuracies from CSV or records |
 //! | [`again`] | this program, started again |
+//! | [`workers`] | candidates in processes of their own |
 //! | [`meta`] | device, time, memory and energy of one candidate |
 //! | [`energy`] | joules of one candidate, measured or estimated |
 //! | [`tool`] | start-up, messages, interrupts, exit codes |
@@ -39,6 +40,7 @@ pub mod schema;
 pub mod sheet;
 pub mod tool;
 pub mod truth;
+pub mod workers;
 
 pub use cli::{Common, Inputs, OnError};
 pub use input::{Input, Line, Place};

@@ -31,6 +31,9 @@ const TRAINED_WITH: [&str; 6] = [
     "libtorch",
 ];
 
+/// The field that says what computed, which moves last digits alone.
+const ENGINE: &str = "engine";
+
 /// Fields of a block that say which samples networks were shown.
 const SAMPLES: [&str; 3] = ["data", "data_sha256", "samples"];
 
@@ -150,10 +153,15 @@ pub fn set<'s>(
 }
 
 /// Where two blocks differ, as a reader is told: `data (noise, cifar10), seeds
-/// ([0], [1])`.
+/// ([0], [1])`. Empty where they do not, or in no more than what computed.
 pub fn difference(one: &Settings, other: &Settings) -> String {
     let mut fields = Vec::new();
-    differing(one, other, "", &mut fields);
+    let essential = |settings: &Settings| {
+        let mut settings = settings.clone();
+        settings.shift_remove(ENGINE);
+        settings
+    };
+    differing(&essential(one), &essential(other), "", &mut fields);
     // Other data have another hash, which needs no saying.
     if fields.iter().any(|(name, _)| name == "data") {
         fields.retain(|(name, _)| !name.starts_with("data_"));
@@ -307,10 +315,11 @@ impl Comparison {
     }
 }
 
-/// Without what does not matter: the samples, to a score with inputs of its own.
+/// Without what does not matter: what computed, and the samples to a score with
+/// inputs of its own.
 fn essence(settings: &Settings) -> Vec<(&String, &Value)> {
     let own = settings.contains_key("inputs");
-    let matters = |name: &str| !own || !SAMPLES.contains(&name);
+    let matters = |name: &str| name != ENGINE && !(own && SAMPLES.contains(&name));
     let mut fields: Vec<_> = settings.iter().filter(|(name, _)| matters(name)).collect();
     fields.sort_unstable_by_key(|(name, _)| *name);
     fields

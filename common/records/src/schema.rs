@@ -133,6 +133,23 @@ pub struct Scored {
     pub tool: String,
     /// The version of libtorch.
     pub libtorch: String,
+    /// What computed: it moves the last digits of scores and no others, so that
+    /// scores of other engines are comparable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
+}
+
+/// What computed a score, beside libtorch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Engine {
+    /// `direct`: gradients are those of the pass in vector code, for the norms,
+    /// cells and numbers of samples that it is made for, and otherwise
+    /// libtorch's; `libtorch`: all of them are libtorch's. It follows from the
+    /// network's size and the device, never from what memory is free.
+    pub pass: String,
+    /// The width of the processor's vectors in bits: sums are cut into as many
+    /// parts.
+    pub vector_bits: u64,
 }
 
 /// What training reached. Accuracies are fractions, 0 to 1; they and the losses,

@@ -9,6 +9,7 @@ mod evolve;
 mod install;
 mod machines;
 mod makefile;
+mod memory;
 mod parallel;
 mod schedulers;
 mod volume;

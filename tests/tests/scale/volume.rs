@@ -111,54 +111,6 @@ fn a_record_of_10_megabytes_passes_whole() {
     assert_eq!(run.column("id"), ["y"]);
 }
 
-/// Where the system refuses memory, a candidate fails and the run goes on.
-#[test]
-fn a_candidate_that_memory_does_not_suffice_for_fails_alone() {
-    let folder = scratch();
-    let line = |id: &str, op: &str| {
-        let arch = format!("|{op}~0|+|{op}~0|{op}~1|+|{op}~0|{op}~1|{op}~2|");
-        format!("{{\"id\":\"{id}\",\"space\":\"nb201\",\"arch\":\"{arch}\"}}\n")
-    };
-    let text = line("small", "skip_connect") + &line("large", "nor_conv_3x3");
-    let text = text + &line("again", "skip_connect");
-    fs::write(folder.path().join("cells"), text).unwrap();
-    // Large weights, and large maps.
-    for flags in ["-n 1 --channels 256", "-n 256 --proxy snip"] {
-        fails_alone(folder.path(), flags);
-    }
-}
-
-/// That of the records in `cells` the second fails alone where memory is little.
-fn fails_alone(folder: &Path, flags: &str) {
-    // What the program itself takes differs from machine to machine.
-    let score = |megabytes: u64| {
-        let program = format!(
-            "ulimit -v {}; exec {} -q -j 1 --data noise --cells 1 {flags} cells",
-            megabytes << 10,
-            binary("knas-score").display()
-        );
-        let mut command = Command::new("bash");
-        command.args(["-c", &program]).current_dir(folder);
-        command.output().unwrap()
-    };
-    let mut seen = Vec::new();
-    for megabytes in (1100..3000).step_by(300) {
-        let output = score(megabytes);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let failed = text.lines().map(|line| line.contains("\"out_of_memory\""));
-        let failed: Vec<bool> = failed.collect();
-        if failed == [false, true, false] {
-            assert_eq!(output.status.code(), Some(1));
-            return;
-        }
-        seen.push(format!("{megabytes}: {:?} {failed:?}", output.status));
-    }
-    panic!(
-        "{flags}: no size at which only the large one fails:\n{}",
-        seen.join("\n")
-    );
-}
-
 /// A full disk ends every tool that writes with a message and exit code 2.
 #[test]
 fn a_full_disk_is_said_by_every_tool() {

@@ -90,9 +90,11 @@ impl<'s> Candidate<'s> {
     /// weights that are drawn, or are those of one pre-trained backbone.
     pub fn network_key(&self, drawn: bool) -> String {
         match self {
-            Self::Cell { cell, .. } => Form::of(cell).key(),
-            Self::Layout { layout, .. } if drawn => layout.function(),
-            Self::Layout { layout, .. } => layout.to_string(),
+            Self::Cell { cell, skeleton } => {
+                format!("{CELLS} {skeleton:?} {}", Form::of(cell).key())
+            }
+            Self::Layout { layout, .. } if drawn => format!("{LAYOUTS} {}", layout.function()),
+            Self::Layout { layout, .. } => format!("{LAYOUTS} {layout}"),
         }
     }
 }

@@ -39,7 +39,15 @@ weights are drawn. A job needs some 2 GB for a small model.
 With --timeout, each job is a process of its own, and a candidate that takes \
 longer, crashes, or is killed for its memory is passed on with `error` (kind \
 `timeout` or `crashed`), while the others go on. The time counts from when the \
-candidate is begun.";
+candidate is begun. So it is, whatever the flags, where the system limits a \
+process's addresses (ulimit -v). Each job may then take as much, a candidate that \
+this does not suffice for fails alone, and no score depends on it; where it does \
+not suffice for any job, that is said, with exit code 2.
+
+Gradients are computed by vector code where the size of the network allows it, \
+and otherwise by libtorch. `scored.engine` names that, and how wide the vectors \
+of the processor are: other processors change the last digits of scores, which \
+--resume takes as they are.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -4,6 +4,7 @@ mod candidate;
 mod catalogue;
 mod cli;
 mod isolated;
+mod known;
 mod plan;
 mod provenance;
 mod run;
@@ -20,5 +21,6 @@ fn main() -> ExitCode {
         name: "knas-score",
         schema: knas_records::schema::record,
     };
+    knas_records::again::with_few_addresses();
     knas_records::tool::main(&tool, |args: &cli::Args| &args.common, run::run)
 }

@@ -90,7 +90,7 @@ impl Plan {
             (None, tch::Device::Cpu) => cores,
             (None, _) => 1,
         };
-        let scored = Scores::new(args, &spec, &shown, &proxies)?;
+        let scored = Scores::new(args, &spec, &shown, &proxies, device)?;
         Ok(Self {
             proxies,
             overrides: Overrides {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use knas_data::DataSpec;
-use knas_net::{Init, Norm};
+use knas_net::{Init, Norm, nb201};
 use knas_proxy::{Info, Proxy};
 use knas_records::provenance::{self, Provenance, Settings};
-use knas_records::schema::Scored;
+use knas_records::schema::{Engine, Scored};
 use knas_records::{Record, RecordError};
 
 use crate::catalogue;
@@ -27,7 +27,12 @@ impl Scores {
         spec: &DataSpec,
         shown: &Shown,
         proxies: &[&'static dyn Proxy],
+        device: tch::Device,
     ) -> Result<Self> {
+        let engine = Engine {
+            pass: shown.pass(device).to_owned(),
+            vector_bits: nb201::vector_bits(),
+        };
         let evaluates = |proxy: &&&'static dyn Proxy| proxy.info().norm.is_some();
         // A count rests on the size alone, which every block says: it needs
         // none of its own beside another score.
@@ -38,7 +43,7 @@ impl Scores {
                 Some(_) => Some(info),
                 None => example,
             };
-            let block = serde_json::to_value(block(args, spec, shown, of))?;
+            let block = serde_json::to_value(block(args, spec, shown, of, &engine))?;
             Ok((info.name, Arc::new(serde_json::from_value(block)?)))
         };
         Ok(Self(proxies.iter().map(settings).collect::<Result<_>>()?))
@@ -80,9 +85,11 @@ impl Scores {
                 return Err(format!("{id} has no score {name}"));
             }
             match said.settings(name) {
-                Some(other) if other == settings => {}
                 Some(other) => {
                     let difference = provenance::difference(other, settings);
+                    if difference.is_empty() {
+                        continue;
+                    }
                     return Err(format!(
                         "{id} was scored with other settings; they and this run's differ in \
                          {difference}"
@@ -96,7 +103,13 @@ impl Scores {
 }
 
 /// What a score rests on; where there is none, only counts are asked for.
-fn block(args: &Args, spec: &DataSpec, shown: &Shown, score: Option<&Info>) -> Scored {
+fn block(
+    args: &Args,
+    spec: &DataSpec,
+    shown: &Shown,
+    score: Option<&Info>,
+    engine: &Engine,
+) -> Scored {
     let none = || "none".to_owned();
     let own_inputs = score.filter(|info| !info.shows_samples());
     Scored {
@@ -115,6 +128,7 @@ fn block(args: &Args, spec: &DataSpec, shown: &Shown, score: Option<&Info>) -> S
         network: shown.network(),
         tool: concat!("knas-score ", env!("CARGO_PKG_VERSION")).to_owned(),
         libtorch: knas_net::LIBTORCH.to_owned(),
+        engine: Some(engine.clone()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads records, scores them side by side, writes them in order.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -9,13 +9,15 @@ use knas_data::DataSpec;
 use knas_records::ids::{Ids, Met, Repeats, about, failure};
 use knas_records::output::Kept;
 use knas_records::pipeline::in_order;
+use knas_records::workers::{self, Worker};
 use knas_records::{Context, Failure, Input, Named, Output, Place, Record, RecordError};
 
 use crate::catalogue;
 use crate::cli::Args;
 use crate::isolated::{self, Isolated};
+use crate::known::Known;
 use crate::plan::Plan;
-use crate::scorer::{Known, Scorer};
+use crate::scorer::Scorer;
 
 /// A line of the input.
 enum Item {
@@ -50,7 +52,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
         return Ok(out.finish()?);
     }
     if args.worker {
-        return isolated::serve(&Plan::new(&args, context)?, context);
+        return isolated::serve(&args, context);
     }
     let mut reads = args.inputs.named();
     reads.extend(Named::given("--weights", &args.weights));
@@ -59,14 +61,25 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     let dump = Named::given("--dump", &args.dump);
     context.keep_apart(&args.common, &reads, dump.as_slice())?;
     let input = context.input(&args.inputs.files)?;
+    let mut first = Worker::default();
+    let limited = workers::address_space_limit().is_some();
+    if limited {
+        // It reads all that is read below, and where there is no room for that
+        // it is its process that ends, however it ends.
+        first.start()?;
+    }
     let plan = Plan::new(&args, context)?;
+    if limited {
+        workers::check_room(plan.jobs)?;
+    }
     let output = context.output(&args.common, |record| plan.check_kept(record))?;
     context.finish_records_when_interrupted()?;
     context.start_progress(None, "candidates");
-    let known = Known::default();
+    let (known, first) = (Known::default(), Mutex::new(first));
     let job = || -> Job<'_> {
-        if let Some(timeout) = args.timeout {
-            let mut isolated = Isolated::new(timeout);
+        if limited || args.timeout.is_some() {
+            let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut isolated = Isolated::new(args.timeout, std::mem::take(&mut first));
             return Box::new(move |record| isolated.score(record));
         }
         let scorer = Scorer::new(&plan, &known);

@@ -1,9 +1,7 @@
 //! The scores of one candidate.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use knas_net::weights::{self, WeightFile};
 use knas_net::{Init, Initial};
@@ -14,6 +12,7 @@ use knas_records::record::finite;
 use knas_records::{Failure, Record, RecordError};
 
 use crate::candidate::{self, Candidate};
+use crate::known::Known;
 use crate::plan::Plan;
 use crate::weights::Weights;
 
@@ -21,32 +20,22 @@ const STAGE: &str = "score";
 
 /// A score's name, and its mean and standard deviation over seeds, or why it
 /// has none.
-type Outcome = (&'static str, Result<(f64, f64), Missing>);
+pub type Outcome = (&'static str, Result<(f64, f64), Missing>);
 
 /// Why a candidate has no value of a score.
 #[derive(Clone)]
-enum Missing {
+pub enum Missing {
     /// The score's definition gives none for this network: mathematics.
     Undefined(String),
     /// Something went wrong.
     Failed(Failure),
 }
 
-/// Outcomes by network: cells that are the same network are scored once.
-#[derive(Default)]
-pub struct Known(Mutex<HashMap<String, Arc<OnceLock<Vec<Outcome>>>>>);
-
-impl Known {
-    fn slot(&self, network: String) -> Arc<OnceLock<Vec<Outcome>>> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(network).or_default())
-    }
-}
-
 /// One worker: a thread's own tensors of the samples.
 pub struct Scorer<'p> {
     plan: &'p Plan,
-    known: &'p Known,
+    /// Outcomes by network.
+    known: &'p Known<Vec<Outcome>>,
     samples: Vec<(u64, Samples)>,
     /// What every candidate starts from.
     pretrained: Option<WeightFile>,
@@ -56,7 +45,7 @@ pub struct Scorer<'p> {
 
 impl<'p> Scorer<'p> {
     /// Sets up the calling thread.
-    pub fn new(plan: &'p Plan, known: &'p Known) -> Self {
+    pub fn new(plan: &'p Plan, known: &'p Known<Vec<Outcome>>) -> Self {
         tch::set_num_threads(1);
         Self {
             plan,

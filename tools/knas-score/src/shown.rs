@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use knas_data::{
     DataSpec, Extent, ImageSource, LeftOut, SIDE, Sample, TextSample, TextSource, Tokeniser,
 };
+use knas_net::nb201::direct_pass_serves;
 use knas_net::weights::WeightFile;
 use knas_net::{Pretrained, Settings};
 use knas_proxy::Samples;
@@ -117,6 +118,14 @@ impl Shown {
     /// Whether they are texts.
     pub fn are_texts(&self) -> bool {
         matches!(self, Self::Texts { .. })
+    }
+
+    /// What computes gradients, as records name it.
+    pub fn pass(&self, device: Device) -> &'static str {
+        match self {
+            Self::Images { skeleton, .. } if direct_pass_serves(skeleton, device) => "direct",
+            _ => "libtorch",
+        }
     }
 
     /// What lies beside the images and is not read.

@@ -17,6 +17,7 @@ use tch::{Device, Kind};
 use crate::layers::{Convolution, Normalisation, Parameter, Pooling, Running, Tensors};
 
 pub use build::Source;
+pub use direct::{serves as direct_pass_serves, vector_bits};
 pub use state::dead_parameters;
 pub use thin::ThinNetwork;
 

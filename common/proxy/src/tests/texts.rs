@@ -11,6 +11,11 @@ const ROBERTA: &str = "roberta-l3-d8-h2-i16-v60-p20-t1:1|2|3|head";
 const CLASSES: usize = 3;
 const LENGTHS: [i64; 3] = [9, 6, 2];
 
+/// A small encoder with all that scores look at.
+pub(super) fn layout() -> Layout {
+    BERT.parse().unwrap()
+}
+
 fn encoder(layout: &Layout, source: EncoderSource<'_>) -> Encoder {
     let settings = Settings::of(layout.backbone().kind);
     let options = (Kind::Float, Device::Cpu);
@@ -43,7 +48,7 @@ fn by_formula(layout: &Layout) -> WeightFile {
 }
 
 /// As `texts` of scripts/reference/encoder.py.
-fn texts(types: i64) -> Samples {
+pub(super) fn texts(types: i64) -> Samples {
     tch::set_num_threads(1);
     let length = LENGTHS[0];
     let mut values = Vec::new();
@@ -64,7 +69,7 @@ fn texts(types: i64) -> Samples {
     }
 }
 
-fn subject<'a>(layout: &'a Layout, weights: Option<&'a WeightFile>) -> Subject<'a> {
+pub(super) fn subject<'a>(layout: &'a Layout, weights: Option<&'a WeightFile>) -> Subject<'a> {
     Subject {
         architecture: Architecture::Layout {
             layout,
@@ -229,8 +234,6 @@ fn first_weights_are_those_of_bert() {
         .iter()
         .zip(Model::parameters(&expected));
     assert!(pairs.into_iter().all(|(a, b)| a.tensor == b.tensor));
-    assert_eq!(
-        evaluation.mode(Init::Default, Norm::Sample).init,
-        Init::Bert
-    );
+    let mgm = by_name("mgm").unwrap().info();
+    assert_eq!(evaluation.mode(mgm).init, Init::Bert);
 }

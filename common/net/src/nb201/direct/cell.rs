@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::layers::{ConvNorm, Convolution, Gradients};
 use super::map::{Map, Store};
-use super::pooling;
+use super::{memory, pooling};
 use crate::NetError;
 use crate::layers::Tensors;
 use crate::nb201;
@@ -20,7 +20,6 @@ pub(super) struct Stage {
 }
 
 /// What a block needs while it works on an image.
-#[derive(Clone)]
 struct Slot {
     /// A cell's input, then what each of its steps gives.
     values: Vec<Map>,
@@ -40,20 +39,22 @@ impl Stage {
         [channels, side]: [usize; 2],
         images: usize,
         together: usize,
-    ) -> Self {
-        let zeros = Map::zeros(channels, side);
+    ) -> Result<Self, NetError> {
+        let zeros = || Map::zeros(channels, side);
         let (steps, sums) = cell.map_or((0, 0), |cell| (cell.steps.len(), cell.sums.len()));
-        let slot = Slot {
-            values: vec![zeros.clone(); steps + 1],
-            sums: vec![zeros.clone(); sums],
-            value_gradient: zeros.clone(),
-            delta: zeros.clone(),
-            spare: zeros.clone(),
+        let slot = || {
+            Ok(Slot {
+                values: memory::repeated(steps + 1, zeros)?,
+                sums: memory::repeated(sums, zeros)?,
+                value_gradient: zeros()?,
+                delta: zeros()?,
+                spare: zeros()?,
+            })
         };
-        Self {
-            maps: vec![zeros; images],
-            slots: vec![slot; together],
-        }
+        Ok(Self {
+            maps: memory::repeated(images, zeros)?,
+            slots: memory::repeated(together, slot)?,
+        })
     }
 
     /// The backward pass of the stem, which `inputs` go into.
@@ -85,20 +86,25 @@ impl<'n> Cell<'n> {
         tensors: &Tensors,
     ) -> Result<Self, NetError> {
         let mut layers = Vec::new();
-        let mut active = vec![Map::zeros(0, side); program.sums.len()];
+        let mut is_read = vec![false; program.sums.len()];
         for step in &program.steps {
             layers.push(match step.operation {
                 nb201::Operation::Pooling => None,
                 nb201::Operation::Convolution(layer) => {
-                    active[step.sum] = Map::zeros(channels, side);
+                    is_read[step.sum] = true;
                     Some(ConvNorm::new(layer, side, images, tensors)?)
                 }
             });
         }
+        let active = || {
+            let sums = is_read.iter();
+            sums.map(|read| Map::zeros(if *read { channels } else { 0 }, side))
+                .collect()
+        };
         Ok(Self {
             program,
             layers,
-            active: vec![active; images],
+            active: memory::repeated(images, active)?,
         })
     }
 
@@ -234,7 +240,6 @@ pub(super) struct Reduction {
 }
 
 /// What the convolutions of a reduction get of an image.
-#[derive(Clone)]
 struct Inputs {
     first: Map,
     second: Map,
@@ -249,18 +254,20 @@ impl Reduction {
         images: usize,
         tensors: &Tensors,
     ) -> Result<Self, NetError> {
-        let pooled = Map::zeros(channels / 2, side);
-        let inputs = Inputs {
-            first: Map::zeros(channels / 2, 2 * side),
-            second: Map::zeros(channels, side),
-            shortcut: pooled.clone(),
+        let pooled = || Map::zeros(channels / 2, side);
+        let inputs = || {
+            Ok(Inputs {
+                first: Map::zeros(channels / 2, 2 * side)?,
+                second: Map::zeros(channels, side)?,
+                shortcut: pooled()?,
+            })
         };
         Ok(Self {
             first: ConvNorm::new(layer.first, side, images, tensors)?,
             second: ConvNorm::new(layer.second, side, images, tensors)?,
             shortcut: Convolution::new(layer.shortcut, side, tensors)?,
-            inputs: vec![inputs; images],
-            pooled_gradient: pooled,
+            inputs: memory::repeated(images, inputs)?,
+            pooled_gradient: pooled()?,
         })
     }
 

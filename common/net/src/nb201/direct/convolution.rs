@@ -265,7 +265,7 @@ mod tests {
     }
 
     fn map(values: &[f32], channels: usize, side: usize) -> Map {
-        let mut map = Map::zeros(channels, side);
+        let mut map = Map::zeros(channels, side).unwrap();
         map.fill(values);
         map
     }
@@ -293,13 +293,13 @@ mod tests {
             values(2, inputs * side * side),
             values(3, outputs * (side / STRIDE).pow(2)),
         );
-        let weights = Weights::new(&numbers, [outputs, inputs], KERNEL);
+        let weights = Weights::new(&numbers, [outputs, inputs], KERNEL).unwrap();
         let (input, delta) = (
             map(&given, inputs, side),
             map(&delta, outputs, side / STRIDE),
         );
-        let mut output = Map::zeros(outputs, side / STRIDE);
-        let mut gradient = Weights::zeros([outputs, inputs], KERNEL);
+        let mut output = Map::zeros(outputs, side / STRIDE).unwrap();
+        let mut gradient = Weights::zeros([outputs, inputs], KERNEL).unwrap();
         simd.vectorize(Convolve::<KERNEL, STRIDE>(
             &weights,
             &input,

@@ -1,7 +1,8 @@
 //! From the last stage's maps to the loss, and back.
 
-use super::layers::{Gradients, values};
+use super::layers::Gradients;
 use super::map::Map;
+use super::memory::{self, values};
 use super::norm::Norm;
 use super::pooling::{means, means_gradient};
 use crate::NetError;
@@ -35,11 +36,11 @@ impl Head {
         let bias = values(&parameters[network.classifier + 1].tensor)?;
         Ok(Self {
             norm: Norm::new(network.last_norm, side, together, &network.tensors)?,
-            active: vec![Map::zeros(channels, side); together],
-            gradients: vec![Map::zeros(channels, side); together],
+            active: memory::repeated(together, || Map::zeros(channels, side))?,
+            gradients: memory::repeated(together, || Map::zeros(channels, side))?,
             classifier: network.classifier,
-            weight_gradient: vec![0.0; weight.len()],
-            bias_gradient: vec![0.0; bias.len()],
+            weight_gradient: memory::zeros(weight.len())?,
+            bias_gradient: memory::zeros(bias.len())?,
             weight,
             bias,
         })

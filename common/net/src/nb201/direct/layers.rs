@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use tch::Tensor;
-
 use super::convolution::{add_weight_gradient, convolve};
 use super::map::{Map, Store};
+use super::memory::values;
 use super::norm::Norm;
 use super::weights::Weights;
 use crate::layers::Tensors;
@@ -14,11 +13,6 @@ use crate::{NetError, layers, nb201};
 /// Gradients by the place of their parameter: each is taken to the end of what is
 /// there.
 pub(super) type Gradients = [Vec<f32>];
-
-/// A parameter's values.
-pub(super) fn values(tensor: &Tensor) -> Result<Vec<f32>, NetError> {
-    Ok(Vec::try_from(tensor.f_detach()?.f_reshape([-1])?)?)
-}
 
 /// A convolution without bias.
 pub(super) struct Convolution {
@@ -43,10 +37,13 @@ impl Convolution {
         let values = values(tensor)?;
         Ok(Self {
             parameter: layer.weight,
-            weights: Weights::new(&values, [outputs, inputs], kernel),
-            transposed: Weights::transposed(&values, [outputs, inputs], kernel),
-            gradient: Weights::zeros([outputs, inputs], kernel),
-            spread: (layer.stride == 2).then(|| Map::zeros(outputs, 2 * side)),
+            weights: Weights::new(&values, [outputs, inputs], kernel)?,
+            transposed: Weights::transposed(&values, [outputs, inputs], kernel)?,
+            gradient: Weights::zeros([outputs, inputs], kernel)?,
+            spread: match layer.stride {
+                2 => Some(Map::zeros(outputs, 2 * side)?),
+                _ => None,
+            },
         })
     }
 

@@ -2,6 +2,9 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::memory;
+use crate::NetError;
+
 /// Channels that lie side by side: a vector register of AVX-512, two of AVX2.
 pub(super) const LANES: usize = 16;
 
@@ -11,19 +14,18 @@ pub(super) const LANES: usize = 16;
 pub(super) struct Pixel(pub [f32; LANES]);
 
 /// One value for each channel, block by block.
-pub(super) fn pixels(values: &[f32]) -> Vec<Pixel> {
-    let pixel = |values: &[f32]| {
-        let mut pixel = Pixel::default();
+pub(super) fn pixels(values: &[f32]) -> Result<Vec<Pixel>, NetError> {
+    let mut pixels: Vec<Pixel> = memory::zeros(values.len().div_ceil(LANES))?;
+    for (pixel, values) in pixels.iter_mut().zip(values.chunks(LANES)) {
         pixel.0[..values.len()].copy_from_slice(values);
-        pixel
-    };
-    values.chunks(LANES).map(pixel).collect()
+    }
+    Ok(pixels)
 }
 
 /// Channels × side × side: blocks of sixteen channels, each a plane of rows of
 /// pixels. A border of one pixel around every plane is zero and stays so, which
 /// is what 3×3 windows read beyond the edge.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Map {
     /// How many blocks.
     pub blocks: usize,
@@ -35,13 +37,13 @@ pub(super) struct Map {
 
 impl Map {
     /// Zeros. `channels` that do not fill a block are followed by zeros.
-    pub fn zeros(channels: usize, side: usize) -> Self {
+    pub fn zeros(channels: usize, side: usize) -> Result<Self, NetError> {
         let blocks = channels.div_ceil(LANES);
-        Self {
+        Ok(Self {
             blocks,
             side,
-            pixels: vec![Pixel::default(); blocks * (side + 2) * (side + 2)],
-        }
+            pixels: memory::zeros(blocks * (side + 2) * (side + 2))?,
+        })
     }
 
     /// From the first to the second of two neighbours in a column.
@@ -305,7 +307,7 @@ mod tests {
 
     #[test]
     fn the_border_stays_zero() {
-        let mut map = Map::zeros(20, 4);
+        let mut map = Map::zeros(20, 4).unwrap();
         map.fill(&(1..=20 * 16).map(|i| i as f32).collect::<Vec<_>>());
         assert_eq!(map.pixels[map.place(0, 1, 1)].0[1], 17.0);
         assert_eq!(map.pixels[map.place(1, 4, 4)].0[3], 320.0);

@@ -14,6 +14,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`map`] | the maps of an image, sums of them, ReLU |
+//! | [`memory`] | memory that may not be there |
 //! | [`weights`] | the weights of convolutions |
 //! | [`convolution`] | convolutions and the gradients of their weights |
 //! | [`norm`], [`pooling`] | all between convolutions |
@@ -30,6 +31,7 @@ mod convolution;
 mod head;
 mod layers;
 mod map;
+mod memory;
 mod norm;
 mod pass;
 mod pooling;
@@ -38,6 +40,7 @@ mod weights;
 #[cfg(test)]
 mod tests;
 
+use knas_space::nb201::Skeleton;
 use pulp::{Arch, Simd, WithSimd};
 use tch::{Device, Kind, Tensor};
 
@@ -49,9 +52,7 @@ use crate::layers::{Norm, Parameter};
 use crate::model::Take;
 
 /// Channels of the first stage, at most. The weights of wider networks do not
-/// stay in the cache from one image to the next; and their copies are so large
-/// that memory may not suffice for them, which libtorch reports and an
-/// allocation here would end the program for.
+/// stay in the cache from one image to the next.
 const WIDEST: u64 = 32;
 
 /// Images that go through a block before the next block takes over, at most.
@@ -126,7 +127,7 @@ impl Network {
         };
         let values: usize = self.parameters().iter().map(|p| p.tensor.numel()).sum();
         let bytes = 4 * values * targets.len();
-        if bytes > ROWS || !is_free(bytes) || self.is_cut_off() {
+        if bytes > ROWS || self.is_cut_off() {
             return Ok(false);
         }
         let pass = Pass::new(self, self.group().min(targets.len()), false)?;
@@ -153,11 +154,10 @@ impl Network {
         (KEPT / self.kept()).clamp(1, GROUP)
     }
 
-    /// Whether there is memory for so many images that are normalised together.
+    /// Whether so many images that are normalised together are few enough. What
+    /// is free at the moment does not matter: the two passes round differently.
     fn batch_fits(&self, images: usize) -> bool {
-        let kept = self.kept() * images;
-        // What a block works on comes on top.
-        kept <= BATCH && is_free(kept + kept / 2)
+        self.kept() * images <= BATCH
     }
 
     /// Bytes that are kept of an image: what convolutions get and give.
@@ -179,15 +179,13 @@ impl Network {
     /// The targets, where network and batch are of a kind that [`Pass`] serves.
     fn suits(&self, inputs: &Tensor, targets: &Tensor) -> Result<Option<Vec<usize>>, NetError> {
         let skeleton = &self.skeleton;
-        let (channels, side, classes) = (skeleton.channels(), skeleton.side(), skeleton.classes());
+        let (side, classes) = (skeleton.side(), skeleton.classes());
         let count = targets.size1()?;
         let suits = count > 0
             && self.options() == (Kind::Float, Device::Cpu)
             && inputs.size() == [count, 3, side as i64, side as i64]
             && (inputs.kind(), inputs.device()) == self.options()
-            && channels <= WIDEST
-            && [channels, side].iter().all(|n| n.is_multiple_of(16))
-            && Arch::new().dispatch(HasVectors);
+            && serves(skeleton, Device::Cpu);
         if !suits {
             return Ok(None);
         }
@@ -201,14 +199,31 @@ impl Network {
     }
 }
 
-/// Whether so much memory can be had. Where it cannot, libtorch reports that for
-/// one candidate, while an allocation here would end the program.
-fn is_free(bytes: usize) -> bool {
-    let mut memory = Vec::<u8>::new();
-    let free = memory.try_reserve_exact(bytes).is_ok();
-    // What is not used might never be asked for.
-    std::hint::black_box(&mut memory);
-    free
+/// Whether the pass without libtorch serves for networks of this size on this
+/// device, on this processor: for which norms, cells and batches, depends on
+/// these alone.
+pub fn serves(skeleton: &Skeleton, device: Device) -> bool {
+    let (channels, side) = (skeleton.channels(), skeleton.side());
+    device == Device::Cpu
+        && channels <= WIDEST
+        && [channels, side].iter().all(|n| n.is_multiple_of(16))
+        && Arch::new().dispatch(HasVectors)
+}
+
+/// The width in bits of the vectors that this processor computes with: sums are
+/// cut into other parts with other widths, and differ in their last digits.
+pub fn vector_bits() -> u64 {
+    Arch::new().dispatch(VectorBits)
+}
+
+struct VectorBits;
+
+impl WithSimd for VectorBits {
+    type Output = u64;
+
+    fn with_simd<S: Simd>(self, _: S) -> u64 {
+        32 * S::F32_LANES as u64
+    }
 }
 
 /// Whether there are vectors for which [`map`]'s layout is made.

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::layers::{Gradients, values};
+use super::layers::Gradients;
 use super::map::{Map, Part, Pixel, pixels};
+use super::memory::{self, values};
 use crate::NetError;
 use crate::layers::{NORM_EPSILON, Normalisation, Tensors};
 
 /// A normalisation, and what its backward pass needs of every image.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Norm {
     parameter: usize,
     channels: usize,
@@ -22,7 +23,7 @@ pub(super) struct Norm {
 }
 
 /// What is kept of an image.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Image {
     /// What the norm gets.
     input: Map,
@@ -41,23 +42,23 @@ impl Norm {
     ) -> Result<Self, NetError> {
         let weight = values(&tensors.parameters[layer.weight].tensor)?;
         let bias = values(&tensors.parameters[layer.weight + 1].tensor)?;
-        let input = Map::zeros(weight.len(), side);
-        let zeros = vec![Pixel::default(); input.blocks];
+        let (weight_pixels, bias) = (pixels(&weight)?, pixels(&bias)?);
+        let zeros = || memory::zeros(weight_pixels.len());
+        let image = || {
+            Ok(Image {
+                input: Map::zeros(weight.len(), side)?,
+                mean: zeros()?,
+                scale: zeros()?,
+            })
+        };
         Ok(Self {
             parameter: layer.weight,
             channels: weight.len(),
-            weight: pixels(&weight),
-            bias: pixels(&bias),
-            weight_gradient: zeros.clone(),
-            bias_gradient: zeros.clone(),
-            images: vec![
-                Image {
-                    input,
-                    mean: zeros.clone(),
-                    scale: zeros,
-                };
-                images
-            ],
+            weight_gradient: zeros()?,
+            bias_gradient: zeros()?,
+            images: memory::repeated(images, image)?,
+            weight: weight_pixels,
+            bias,
         })
     }
 

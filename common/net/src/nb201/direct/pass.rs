@@ -6,8 +6,9 @@ use tch::Tensor;
 
 use super::cell::{Cell, Reduction, Stage};
 use super::head::Head;
-use super::layers::{ConvNorm, Gradients, values};
+use super::layers::{ConvNorm, Gradients};
 use super::map::Map;
+use super::memory::{self, values};
 use crate::NetError;
 use crate::layers::Parameter;
 use crate::nb201::{self, Network};
@@ -62,13 +63,14 @@ impl<'n> Pass<'n> {
             nb201::Block::Cell(cell) => Some(cell),
             nb201::Block::Reduction(_) => None,
         });
+        let stage = |stage| Stage::new(cell, shape(stage), images, together);
         Ok(Self {
             network,
-            images: vec![Map::zeros(3, side); images],
+            images: memory::repeated(images, || Map::zeros(3, side))?,
             stem: ConvNorm::new(network.stem, side, images, tensors)?,
             blocks,
             head: Head::new(network, shape(2), together)?,
-            stages: [0, 1, 2].map(|stage| Stage::new(cell, shape(stage), images, together)),
+            stages: [stage(0)?, stage(1)?, stage(2)?],
             together,
         })
     }
@@ -85,8 +87,8 @@ impl<'n> Pass<'n> {
     ) -> Result<Vec<Vec<f32>>, NetError> {
         let rows = if each { targets.len() } else { 1 };
         let parameters = self.network.parameters().iter();
-        let empty = |parameter: &Parameter| Vec::with_capacity(rows * parameter.tensor.numel());
-        let mut gradients: Vec<_> = parameters.map(empty).collect();
+        let empty = |parameter: &Parameter| memory::reserved(rows * parameter.tensor.numel());
+        let mut gradients: Vec<_> = parameters.map(empty).collect::<Result<_, _>>()?;
         let size = self.images.len();
         for (group, targets) in targets.chunks(size).enumerate() {
             let start = (group * size) as i64;

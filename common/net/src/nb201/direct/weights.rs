@@ -1,13 +1,15 @@
 //! The weights of convolutions, laid out for vector instructions.
 
 use super::map::{LANES, Pixel};
+use super::memory;
+use crate::NetError;
 
 /// The weights from sixteen inputs to sixteen outputs at one place of a window:
 /// a pixel of outputs for each input.
 pub(super) type Tap = [Pixel; LANES];
 
 /// The weights of a convolution, or their gradient.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Weights {
     outputs: usize,
     inputs: usize,
@@ -19,38 +21,46 @@ pub(super) struct Weights {
 
 impl Weights {
     /// Zeros.
-    pub fn zeros([outputs, inputs]: [usize; 2], kernel: usize) -> Self {
+    pub fn zeros([outputs, inputs]: [usize; 2], kernel: usize) -> Result<Self, NetError> {
         let blocks = outputs.div_ceil(LANES) * inputs.div_ceil(LANES);
-        Self {
+        Ok(Self {
             outputs,
             inputs,
             kernel,
-            taps: vec![Tap::default(); blocks * kernel * kernel],
-        }
+            taps: memory::zeros(blocks * kernel * kernel)?,
+        })
     }
 
     /// From `values`, outputs × inputs × kernel × kernel.
-    pub fn new(values: &[f32], [outputs, inputs]: [usize; 2], kernel: usize) -> Self {
-        let mut weights = Self::zeros([outputs, inputs], kernel);
+    pub fn new(
+        values: &[f32],
+        [outputs, inputs]: [usize; 2],
+        kernel: usize,
+    ) -> Result<Self, NetError> {
+        let mut weights = Self::zeros([outputs, inputs], kernel)?;
         let windows = values.chunks_exact(kernel * kernel);
         for ((output, input), window) in pairs(outputs, inputs).zip(windows) {
             let taps = weights.window(output, input);
             taps.zip(window).for_each(|(tap, value)| *tap = *value);
         }
-        weights
+        Ok(weights)
     }
 
     /// The weights with which a convolution takes gradients back to its input:
     /// inputs and outputs change places, and windows are turned around.
-    pub fn transposed(values: &[f32], [outputs, inputs]: [usize; 2], kernel: usize) -> Self {
-        let mut weights = Self::zeros([inputs, outputs], kernel);
+    pub fn transposed(
+        values: &[f32],
+        [outputs, inputs]: [usize; 2],
+        kernel: usize,
+    ) -> Result<Self, NetError> {
+        let mut weights = Self::zeros([inputs, outputs], kernel)?;
         let windows = values.chunks_exact(kernel * kernel);
         for ((output, input), window) in pairs(outputs, inputs).zip(windows) {
             let taps = weights.window(input, output);
             taps.zip(window.iter().rev())
                 .for_each(|(tap, value)| *tap = *value);
         }
-        weights
+        Ok(weights)
     }
 
     /// Appends outputs × inputs × kernel × kernel to `values`; zeros are left
