@@ -142,7 +142,7 @@ fn flags(names: &str, block: &Value) -> Vec<String> {
 #[test]
 fn every_score_is_what_it_is_under_the_settings_it_names() {
     for more in [
-        &["--seed", "2", "--seeds", "2"][..],
+        &["--seed", "2"][..],
         &["--init", "kaiming", "--norm", "sample"],
     ] {
         let args = [&["--proxy", "all", "-n", "50"], more].concat();

@@ -251,6 +251,61 @@ fn scores_of_different_names_are_not_compared() {
     assert_eq!(ids(&outcome), ["b", "a"]);
 }
 
+/// What two rankings made of their own ranks has no common order, nor has a
+/// score without a name beside one with a name.
+#[test]
+fn rankings_are_not_merged() {
+    let by = ["--by", "mgm,zen", "--combine", "log-rank"];
+    let first = rank(&by, CELLS).expect_code(0).stdout;
+    let other: String = ["a", "b", "c", "d"]
+        .iter()
+        .fold(CELLS.to_owned(), |cells, id| {
+            cells.replace(&format!("\"id\":\"{id}\""), &format!("\"id\":\"{id}2\""))
+        });
+    let second = rank(&by, &other).expect_code(0).stdout;
+    // Ranked again, and from a file that overlaps, it is one ranking.
+    assert_eq!(rank(&[], &first).expect_code(0).stdout, first);
+    let overlap = format!("{first}{}", first.lines().next().unwrap());
+    let _ = rank(&["-k", "1"], &overlap).expect_code(0);
+    let both = first.clone() + &second;
+    let merged = rank(&[], &both).expect_code(2);
+    let merged = merged.expect_stderr("both have rank 1 by log-rank(mgm,zen)");
+    assert_eq!(merged.stdout, "");
+    assert_eq!(rank(&by, &both).expect_code(0).records().len(), 8);
+
+    let ranked = "{\"id\":\"x\",\"score\":1,\"score_by\":\"log-rank(gram-entropy,meco-relu)\"}\n";
+    for (other, named) in [
+        ("", "by nothing that is named"),
+        (",\"score_by\":\"mgm\"", "by \"mgm\""),
+    ] {
+        let plain = format!("{{\"id\":\"y\",\"score\":2{other}}}\n");
+        for input in [format!("{ranked}{plain}"), format!("{plain}{ranked}")] {
+            let refused = rank(&[], &input).expect_code(2);
+            let _ = refused
+                .expect_stderr(named)
+                .expect_stderr("name one score with --by");
+        }
+    }
+}
+
+/// How many lack what ranks is said, whatever is written.
+#[test]
+fn records_without_the_score_are_counted() {
+    let input = format!("{CELLS}{{\"id\":\"x\",\"scores\":{{\"mgm\":1}}}}\n{{\"id\":\"y\"}}\n");
+    for (args, done) in [
+        (&[][..], "passed on without a rank"),
+        (&["-k", "2"], "left out"),
+    ] {
+        let args = [&["--by", "mgm,zen", "--combine", "log-rank"], args].concat();
+        let run = rank(&args, &input).expect_code(1);
+        let said = format!(
+            "{done}: 0 from earlier stages, 2 from this one, of which 2 have no value of \
+             log-rank(mgm,zen)"
+        );
+        let _ = run.expect_stderr(&said);
+    }
+}
+
 #[test]
 fn wrong_usage_is_refused() {
     for args in [

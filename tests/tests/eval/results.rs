@@ -162,6 +162,75 @@ fn the_two_step_search_is_played() {
         .expect_stderr("k=10 is more than pool=9");
 }
 
+/// A truth of two data sets: each is searched by the early accuracy of its own,
+/// and the paper's figure stands beside the paper's search alone.
+#[test]
+fn every_data_set_is_searched_by_its_own_early_accuracy() {
+    let folder = scratch();
+    let (mut table, mut records) = (
+        String::from(
+            "id,cifar10_test,cifar10_val_ep12,cifar100_test,cifar100_val_ep12,imagenet16_test\n",
+        ),
+        String::new(),
+    );
+    // On cifar10 the best candidates are the first by id, on cifar100 the last;
+    // early accuracy tells so, each for its own.
+    for k in 0..300 {
+        let down = 299 - k;
+        let _ = writeln!(table, "c{k:03},{down},{down},{k},{k},{k}");
+        let _ = writeln!(
+            records,
+            "{{\"id\":\"c{k:03}\",\"scores\":{{\"mgm\":{}}}}}",
+            k % 7
+        );
+    }
+    let truth = write(&folder, "truth.csv", &table);
+    let run = |protocol: &str| {
+        let args = [
+            "--truth",
+            &truth,
+            "--format",
+            "ndjson",
+            "--protocol",
+            protocol,
+        ];
+        eval(&args, &records).expect_code(0)
+    };
+    for fine in ["cifar10_val_ep12", "cifar100_val_ep12", "val_ep12"] {
+        let outcome = run(&format!("pool=300,k=20,reps=3,fine={fine}"));
+        let outcome = outcome.expect_stderr("left out: imagenet16_test");
+        let lines = outcome.records();
+        let truths: Vec<&Value> = lines.iter().map(|line| &line["truth"]).collect();
+        assert!(
+            truths
+                .iter()
+                .all(|truth| ["cifar10_test", "cifar100_test"].contains(&truth.as_str().unwrap()))
+        );
+        for (data, figure) in [("cifar10", 93.38), ("cifar100", 70.78)] {
+            let of: Vec<Value> = lines
+                .iter()
+                .filter(|line| line["truth"] == format!("{data}_test"))
+                .cloned()
+                .collect();
+            assert!(
+                of.iter()
+                    .all(|line| line["fine"] == format!("{data}_val_ep12"))
+            );
+            assert_eq!(about(&of, "(none)")["mean"], 299.0, "{fine}");
+            assert_eq!(about(&of, "(paper)")["mean"], figure);
+        }
+    }
+    for other in [
+        "pool=200,k=20,fine=val_ep12",
+        "pool=300,k=30,fine=val_ep12",
+        "pool=300,k=20,fine=cifar10_val_ep12,test=cifar100_test",
+        "pool=300,k=20,fine=cifar10_test,test=cifar100_test",
+    ] {
+        let found = run(&format!("{other},reps=2"));
+        assert!(!found.stdout.contains("(paper)"), "{other}");
+    }
+}
+
 /// Over all of NAS-Bench-201, where its accuracies are at hand.
 // import csv, json; from scipy.stats import spearmanr, kendalltau
 // params = {r['id']: r['params'] for r in map(json.loads, open('all.ndjson'))}  # knas-sample --all
