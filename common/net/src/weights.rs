@@ -4,17 +4,20 @@
 //! reading it runs nothing. The `safetensors` crate checks the table.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use knas_files::model::NoModel;
+use knas_files::{Capped, NewFile, ReadError};
 use safetensors::Dtype;
-use safetensors::tensor::{SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Metadata, SafeTensors, TensorInfo};
 use tch::{Device, Kind, Tensor};
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 16 << 30;
+
+/// The largest table of a file, as the `safetensors` crate has it.
+const MAX_HEADER: u64 = 100_000_000;
 
 /// The weights of the last layer: of NAS-Bench-201 and BERT, and of RoBERTa.
 const CLASSIFIERS: [&str; 2] = ["classifier.weight", "classifier.out_proj.weight"];
@@ -207,23 +210,30 @@ impl WeightFile {
     }
 }
 
-/// The bytes of a file of weights.
+/// The bytes of a file of weights. What does not begin as such files do is not
+/// read further.
 ///
 /// # Errors
-/// When it cannot be read, or is larger than such files are.
+/// When it cannot be read, is larger than such files are, or is a device or pipe.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, WeightsError> {
     let io = |source| WeightsError::Io {
         path: path.into(),
         source,
     };
-    let length = fs::metadata(path).map_err(io)?.len();
-    if length > MAX_FILE {
-        return Err(WeightsError::Format {
+    let mut file = Capped::open_regular(path, MAX_FILE).map_err(|error| match error {
+        ReadError::Io(source) => io(source),
+        other => WeightsError::Format {
             path: path.into(),
-            reason: format!("{length} bytes are more than are read ({MAX_FILE})"),
-        });
+            reason: other.to_string(),
+        },
+    })?;
+    let mut bytes = Vec::new();
+    (&mut file).take(8).read_to_end(&mut bytes).map_err(io)?;
+    let header = <[u8; 8]>::try_from(&*bytes).map_or(0, u64::from_le_bytes);
+    if (1..=MAX_HEADER).contains(&header) {
+        file.read_to_end(&mut bytes).map_err(io)?;
     }
-    fs::read(path).map_err(io)
+    Ok(bytes)
 }
 
 /// Writes tensors to a file, which appears under its name only when it is whole.
@@ -231,68 +241,68 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, WeightsError> {
 /// # Errors
 /// When it cannot be written.
 pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), WeightsError> {
-    let bytes = to_bytes(path, tensors)?;
-    write_whole(path, &bytes).map_err(|source| WeightsError::Io {
+    let io = |source| WeightsError::Io {
         path: path.into(),
         source,
-    })
+    };
+    let mut file = BufWriter::new(NewFile::create(path).map_err(io)?);
+    write_to(path, tensors, &mut file)?;
+    let file = file.into_inner().map_err(|error| io(error.into_error()))?;
+    file.finish().map_err(io)
 }
 
-/// What [`write()`] writes; `path` names it in errors.
+/// Writes tensors one after another, so that none but the one being written is in
+/// memory twice; `path` names the file in errors. The bytes are those of the
+/// `safetensors` crate, which asks for all tensors at once or for a file of its own.
 ///
 /// # Errors
-/// When a tensor is of a type that is not stored.
-pub fn to_bytes(path: &Path, tensors: &[(String, Tensor)]) -> Result<Vec<u8>, WeightsError> {
+/// When a tensor is of a type that is not stored, or `out` refuses.
+pub fn write_to(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    out: &mut impl Write,
+) -> Result<(), WeightsError> {
     let format = |reason: String| WeightsError::Format {
         path: path.into(),
         reason,
     };
-    let mut data = Vec::with_capacity(tensors.len());
+    let io = |source| WeightsError::Io {
+        path: path.into(),
+        source,
+    };
+    let mut sorted = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         let (dtype, size) = dtype(tensor.kind())
             .ok_or_else(|| format(format!("{:?} cannot be stored", tensor.kind())))?;
-        let copied = tensor
+        sorted.push((name, dtype, size, tensor));
+    }
+    sorted.sort_by(|(a, left, ..), (b, right, ..)| right.cmp(left).then(a.cmp(b)));
+    let (mut infos, mut end) = (Vec::with_capacity(sorted.len()), 0);
+    for &(name, dtype, size, tensor) in &sorted {
+        let start = end;
+        end += tensor.numel() * size;
+        let info = TensorInfo {
+            dtype,
+            shape: tensor.size().iter().map(|&n| n as usize).collect(),
+            data_offsets: (start, end),
+        };
+        infos.push((name.clone(), info));
+    }
+    let metadata = Metadata::new(None, infos).map_err(|e| format(e.to_string()))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|e| format(e.to_string()))?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    out.write_all(&(header.len() as u64).to_le_bytes())
+        .map_err(io)?;
+    out.write_all(&header).map_err(io)?;
+    for (name, _, size, tensor) in sorted {
+        let mut bytes = vec![0; tensor.numel() * size];
+        tensor
             .f_to_device(Device::Cpu)
             .and_then(|t| t.f_contiguous())
-            .and_then(|t| {
-                let mut bytes = vec![0; t.numel() * size];
-                t.f_copy_data_u8(&mut bytes, t.numel())?;
-                Ok(bytes)
-            });
-        let bytes = copied.map_err(|e| format(format!("tensor \"{name}\": {e}")))?;
-        let shape: Vec<usize> = tensor.size().iter().map(|&n| n as usize).collect();
-        data.push((name, dtype, shape, bytes));
+            .and_then(|t| t.f_copy_data_u8(&mut bytes, t.numel()))
+            .map_err(|e| format(format!("tensor \"{name}\": {e}")))?;
+        out.write_all(&bytes).map_err(io)?;
     }
-    let mut views = Vec::with_capacity(data.len());
-    for (name, dtype, shape, bytes) in &data {
-        let view = TensorView::new(*dtype, shape.clone(), bytes);
-        views.push((*name, view.map_err(|e| format(e.to_string()))?));
-    }
-    serialize(views, None).map_err(|e| format(e.to_string()))
-}
-
-/// A temporary file beside the target, then a rename.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    let kept = file.persist(path).map_err(|e| e.error)?;
-    make_readable(&kept)
-}
-
-/// Temporary files are their owner's alone; results are for whom the umask says.
-#[cfg(unix)]
-fn make_readable(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_readable(_: &File) -> io::Result<()> {
     Ok(())
 }
 
@@ -319,78 +329,4 @@ fn dtype(kind: Kind) -> Option<(Dtype, usize)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.safetensors");
-        let tensor = Tensor::from_slice(&[1f32, -2.0, 3.5, 0.0]).reshape([2, 2]);
-        write(
-            &path,
-            &[
-                ("w".into(), tensor.shallow_clone()),
-                ("n".into(), Tensor::from(7i64)),
-            ],
-        )
-        .unwrap();
-        let file = WeightFile::read(&path).unwrap();
-        assert_eq!(file.tensor("w", &[2, 2]).unwrap(), tensor);
-        let missing = file.tensor("v", &[1]).unwrap_err().to_string();
-        assert!(
-            missing.contains("a.safetensors: no tensor \"v\""),
-            "{missing}"
-        );
-        let shape = file.tensor("w", &[4]).unwrap_err().to_string();
-        assert!(shape.contains("[2, 2], not [4]"), "{shape}");
-        assert!(file.tensor("n", &[]).is_err());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn types_that_are_not_read_are_named() {
-        for (dtype, said) in [("F8_E4M3", "stored as F8_E4M3"), ("I8", "stored as I8")] {
-            let json = format!(r#"{{"w":{{"dtype":"{dtype}","shape":[4],"data_offsets":[0,4]}}}}"#);
-            let bytes = [
-                &(json.len() as u64).to_le_bytes()[..],
-                json.as_bytes(),
-                b"abcd",
-            ];
-            let file = WeightFile::from_bytes(Path::new("x"), &bytes.concat()).unwrap();
-            for error in [
-                file.tensor("w", &[4]).err(),
-                file.optional("w", &[4]).err(),
-                file.view().optional("w", &[4]).err(),
-            ] {
-                assert!(error.unwrap().to_string().contains(said));
-            }
-            assert!(file.without("w").optional("w", &[4]).unwrap().is_none());
-            assert!(file.optional("v", &[4]).unwrap().is_none());
-        }
-    }
-
-    #[test]
-    fn hostile_files_are_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x");
-        let header =
-            |json: &str| [&(json.len() as u64).to_le_bytes()[..], json.as_bytes()].concat();
-        let files = [
-            vec![],
-            vec![0xff; 64],
-            b"PK\x03\x04 a pickle in a zip".to_vec(),
-            header(r#"{"w":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}"#),
-            header(r#"{"w":{"dtype":"F32","shape":[9223372036854775807,9],"data_offsets":[0,0]}}"#),
-        ];
-        for bytes in files {
-            fs::write(&path, &bytes).unwrap();
-            let error = WeightFile::read(&path).unwrap_err().to_string();
-            assert!(error.contains("not a safetensors file"), "{error}");
-        }
-        assert!(matches!(
-            WeightFile::read(dir.path()),
-            Err(WeightsError::Io { .. })
-        ));
-    }
-}
+mod tests;

@@ -18,16 +18,19 @@
 mod manifest;
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use knas_net::weights::{WeightFile, to_bytes};
+use knas_files::write::rename;
+use knas_files::{Hashing, ReadError, capped, sha256, sha256_of};
+use knas_net::weights::{WeightFile, WeightsError, write_to};
 use serde_json::Value;
+use tch::Tensor;
 
 use crate::{Metrics, TrainError, Trainer};
 
 pub use manifest::Manifest;
-use manifest::{difference, sha256};
+use manifest::difference;
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 16 << 30;
@@ -221,15 +224,35 @@ impl Checkpoint {
         };
         let [weights, optimizer] = self.files();
         let mut fresh = Vec::new();
-        if trainer.is_best() {
-            let bytes = to_bytes(&weights, &trainer.model()?)?;
-            next.weights_sha256 = sha256(&bytes);
-            fresh.push((weights, bytes));
+        let mut write = || -> Result<(), TrainError> {
+            if trainer.is_best() {
+                fresh.push(weights.clone());
+                next.weights_sha256 = self.write(&weights, &trainer.model()?)?;
+            }
+            fresh.push(optimizer.clone());
+            next.optimizer_sha256 = self.write(&optimizer, &trainer.state())?;
+            Ok(())
+        };
+        if let Err(error) = write() {
+            remove_new(&fresh);
+            return Err(error);
         }
-        let bytes = to_bytes(&optimizer, &trainer.state())?;
-        next.optimizer_sha256 = sha256(&bytes);
-        fresh.push((optimizer, bytes));
         Ok(self.commit(next, &fresh)?)
+    }
+
+    /// Writes tensors beside their file, one after another; gives their SHA-256.
+    fn write(&self, file: &Path, tensors: &[(String, Tensor)]) -> Result<String, TrainError> {
+        let io = |source| self.write_error(file, source);
+        let created = File::create(new(file)).map_err(io)?;
+        let mut out = Hashing::new(BufWriter::with_capacity(1 << 20, created));
+        match write_to(file, tensors, &mut out) {
+            Err(WeightsError::Io { source, .. }) => return Err(io(source).into()),
+            written => written?,
+        }
+        let (out, hash) = out.finish();
+        let written = out.into_inner().map_err(|error| io(error.into_error()))?;
+        written.sync_all().map_err(io)?;
+        Ok(hash)
     }
 
     /// Notes that there will be no further epoch, and how the best one tested.
@@ -245,26 +268,19 @@ impl Checkpoint {
         Ok(self.commit(next, &[])?)
     }
 
-    fn commit(
-        &mut self,
-        next: Manifest,
-        fresh: &[(PathBuf, Vec<u8>)],
-    ) -> Result<(), CheckpointError> {
+    /// Has a manifest count, and with it the files written beside the old ones.
+    fn commit(&mut self, next: Manifest, fresh: &[PathBuf]) -> Result<(), CheckpointError> {
         let path = self.manifest_path();
-        let manifest = (path.clone(), next.to_bytes());
-        for (file, bytes) in fresh.iter().chain([&manifest]) {
-            if let Err(source) = write_through(&new(file), bytes) {
-                for (file, _) in fresh.iter().chain([&manifest]) {
-                    let _ = fs::remove_file(new(file)); // it may not be there
-                }
-                return Err(self.write_error(file, source));
-            }
+        if let Err(source) = write_through(&new(&path), &next.to_bytes()) {
+            remove_new(fresh);
+            remove_new(std::slice::from_ref(&path));
+            return Err(self.write_error(&path, source));
         }
-        let rename = |file: &Path| fs::rename(new(file), file);
-        rename(&path).map_err(|source| self.write_error(&path, source))?;
+        let named = |file: &Path| rename(&new(file), file);
+        named(&path).map_err(|source| self.write_error(&path, source))?;
         self.manifest = next;
-        for (file, _) in fresh {
-            rename(file).map_err(|source| self.write_error(file, source))?;
+        for file in fresh {
+            named(file).map_err(|source| self.write_error(file, source))?;
         }
         Ok(())
     }
@@ -311,45 +327,65 @@ fn new(path: &Path) -> PathBuf {
     name.into()
 }
 
+/// What could not be written whole; it may not be there.
+fn remove_new(files: &[PathBuf]) {
+    for file in files {
+        let _ = fs::remove_file(new(file));
+    }
+}
+
 /// Gives a file its name where a killed run did not come to it.
 fn settle(file: &Path, hash: &str) -> Result<(), CheckpointError> {
-    let error = match checked(file, hash) {
-        Ok(_) => return Ok(()),
+    let error = match intact(file, hash) {
+        Ok(()) => return Ok(()),
         Err(error) => error,
     };
     let new = new(file);
-    if checked(&new, hash).is_err() {
+    if intact(&new, hash).is_err() {
         return Err(error);
     }
-    fs::rename(&new, file).map_err(|source| CheckpointError::Write {
+    rename(&new, file).map_err(|source| CheckpointError::Write {
         path: file.to_path_buf(),
         epoch: 0,
         source,
     })
 }
 
+fn intact(path: &Path, hash: &str) -> Result<(), CheckpointError> {
+    let found = sha256_of(path).map_err(|source| CheckpointError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    match found == hash {
+        true => Ok(()),
+        false => Err(damaged(path)),
+    }
+}
+
 /// The bytes of a file, which are those that were written.
 fn checked(path: &Path, hash: &str) -> Result<Vec<u8>, CheckpointError> {
     let bytes = read_file(path, MAX_FILE)?;
-    if sha256(&bytes) == hash {
-        return Ok(bytes);
+    match sha256(&bytes) == hash {
+        true => Ok(bytes),
+        false => Err(damaged(path)),
     }
-    Err(CheckpointError::Damaged {
+}
+
+fn damaged(path: &Path) -> CheckpointError {
+    CheckpointError::Damaged {
         path: path.to_path_buf(),
         reason: "its content is not what was written (SHA-256)".to_owned(),
-    })
+    }
 }
 
 fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => Ok(bytes),
-        Err(source) => Err(CheckpointError::Read {
-            path: path.to_path_buf(),
-            source,
-        }),
-    }
+    capped(path, limit).map_err(|error| CheckpointError::Read {
+        path: path.to_path_buf(),
+        source: match error {
+            ReadError::Io(source) => source,
+            other => io::Error::other(other),
+        },
+    })
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {

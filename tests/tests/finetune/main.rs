@@ -3,6 +3,7 @@
 mod checkpoints;
 mod data;
 mod failures;
+mod files;
 mod halving;
 mod heads;
 mod pytorch;

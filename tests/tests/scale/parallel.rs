@@ -147,6 +147,33 @@ fn candidates_that_fail_are_not_taken_for_lost() {
 }
 
 #[test]
+fn what_failed_in_an_earlier_run_is_tried_again() {
+    if !has("parallel") || !has("jq") {
+        return;
+    }
+    let folder = scratch();
+    let cells = cells(4);
+    fs::write(folder.path().join("cells"), &cells).unwrap();
+    let whole = scores(&cells);
+    let mut lines: Vec<&str> = whole.lines().collect();
+    let id = lines[1].split('"').nth(3).unwrap();
+    let failed = format!(
+        "{{\"id\":\"{id}\",\"error\":{{\"stage\":\"score\",\"kind\":\"timeout\",\"message\":\"late\"}}}}"
+    );
+    lines[1] = &failed;
+    fs::write(folder.path().join("scores.part"), lines.join("\n") + "\n").unwrap();
+    expect(&mut parallel(folder.path(), &[]), 0);
+    let found = fs::read_to_string(folder.path().join("scores")).unwrap();
+    assert_eq!(found, whole);
+
+    // Another architecture under the same id.
+    let other = cells.lines().next().unwrap().replacen("~0", "~0|none~0", 1);
+    fs::write(folder.path().join("cells"), format!("{cells}{other}\n")).unwrap();
+    let output = expect(&mut parallel(folder.path(), &[]), 2);
+    assert!(said(&output).contains("lines 1 and 5"), "{}", said(&output));
+}
+
+#[test]
 fn what_cannot_work_is_said() {
     if !has("parallel") || !has("jq") {
         return;

@@ -33,6 +33,18 @@ fn a_slurm_array_scores_every_shard() {
         expect(&mut run, 0);
     }
     check(&folder.path().join("out"), 3, 10);
+    // A part of the array once more fills in what is missing, in the same shards;
+    // other candidates, and tasks beyond them, are refused.
+    fs::remove_file(folder.path().join("out/scores-2.ndjson")).unwrap();
+    for (task, sample, code) in [("1", 10, 0), ("2", 10, 0), ("4", 10, 2), ("2", 11, 2)] {
+        let mut run = script("slurm-array.sh", folder.path());
+        run.arg("out").args(TINY).arg("-q");
+        run.env("SLURM_ARRAY_TASK_ID", task);
+        run.env("SLURM_ARRAY_TASK_COUNT", "2");
+        run.env("KNAS_SAMPLE", format!("-n {sample}"));
+        expect(&mut run, code);
+    }
+    check(&folder.path().join("out"), 3, 10);
     let mut alone = script("slurm-array.sh", folder.path());
     expect(alone.arg("out").env_remove("SLURM_ARRAY_TASK_ID"), 1);
 }
@@ -58,4 +70,9 @@ fn a_kubernetes_job_scores_every_shard() {
         expect(&mut run, 0);
     }
     check(folder.path(), 2, 9);
+    let mut other = command("sh", folder.path());
+    other.args(["-euc", &program.join("\n")]);
+    other.env("JOB_COMPLETION_INDEX", "0").env("SHARDS", "3");
+    other.env("DIR", folder.path()).env("SAMPLE", "-n 9");
+    expect(&mut other, 2);
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use knas_records::ids::{self, Ids, Met, about};
 use knas_records::provenance::{Settings, trained_with};
 use knas_records::schema::Meta;
 use knas_records::{Comparison, Context, Failure, Input, Record, RecordError};
@@ -64,17 +65,20 @@ pub struct Candidates {
     /// scoring, and of how many records.
     pub scoring: BTreeMap<Vec<usize>, (f64, usize)>,
     places: HashMap<String, usize>,
+    /// A candidate of which two records say different things, and the column.
+    changed: Option<(String, String)>,
 }
 
 impl Candidates {
     /// Reads records. Those of one id are taken together: what a later one
-    /// says stands.
+    /// says stands, unless it is another architecture.
     ///
     /// # Errors
     /// Input that cannot be read; a line that is no record, or a field of
     /// another type, with `--on-error fail`.
     pub fn read(mut input: Input, context: &Context) -> anyhow::Result<Self> {
         let mut candidates = Self::default();
+        let mut ids = Ids::default();
         context.start_progress(None, "records");
         while let Some(line) = input.next_line()? {
             context.advance();
@@ -85,13 +89,28 @@ impl Candidates {
                     continue;
                 }
             };
-            let place = candidates.place(record.id());
+            let (id, content) = (record.id(), about(&record));
+            if record.raw("arch").is_some()
+                && let Met::Other(first) = ids.meet(id, content, line.source, line.number)
+            {
+                let failure = ids::failure("report", &first);
+                context.error(format_args!("{}: {id}: {failure}", line.place()));
+                context.count_failure()?;
+                continue;
+            }
+            let place = candidates.place(id);
             if let Err(reason) = candidates.take(place, &record) {
                 let failure = Failure::new("report", "bad_field", reason);
                 context.error(format_args!("{}: {}: {failure}", line.place(), record.id()));
                 candidates.all[place].failure = Some(failure);
                 context.count_failure()?;
             }
+        }
+        if let Some((id, name)) = &candidates.changed {
+            context.warn(format_args!(
+                "records of one id have different values of one name ({name} of {id}, …): \
+                 the later one is shown"
+            ));
         }
         Ok(candidates)
     }
@@ -158,6 +177,11 @@ impl Candidates {
 
         let candidate = &mut self.all[place];
         for &(column, value) in &numbers {
+            let other = |(known, old): &(usize, f64)| *known == column && *old != value;
+            if candidate.numbers.iter().any(other) {
+                let name = self.columns[column].1.clone();
+                self.changed.get_or_insert((candidate.id.clone(), name));
+            }
             put(&mut candidate.numbers, column, value);
             candidate.undefined.retain(|(known, _)| *known != column);
         }

@@ -152,12 +152,11 @@ impl Pretrained {
             });
         }
         let whole = whole.ok_or_else(|| wrong(folder, "its index lists no file".to_owned()))?;
-        let digest = digest.finalize();
         Ok(Self {
             folder: folder.into(),
             backbone,
             settings,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: knas_files::hex(digest),
             weights: Mutex::new(whole),
         })
     }

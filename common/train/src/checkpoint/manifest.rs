@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use knas_files::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{CheckpointError, read_file};
 use crate::{Epoch, Metrics};
@@ -95,12 +95,6 @@ impl Manifest {
         text.push(b'\n');
         text
     }
-}
-
-/// SHA-256 in hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The first place in which two values differ, in words; none if they agree.

@@ -203,7 +203,8 @@ mod tests {
         let (parts, mut optimiser) = (parameters(), AdamW::new(0.1));
         steps(&mut optimiser, &parts, 0..3);
         let path = std::path::Path::new("state");
-        let bytes = knas_net::weights::to_bytes(path, &optimiser.state(&parts)).unwrap();
+        let mut bytes = Vec::new();
+        knas_net::weights::write_to(path, &optimiser.state(&parts), &mut bytes).unwrap();
         let state = WeightFile::from_bytes(path, &bytes).unwrap();
         let mut optimiser = AdamW::new(0.1);
         optimiser.restore(&parts, &state, 3).unwrap();

@@ -11,7 +11,6 @@ use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
 use knas_space::nb201::{Cell, Skeleton};
 use knas_train::{ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
-use sha2::{Digest, Sha256};
 use tch::{Device, Kind};
 
 use super::{Candidate, Study, Subject, Trained, arch, by_part, named_by, network, with_new_head};
@@ -71,9 +70,8 @@ impl First {
 
 fn read(path: &Path) -> Result<(WeightFile, String), WeightsError> {
     let bytes = weights::bytes(path)?;
-    let digest = Sha256::digest(&bytes);
-    let digits = digest.iter().map(|byte| format!("{byte:02x}"));
-    Ok((WeightFile::from_bytes(path, &bytes)?, digits.collect()))
+    let sha256 = knas_files::sha256(&bytes);
+    Ok((WeightFile::from_bytes(path, &bytes)?, sha256))
 }
 
 fn source(weights: Option<&WeightFile>, new_head: bool, initial: Initial) -> Source<'_> {

@@ -1,9 +1,10 @@
 //! A model's folder as Hugging Face lays it out, for other software.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use knas_files::{NewFile, write};
 use serde_json::Value;
 
 /// The files that a tokeniser may have.
@@ -27,28 +28,36 @@ const TOKENIZER: [&str; 7] = [
 pub fn folder(weights: &Path, config: &Value, tokenizer: &Path) -> io::Result<()> {
     let folder = weights.with_extension("");
     fs::create_dir_all(&folder)?;
-    let text = format!("{config:#}\n");
-    replace(&folder.join("config.json"), |new| fs::write(new, &text))?;
+    write::whole(
+        &folder.join("config.json"),
+        format!("{config:#}\n").as_bytes(),
+    )?;
     for name in TOKENIZER {
         let from = tokenizer.join(name);
         if from.is_file() {
-            replace(&folder.join(name), |new| fs::copy(&from, new).map(drop))?;
+            copy(&from, &folder.join(name))?;
         }
     }
-    replace(&folder.join("model.safetensors"), |new| {
-        fs::hard_link(weights, new).or_else(|_| fs::copy(weights, new).map(drop))
-    })
+    link(weights, &folder.join("model.safetensors"))
 }
 
-/// Makes a file under another name first, so that no reader sees a part of it.
-fn replace(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
+/// Gives a file a second name, or makes a copy where that is not possible.
+fn link(file: &Path, name: &Path) -> io::Result<()> {
+    let mut new = name.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
     let _ = fs::remove_file(&new); // of a run that was killed
-    make(&new)?;
-    fs::rename(&new, path)?;
+    if fs::hard_link(file, &new).is_err() {
+        return copy(file, name);
+    }
+    fs::rename(&new, name)?;
     // Where both are names of one file, renaming leaves them as they are.
     let _ = fs::remove_file(&new);
     Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut new = NewFile::create(to)?;
+    io::copy(&mut File::open(from)?, &mut new)?;
+    new.finish()
 }
