@@ -178,7 +178,7 @@ fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String>
 fn roberta(vocabulary: &Path, folder: &Path, settings: &Settings) -> Result<Tokenizer, String> {
     let merges = merges(&folder.join("merges.txt"))?;
     let model = json!({"type": "BPE", "vocab": json_of(vocabulary)?, "merges": merges});
-    let model: BPE = serde_json::from_value(model).map_err(|e| e.to_string())?;
+    let model: BPE = serde_json::from_str(&model.to_string()).map_err(|e| e.to_string())?;
     let mut tokenizer = Tokenizer::new(model);
     let special = |token: &str| AddedToken::from(token, true);
     let tokens = ["<s>", "<pad>", "</s>", "<unk>"].map(special);

@@ -133,10 +133,16 @@ fn folders_are_found_in_the_cache_and_inside_the_archive() {
     let missing = ImageSource::open(&DataSpec::Cifar100(None), cache.path()).unwrap_err();
     let message = missing.to_string();
     assert!(
-        message.contains("cifar100: run scripts/fetch-data.sh"),
+        message.contains("cifar100: give --data cifar100:DIR"),
         "{message}"
     );
-    assert!(message.contains("--data cifar100:DIR"), "{message}");
+    let none = tempfile::tempdir().unwrap();
+    let missing = ImageSource::open(&DataSpec::Cifar10(None), none.path()).unwrap_err();
+    let message = missing.to_string();
+    assert!(
+        message.contains("cifar10: run scripts/fetch-data.sh"),
+        "{message}"
+    );
 }
 
 #[test]

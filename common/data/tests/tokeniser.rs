@@ -282,6 +282,7 @@ fn what_is_no_tokeniser_is_named() {
         "{}",
         said(9)
     );
+    fs::remove_file(path("tokenizer_config.json")).unwrap();
 
     write_roberta(folder.path());
     fs::write(path("merges.txt"), "#version: 0.2\na z\n").unwrap();

@@ -128,11 +128,10 @@ impl Settings {
             ),
         ];
         let is_words = whole["model"]["type"] == "WordPiece";
-        let normalizer = &mut whole["normalizer"];
-        let is_berts = normalizer["type"] == "BertNormalizer";
+        let is_berts = whole["normalizer"]["type"] == "BertNormalizer";
         for (name, field, value) in cases {
             match value {
-                Some(value) if is_berts => normalizer[field] = value,
+                Some(value) if is_berts => whole["normalizer"][field] = value,
                 // For byte-level tokens, transformers does not heed them either.
                 Some(_) if is_words => {
                     return Err(format!(
@@ -146,7 +145,8 @@ impl Settings {
         }
         if let Some(space) = self.prefix_space {
             for part in ["pre_tokenizer", "post_processor"] {
-                if let Some(found) = whole[part].get_mut("add_prefix_space") {
+                let found = whole.get_mut(part);
+                if let Some(found) = found.and_then(|part| part.get_mut("add_prefix_space")) {
                     *found = space.into();
                 }
             }
