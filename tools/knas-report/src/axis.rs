@@ -46,7 +46,14 @@ impl Axis {
             0.0 => from.abs().max(1.0) * 0.1,
             range => range * 0.03,
         };
-        let (low, high) = (kind.unbend(from - room), kind.unbend(to + room));
+        // Beyond the ends of numbers there are no marks.
+        let least = if kind == Kind::Log {
+            f64::MIN_POSITIVE
+        } else {
+            f64::MIN
+        };
+        let end = |at: f64| kind.unbend(at).clamp(least, f64::MAX);
+        let (low, high) = (end(from - room), end(to + room));
         let mut axis = Self {
             kind,
             low,
@@ -255,6 +262,10 @@ mod tests {
             Kind::Asinh(2.0)
         );
         assert!(Axis::bent(&[0.0]).is_none());
+        for size in [1e300, 1e-300, -1e300, -1e-300] {
+            let axis = Axis::bent(&[size]).unwrap();
+            assert!(axis.ticks.len() < 21, "{axis:?}");
+        }
     }
 
     #[test]
