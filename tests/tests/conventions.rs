@@ -81,10 +81,12 @@ fn options(tool: &str) -> Vec<String> {
     let help = Tool::new(tool).arg("--help").run().expect_code(0).stdout;
     let lines = help.lines().map(str::trim_start);
     let headers = lines.filter(|line| line.starts_with('-'));
+    let is_name = |word: &&str| {
+        let plain = |c: char| c == '-' || c.is_ascii_lowercase();
+        word.starts_with("--") && word.chars().all(plain)
+    };
     let names = headers.filter_map(|line| {
-        let name = line
-            .split([' ', ',', '=', '['])
-            .find(|word| word.starts_with("--"));
+        let name = line.split([' ', ',', '=', '[']).find(is_name);
         name.map(str::to_owned)
     });
     let mut names: Vec<String> = names.collect();

@@ -29,6 +29,19 @@ pub enum DataSpec {
 }
 
 impl DataSpec {
+    /// How the sets are named; after a colon follows a path.
+    pub const FORMS: [&'static str; 9] = [
+        "cifar10",
+        "cifar10:",
+        "cifar100",
+        "cifar100:",
+        "folder:",
+        "noise",
+        "rte:",
+        "mrpc:",
+        "jsonl:",
+    ];
+
     /// What is used where no data set is named: CIFAR-10 where it lies in the
     /// `cache` folder or in one of its `own`, noise otherwise. A folder of its own
     /// was named by somebody, and is used even where it is not there, to say so.

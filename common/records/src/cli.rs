@@ -91,18 +91,8 @@ pub struct Inputs {
     pub files: Vec<PathBuf>,
 }
 
-/// One entry of a list on the command line: blanks beside commas say nothing.
-///
-/// # Errors
-/// Where it is empty.
-pub fn entry(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("an entry of the list is empty".to_owned()),
-        entry => Ok(entry.to_owned()),
-    }
-}
-
-/// As [`entry`], of a number from 1 up.
+/// A number from 1 up, as an entry of a list on the command line: blanks beside
+/// commas say nothing.
 ///
 /// # Errors
 /// Where it is none.

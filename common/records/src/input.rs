@@ -250,7 +250,7 @@ fn check_head(head: &[u8]) -> Result<(), Foreign> {
     }
 }
 
-fn is_stdin(path: &Path) -> bool {
+pub(crate) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 

@@ -13,13 +13,16 @@
 //! | [`output`] | standard output or `FILE.part` and its rename; `--resume` |
 //! | [`pipeline`] | work in several threads, results in the order of the input |
 //! | [`cli`] | the flags that every tool has |
+//! | `progress` | how far a run is, on a terminal |
 //! | `manual` | their manual pages |
+//! | [`names`] | values from a list: completed, and corrected where misspelt |
 //! | [`sheet`] | rows and columns: CSV, TSV, table, Markdown |
 //! | [`truth`] | what is known about candidates: accuracies from CSV or records |
 //! | [`again`] | this program, started again |
 //! | [`workers`] | candidates in processes of their own |
 //! | [`meta`] | device, time, memory and energy of one candidate |
 //! | [`energy`] | joules of one candidate, measured or estimated |
+//! | `terminal` | a terminal's width, and what else a descriptor leads to |
 //! | [`tool`] | start-up, messages, interrupts, exit codes |
 //! | [`schema`] | the fields and their meaning, published as JSON Schema |
 //!
@@ -32,12 +35,15 @@ pub mod ids;
 pub mod input;
 mod manual;
 pub mod meta;
+pub mod names;
 pub mod output;
 pub mod pipeline;
+mod progress;
 pub mod provenance;
 pub mod record;
 pub mod schema;
 pub mod sheet;
+mod terminal;
 pub mod tool;
 pub mod truth;
 pub mod workers;
@@ -45,7 +51,9 @@ pub mod workers;
 pub use cli::{Common, Inputs, OnError};
 pub use input::{Input, Line, Place};
 pub use knas_files::Named;
+pub use names::Names;
 pub use output::Output;
+pub use progress::Screen;
 pub use provenance::Comparison;
 pub use record::{Failure, Record, RecordError, finite, integer};
 pub use tool::{Context, Fatal, Tool};

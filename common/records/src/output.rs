@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use knas_files::{Target as Place, write};
 
+use crate::progress::Screen;
 use crate::record::Record;
+use crate::terminal;
 
 pub use error::OutputError;
 use error::{io_error, is_full_of_results};
@@ -31,7 +33,7 @@ pub struct Output {
 }
 
 enum Target {
-    Stdout(BufWriter<io::Stdout>),
+    Stdout(BufWriter<OnScreen>),
     /// A terminal, pipe or device given by name: written as it is.
     Direct(BufWriter<File>, PathBuf),
     Part {
@@ -41,13 +43,46 @@ enum Target {
     },
 }
 
+/// Standard output, without the line of progress in its way.
+struct OnScreen {
+    screen: Screen,
+    stdout: io::Stdout,
+}
+
+impl Write for OnScreen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let stdout = &mut self.stdout;
+        self.screen.around_results(|| stdout.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let stdout = &mut self.stdout;
+        self.screen.around_results(|| stdout.flush())
+    }
+}
+
 impl Output {
     /// Standard output.
     pub fn stdout() -> Self {
-        Self::to(Target::Stdout(BufWriter::with_capacity(
-            1 << 16,
-            io::stdout(),
-        )))
+        Self::stdout_beside(Screen::default())
+    }
+
+    /// Standard output, which may be the screen that shows progress.
+    pub(crate) fn stdout_beside(screen: Screen) -> Self {
+        let stdout = OnScreen {
+            screen,
+            stdout: io::stdout(),
+        };
+        Self::to(Target::Stdout(BufWriter::with_capacity(1 << 16, stdout)))
+    }
+
+    /// How many characters fit beside one another, where it is a terminal.
+    pub fn width(&self) -> Option<usize> {
+        match &self.target {
+            Target::Stdout(_) => terminal::width(io::stdout()),
+            Target::Direct(file, _) => terminal::width(file.get_ref()),
+            Target::Part { .. } => None,
+        }
     }
 
     fn to(target: Target) -> Self {

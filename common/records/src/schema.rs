@@ -11,6 +11,53 @@ use serde_json::Value;
 
 pub use crate::record::Failure;
 
+/// What records are usually ranked by: every score of knas-score, and a few other
+/// fields. Other numbers will do as well; these are for the shell to complete.
+pub const RANKED_BY: &[&str] = &[
+    "auto",
+    "mgm",
+    "mgm-conv",
+    "mgm-layer",
+    "mgm-log",
+    "grad-norm",
+    "gram-entropy",
+    "mgm-offdiag",
+    "mgm-released",
+    "params",
+    "macs",
+    "layers",
+    "snip",
+    "grasp",
+    "fisher",
+    "synflow",
+    "jacob-cov",
+    "epe",
+    "naswot",
+    "swap",
+    "swap-reg",
+    "zico",
+    "gradsign",
+    "zen",
+    "meco",
+    "meco-relu",
+    "az-expressivity",
+    "az-progressivity",
+    "az-trainability",
+    "linear-regions",
+    "rwe",
+    "ntk-cond",
+    "ntk-mean",
+    "ntk-norm",
+    "lga",
+    "attention-confidence",
+    "head-importance",
+    "synaptic-saliency",
+    "synaptic-diversity",
+    "activation-distance",
+    "finetune.valid_accuracy",
+    "finetune.test_accuracy",
+];
+
 /// A count: a number up to 2^53, a decimal string beyond.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]

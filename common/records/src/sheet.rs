@@ -1,7 +1,11 @@
-//! Rows and columns for people and spreadsheets: CSV, TSV, an aligned table, Markdown.
+//! Rows and columns for people, spreadsheets and papers: CSV, TSV, an aligned
+//! table, Markdown, LaTeX.
 //!
 //! Cells come from records, which come from anywhere: control characters never
 //! reach a terminal, and no cell can end its row.
+
+mod fit;
+mod latex;
 
 use std::borrow::Cow;
 
@@ -9,6 +13,7 @@ use clap::ValueEnum;
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use crate::output::{Output, OutputError};
+use fit::{fit, shortened};
 
 /// Output formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,12 +28,14 @@ pub enum Format {
     Table,
     /// For a README.
     Markdown,
+    /// For a paper.
+    Latex,
 }
 
 impl Format {
     /// Whether people read it, so that numbers are better short than exact.
     pub fn is_for_people(self) -> bool {
-        matches!(self, Self::Table | Self::Markdown)
+        matches!(self, Self::Table | Self::Markdown | Self::Latex)
     }
 }
 
@@ -69,7 +76,8 @@ impl Sheet {
         self.rows.push(cells);
     }
 
-    /// Writes the sheet; as a table where the format is not one for sheets.
+    /// Writes the sheet; as a table where the format is not one for sheets. On a
+    /// terminal, a table is as wide as that.
     ///
     /// # Errors
     /// Those of the output.
@@ -78,7 +86,11 @@ impl Sheet {
             Format::Csv => output.write_text(&self.delimited(b',')),
             Format::Tsv => output.write_text(&self.delimited(b'\t')),
             Format::Markdown => output.write_text(&self.markdown()),
-            Format::Table | Format::Ndjson => output.write_text(&self.table()),
+            Format::Latex => output.write_text(&latex::write(&self.columns, &self.rows)),
+            Format::Table | Format::Ndjson => {
+                let width = output.width().unwrap_or(usize::MAX);
+                output.write_text(&self.table(width))
+            }
         }
     }
 
@@ -95,18 +107,43 @@ impl Sheet {
         String::from_utf8(bytes).unwrap_or_default()
     }
 
-    fn table(&self) -> String {
+    fn table(&self, width: usize) -> String {
+        let natural = |(place, column): (usize, &Column)| {
+            let cells = self.rows.iter().map(|row| row[place].chars().count());
+            let widest = cells.chain([column.name.chars().count()]).max();
+            (column.alignment, widest.unwrap_or(0))
+        };
+        let natural: Vec<_> = self.columns.iter().enumerate().map(natural).collect();
+        let fitted = fit(&natural, width);
         let mut table = Table::new();
         let rule = LineStyle::none().fill('─').junction('─');
         table.load_style(TableStyle::new().header_separator(rule));
-        table.set_header(self.columns.iter().map(|column| printable(&column.name)));
+        let cells = |of: &dyn Fn(usize) -> String| -> Vec<String> {
+            let shown = fitted.shown.iter();
+            shown
+                .map(|(place, own)| shortened(&printable(&of(*place)), *own))
+                .collect()
+        };
+        table.set_header(cells(&|place| self.columns[place].name.clone()));
         for row in &self.rows {
-            table.add_row(row.iter().map(|cell| printable(cell)));
+            table.add_row(cells(&|place| row[place].clone()));
         }
-        for (column, layout) in self.columns.iter().zip(table.column_iter_mut()) {
-            layout.set_cell_alignment(column.alignment);
+        for ((place, _), layout) in fitted.shown.iter().zip(table.column_iter_mut()) {
+            layout.set_cell_alignment(self.columns[*place].alignment);
+            layout.set_padding((0, 2));
         }
-        table.trim_fmt() + "\n"
+        let mut text = table.trim_fmt() + "\n";
+        if !fitted.left_out.is_empty() {
+            let names = fitted
+                .left_out
+                .iter()
+                .map(|place| &*self.columns[*place].name);
+            let names: Vec<&str> = names.collect();
+            let note = format!("no room for {} (--format csv has all)", names.join(", "));
+            text += &shortened(&printable(&note), width);
+            text.push('\n');
+        }
+        text
     }
 
     fn markdown(&self) -> String {
@@ -205,13 +242,32 @@ mod tests {
 
     #[test]
     fn tables_hold_no_control_characters() {
-        let table = sheet().table();
+        let table = sheet().table(usize::MAX);
         assert!(
-            table.contains("  10   a,\"b\"\u{fffd}[31m\u{fffd}"),
+            table.contains("  10  a,\"b\"\u{fffd}[31m\u{fffd}"),
             "{table}"
         );
         assert!(!table.contains('\x1b'));
         assert_eq!(table.lines().count(), 5);
+    }
+
+    #[test]
+    fn a_narrow_table_says_what_it_leaves_out() {
+        let mut sheet = Sheet::new();
+        sheet.number("rank");
+        sheet.text("id");
+        sheet.number("score");
+        sheet.text("arch");
+        let arch = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|".repeat(2);
+        sheet.row(vec!["1".into(), "nb201-6111".into(), "0.93".into(), arch]);
+        for width in [20, 30, 60, 80, 200] {
+            let table = sheet.table(width);
+            let widest = table.lines().map(|line| line.chars().count()).max();
+            assert!(widest.unwrap() <= width, "{width}:\n{table}");
+            assert!(table.contains("nb201-6111"), "{table}");
+        }
+        assert!(sheet.table(60).contains("|nor_conv_3x3~0|"));
+        assert!(sheet.table(30).contains("no room for arch"));
     }
 
     #[test]

@@ -15,23 +15,25 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use knas_files::{Clash, Named};
 use serde_json::Value;
 
 use crate::again;
 use crate::cli::{Color, Common, OnError};
-use crate::input::{Input, InputError, Line, Place};
+use crate::input::{Input, InputError, Line, Place, is_stdin};
 use crate::meta::Gauge;
 use crate::output::{Output, OutputError};
+use crate::progress::Screen;
 use crate::record::{Failure, Record, RecordError};
+use crate::terminal::is_pipe;
 
 /// What a tool is called and what it writes.
 pub struct Tool {
@@ -54,8 +56,12 @@ pub struct Context {
     color: bool,
     on_error: OnError,
     failures: AtomicU64,
+    /// Whether what is in flight is ended first when an interrupt comes.
+    finishes: Arc<AtomicBool>,
+    /// Whether nothing is said of an interrupt.
+    silent: Arc<AtomicBool>,
     interrupted: Arc<AtomicBool>,
-    progress: Mutex<Option<ProgressBar>>,
+    screen: Screen,
 }
 
 /// Parses the command line, runs the tool, and turns the outcome into an exit code.
@@ -88,18 +94,27 @@ pub fn main<A: Parser>(
         }
     };
     let context = Context::new(tool.name, common(&args));
+    let kept = kept(common(&args));
     let result = match printed(tool, common(&args), A::command()) {
         Some(result) => result.map_err(Into::into),
-        None => run(args, &context),
+        None => context
+            .answer_interrupts(kept.clone())
+            .map_err(Into::into)
+            .and_then(|()| run(args, &context)),
     };
-    context.end_progress();
+    context.screen.end();
     match result {
         Err(error) if reader_went_away(&error) => ExitCode::SUCCESS,
         Err(error) => {
             context.error(explained(&error));
             ExitCode::from(2)
         }
-        Ok(()) if context.is_interrupted() => ExitCode::from(130),
+        Ok(()) if context.is_interrupted() => {
+            if !context.silent.load(Ordering::SeqCst) {
+                context.info(format_args!("interrupted; {kept}"));
+            }
+            ExitCode::from(130)
+        }
         Ok(()) if context.failures() > 0 => ExitCode::from(1),
         Ok(()) => ExitCode::SUCCESS,
     }
@@ -114,6 +129,17 @@ fn printed(tool: &Tool, common: &Common, command: clap::Command) -> Option<io::R
         (None, false) => return None,
     };
     Some(written.and_then(|()| out.flush()))
+}
+
+/// What a run that is cut off leaves, and how to go on.
+fn kept(common: &Common) -> String {
+    match &common.output {
+        Some(file) if file.as_os_str() != "-" => format!(
+            "{0} is as it was, and what is done is in {0}.part: the same command with --resume goes on",
+            file.display()
+        ),
+        _ => "what was done has been written; with -o FILE, --resume would go on".to_owned(),
+    }
 }
 
 /// An error and its causes in one line. Typed errors often name their cause
@@ -154,8 +180,10 @@ impl Context {
             color,
             on_error: common.on_error,
             failures: AtomicU64::new(0),
+            finishes: Arc::default(),
+            silent: Arc::new(AtomicBool::new(common.quiet)),
             interrupted: Arc::default(),
-            progress: Mutex::new(None),
+            screen: Screen::default(),
         }
     }
 
@@ -189,7 +217,7 @@ impl Context {
                 }
                 Ok(output)
             }
-            _ => Ok(Output::stdout()),
+            _ => Ok(Output::stdout_beside(self.screen.clone())),
         }
     }
 
@@ -253,6 +281,17 @@ impl Context {
         named.map(PathBuf::from)
     }
 
+    /// `path`; or, where it is a mere name and nothing here is called so, what has
+    /// been fetched under that name, such as `minilm`.
+    pub fn fetched(&self, path: &Path) -> PathBuf {
+        let name = path.components().count() == 1 && !path.exists();
+        let fetched = self.cache_folder().join(path);
+        match name && fetched.exists() {
+            true => fetched,
+            false => path.to_owned(),
+        }
+    }
+
     /// What measures candidates for `--meta`, on the processor or on the CUDA
     /// device with this number.
     pub fn gauge(&self, cuda: Option<usize>) -> Gauge {
@@ -301,10 +340,7 @@ impl Context {
         };
         // When nobody can be told, the exit code still tells.
         let write = || drop(io::stderr().lock().write_all(text.as_bytes()));
-        match &*self.bar() {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
+        self.screen.around(write);
     }
 
     /// Reports a line that is not a record, and counts it as a failure.
@@ -385,18 +421,33 @@ impl Context {
 
     /// From here on, SIGINT and SIGTERM set a flag that [`Context::is_interrupted`]
     /// shows, so that the record in flight can be ended; a second one ends the
-    /// process at once. Fast tools leave the system's default.
-    ///
-    /// # Errors
-    /// When the system refuses the handler.
-    pub fn finish_records_when_interrupted(&self) -> anyhow::Result<()> {
-        let flag = Arc::clone(&self.interrupted);
+    /// process at once. Before, and in fast tools, the first one does.
+    pub fn finish_records_when_interrupted(&self) {
+        self.finishes.store(true, Ordering::SeqCst);
+    }
+
+    /// The same in a process that works for another one, which decides and tells.
+    pub fn leave_interrupts_to_parent(&self) {
+        self.silent.store(true, Ordering::SeqCst);
+        self.finish_records_when_interrupted();
+    }
+
+    /// Answers SIGINT and SIGTERM. `kept` tells what is left of the run.
+    fn answer_interrupts(&self, kept: String) -> Result<(), ctrlc::Error> {
+        let (finishes, interrupted) = (Arc::clone(&self.finishes), Arc::clone(&self.interrupted));
+        let (tool, screen, silent) = (self.tool, self.screen.clone(), Arc::clone(&self.silent));
         ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
+            if finishes.load(Ordering::SeqCst) && !interrupted.swap(true, Ordering::SeqCst) {
+                return;
             }
-        })?;
-        Ok(())
+            screen.end();
+            if !silent.load(Ordering::SeqCst) {
+                let _ = writeln!(io::stderr(), "{tool}: interrupted; {kept}");
+            }
+            // Nothing is in flight that would have to be ended.
+            #[allow(clippy::exit)]
+            std::process::exit(130);
+        })
     }
 
     /// Whether SIGINT or SIGTERM came.
@@ -409,38 +460,61 @@ impl Context {
         Arc::clone(&self.interrupted)
     }
 
-    /// Shows progress on a terminal: a count of records, and of how many.
-    pub fn start_progress(&self, total: Option<u64>, what: &'static str) {
-        if self.quiet || !io::stderr().is_terminal() {
-            return;
+    /// Shows on a terminal how many candidates are done, and of how many where
+    /// they come from files. What is read and done is told to the screen.
+    pub fn start_progress(&self, files: &[PathBuf], what: &'static str) {
+        if self.can_draw() {
+            let files = files.to_vec();
+            self.screen
+                .start(self.tool, what, move || records_in(&files));
         }
-        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(4));
-        let counts = if total.is_some() {
-            "{wide_bar} {pos}/{len}"
-        } else {
-            "{spinner} {pos}"
-        };
-        let template = format!("{}: {counts} {what} {{per_sec}} {{eta}}", self.tool);
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style);
+    }
+
+    /// The same for a tool that is fast, and takes long only with very much input.
+    /// In a pipeline it waits for others, and shows nothing.
+    pub fn start_fast_progress(&self, files: &[PathBuf], what: &'static str) {
+        let from_files = !files.is_empty() && !files.iter().any(|file| is_stdin(file));
+        if from_files && !is_pipe(io::stdout()) {
+            self.start_progress(files, what);
+            self.screen.busy();
         }
-        *self.bar() = Some(bar);
+    }
+
+    /// The same, for a tool that reads nothing and knows how much there will be.
+    pub fn start_known_progress(&self, total: Option<u64>, what: &'static str) {
+        if self.can_draw() && !is_pipe(io::stdout()) {
+            self.screen.start(self.tool, what, move || total);
+            self.screen.busy();
+        }
+    }
+
+    fn can_draw(&self) -> bool {
+        let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        !self.quiet && !dumb && io::stderr().is_terminal()
+    }
+
+    /// The screen, for other threads.
+    pub fn screen(&self) -> Screen {
+        self.screen.clone()
     }
 
     /// One more record is done.
     pub fn advance(&self) {
-        if let Some(bar) = &*self.bar() {
-            bar.inc(1);
-        }
+        self.screen.advance();
     }
+}
 
-    fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn end_progress(&self) {
-        if let Some(bar) = self.bar().take() {
-            bar.finish_and_clear();
+/// How many records are in these files; not known where one is no regular file.
+fn records_in(files: &[PathBuf]) -> Option<u64> {
+    let count = |path: &PathBuf| {
+        let file = File::open(path).ok()?;
+        if !file.metadata().ok()?.is_file() {
+            return None;
         }
-    }
+        let mut lines = BufReader::with_capacity(1 << 18, file).split(b'\n');
+        let full = |line: &Vec<u8>| !line.trim_ascii().is_empty();
+        lines.try_fold(0, |count, line| Some(count + u64::from(full(&line.ok()?))))
+    };
+    let counts = files.iter().map(count).collect::<Option<Vec<u64>>>()?;
+    (!files.is_empty()).then(|| counts.into_iter().sum())
 }

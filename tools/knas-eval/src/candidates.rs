@@ -51,6 +51,7 @@ impl Candidates {
         let mut comparison = Comparison::default();
         let mut repeats = Repeats::default();
         while let Some(line) = input.next_line()? {
+            context.advance();
             let record = match line.record() {
                 Ok(record) => record,
                 Err(reason) => {

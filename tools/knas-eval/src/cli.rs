@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Parser;
 use knas_records::sheet::Format;
-use knas_records::{Common, Inputs, cli};
+use knas_records::{Common, Inputs, Names, cli, schema};
 
 const LONG: &str = "\
 Tell how far a score can be trusted: how well it orders candidates whose \
@@ -76,7 +76,8 @@ pub struct Args {
         value_name = "NAME[,NAME…]",
         value_delimiter = ',',
         allow_hyphen_values = true,
-        value_parser = cli::entry
+        value_parser = Names::open(schema::RANKED_BY.iter().copied()),
+        hide_possible_values = true
     )]
     pub by: Vec<String>,
 

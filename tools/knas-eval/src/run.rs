@@ -52,6 +52,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         None => None,
     };
     let input = context.input(&args.inputs.files)?;
+    context.start_fast_progress(&args.inputs.files, "records");
     let (candidates, truth) = Candidates::read(input, &args.by, truth, context)?;
     let columns = if columns.is_empty() {
         truth.columns.clone()
@@ -199,7 +200,7 @@ fn write(lines: &[Line], args: &Args, output: &mut Output) -> anyhow::Result<()>
         Format::Csv | Format::Tsv => {
             sheets::search_sheet(&searches, args.format).write(args.format, output)?;
         }
-        Format::Table | Format::Markdown => {
+        Format::Table | Format::Markdown | Format::Latex => {
             let mut blocks = Blocks {
                 first: true,
                 format: args.format,

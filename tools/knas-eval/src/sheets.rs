@@ -14,6 +14,7 @@ pub fn write_heading(text: &str, format: Format, output: &mut Output) -> anyhow:
     match format {
         Format::Table => output.write_text(&format!("{text}\n\n"))?,
         Format::Markdown => output.write_text(&format!("**{text}**\n\n"))?,
+        Format::Latex => output.write_text(&format!("% {text}\n"))?,
         Format::Ndjson | Format::Csv | Format::Tsv => {}
     }
     Ok(())

@@ -219,6 +219,8 @@ impl<'p> Worker<'p> {
 
     fn report(&self, record: &Record<'_>, epoch: &knas_train::Epoch, clock: &Clock) {
         let epochs = self.plan.recipe.epochs;
+        let screen = self.context.screen();
+        screen.note(format!("epoch {}/{epochs}", epoch.epoch));
         let left = clock.mean() * u32::try_from(epochs - epoch.epoch).unwrap_or(u32::MAX);
         let study = &self.plan.study;
         let examples = study.examples.get("train").copied().unwrap_or_default();

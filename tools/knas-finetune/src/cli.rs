@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser as _;
 use clap::{ArgGroup, Parser, ValueEnum};
 use knas_data::{DataSpec, Limits};
-use knas_records::{Common, Inputs};
+use knas_records::{Common, Inputs, Names};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
 
@@ -78,7 +79,13 @@ pub struct Args {
 
     /// Images: cifar10, cifar100 (or name:DIR), folder:DIR; texts: rte:DIR, mrpc:DIR,
     /// jsonl:FILE [default: cifar10, if fetched or in KNAS_CIFAR10]
-    #[arg(short, long, value_name = "DATA")]
+    #[arg(
+        short,
+        long,
+        value_name = "DATA",
+        value_parser = Names::open(DataSpec::FORMS).try_map(|text| text.parse::<DataSpec>()),
+        hide_possible_values = true
+    )]
     pub data: Option<DataSpec>,
 
     /// Passes over the training examples [default: 12 for images, 5 for texts]

@@ -8,7 +8,7 @@ use knas_records::ids::{Ids, Met, about, failure};
 use knas_records::output::Kept;
 use knas_records::pipeline::in_order;
 use knas_records::schema::Finetune;
-use knas_records::{Common, Context, Failure, Input, Named, Place, Record};
+use knas_records::{Common, Context, Failure, Input, Named, Place, Record, Screen};
 
 use crate::candidate::{Site, Worker};
 use crate::cli::Args;
@@ -27,7 +27,9 @@ pub enum Item {
 }
 
 /// Runs the tool.
-pub fn run(args: Args, context: &Context) -> Result<()> {
+pub fn run(mut args: Args, context: &Context) -> Result<()> {
+    args.weights = args.weights.map(|path| context.fetched(&path));
+    args.tokenizer = args.tokenizer.map(|path| context.fetched(&path));
     apart(&args, context)?;
     let input = context.input(&args.inputs.files)?;
     let whole = args.select.is_some() || args.halving.is_some();
@@ -50,8 +52,8 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     if plan.checkpoints.is_none() && !args.evaluate {
         context.info("models are not kept: --checkpoint-dir DIR keeps them");
     }
-    context.finish_records_when_interrupted()?;
-    context.start_progress(None, "candidates");
+    context.finish_records_when_interrupted();
+    context.start_progress(&args.inputs.files, "candidates");
 
     let kept = output.kept();
     let mut sink = Sink::new(context, &plan, output, args.select);
@@ -61,7 +63,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
         stem: String::new(),
         start: plan.start,
     });
-    let source = source(input, kept, site);
+    let source = source(input, kept, site, context.screen());
     let stop = context.interrupt_flag();
     if let Some(factor) = args.halving {
         let mut items = Vec::new();
@@ -112,12 +114,14 @@ fn source(
     mut input: Input,
     kept: Kept,
     site: Option<Site>,
+    screen: Screen,
 ) -> impl FnMut() -> Result<Option<Item>> + Send + 'static {
     let mut ids = Ids::default();
     move || {
         let Some(line) = input.next_line()? else {
             return Ok(None);
         };
+        screen.received();
         let record = match line.record() {
             Ok(record) => record.into_owned(),
             Err(error) => {

@@ -70,6 +70,10 @@ impl<'c> Sink<'c> {
             self.unfinished += 1;
             return Ok(());
         }
+        match &done {
+            Done::Kept(_) => self.context.screen().kept(),
+            _ => self.context.advance(),
+        }
         match done {
             Done::Kept(id) => self.output.keep(&id),
             Done::Again(id, place, first) => self.repeats.add(&id, &place, &first),
@@ -85,7 +89,6 @@ impl<'c> Sink<'c> {
             Done::Failed(place, record, failure) => self.failed(&place, record, &failure)?,
             Done::Trained(place, record, reached) => self.trained(&place, record, &reached)?,
         }
-        self.context.advance();
         Ok(self.output.flush_records()?)
     }
 

@@ -2,7 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 use knas_records::sheet::Format;
-use knas_records::{Common, Inputs, cli};
+use knas_records::{Common, Inputs, Names, schema};
 
 const LONG: &str = "\
 Put candidates in order, best first, and set `rank`, `score` and `score_by`.
@@ -61,7 +61,8 @@ pub struct Args {
         value_name = "NAME[,NAME…]",
         value_delimiter = ',',
         allow_hyphen_values = true,
-        value_parser = cli::entry
+        value_parser = Names::open(schema::RANKED_BY.iter().copied()),
+        hide_possible_values = true
     )]
     pub by: Vec<String>,
 
@@ -79,9 +80,9 @@ pub struct Args {
     )]
     pub unique: Option<Sense>,
 
-    /// What to write
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "ndjson")]
-    pub format: Format,
+    /// What to write [default: table on a terminal, otherwise ndjson]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
 
     /// Flags that every tool has.
     #[command(flatten)]

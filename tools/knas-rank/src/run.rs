@@ -35,12 +35,21 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         ..args.common.clone()
     };
     let mut output = context.output(&anew, |_| Ok(()))?;
+    let on_terminal = output.width().is_some();
+    let format = args.format.unwrap_or(match on_terminal {
+        true => Format::Table,
+        false => Format::Ndjson,
+    });
 
     let mut reader = Reader {
         context,
         expression: &expression,
         sense: args.unique,
-        failed: Failed::new(&args, &expression, context),
+        failed: Failed::new(
+            args.k.is_none() && format == Format::Ndjson,
+            &expression,
+            context,
+        ),
         comparable: Comparable::default(),
     };
     let mut best = Best::new(args.k, args.unique.is_some());
@@ -87,7 +96,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         failed.report(0);
         anyhow::bail!(NOTHING);
     }
-    if args.format == Format::Ndjson {
+    if format == Format::Ndjson {
         for (place, candidate) in ranked.iter().enumerate() {
             output.write(&rank(candidate, place, &expression)?)?;
         }
@@ -97,8 +106,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     } else {
         let records = ranked.iter().enumerate();
         let records = records.map(|(place, candidate)| rank(candidate, place, &expression));
-        let sheet = format::sheet(records.collect::<Result<_, _>>()?, args.format);
-        sheet.write(args.format, &mut output)?;
+        let sheet = format::sheet(records.collect::<Result<_, _>>()?, format);
+        sheet.write(format, &mut output)?;
         failed.report(ranked.len());
     }
     output.finish()?;
@@ -155,7 +164,8 @@ impl Reader<'_> {
     ) -> anyhow::Result<()> {
         let mut input = self.context.input(&args.inputs.files)?;
         let mut source: Rc<str> = "".into();
-        self.context.start_progress(None, "records");
+        self.context
+            .start_fast_progress(&args.inputs.files, "records");
         while let Some(line) = input.next_line()? {
             self.context.advance();
             let record = match line.record() {
@@ -243,10 +253,8 @@ struct Failed<'c> {
 }
 
 impl<'c> Failed<'c> {
-    fn new(args: &Args, expression: &Expression, context: &'c Context) -> Self {
-        let keep = args.k.is_none()
-            && args.format == Format::Ndjson
-            && context.on_error() == OnError::Emit;
+    fn new(passes_on: bool, expression: &Expression, context: &'c Context) -> Self {
+        let keep = passes_on && context.on_error() == OnError::Emit;
         Self {
             context,
             kept: keep.then(Vec::new),

@@ -79,7 +79,6 @@ impl Candidates {
     pub fn read(mut input: Input, context: &Context) -> anyhow::Result<Self> {
         let mut candidates = Self::default();
         let mut ids = Ids::default();
-        context.start_progress(None, "records");
         while let Some(line) = input.next_line()? {
             context.advance();
             let record = match line.record() {

@@ -39,6 +39,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let output = output.transpose()?;
 
     let input = context.input(&args.inputs.files)?;
+    context.start_fast_progress(&args.inputs.files, "records");
     let mut candidates = Candidates::read(input, context)?;
     anyhow::ensure!(!candidates.all.is_empty(), "there is no record to show");
     if let Some((file, columns)) = truth {

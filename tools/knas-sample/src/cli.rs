@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{ArgGroup, Parser, ValueEnum};
-use knas_records::Common;
-use knas_space::Equivalence;
+use knas_records::{Common, Names};
+use knas_space::roberta_skip::PRESETS;
+use knas_space::{Equivalence, spaces};
 
 const LONG: &str = "\
 Write candidates from a search space, one record per line: `id`, `space`, \
@@ -56,14 +57,26 @@ of no use; 2 nothing could be done.";
 #[command(group = ArgGroup::new("source").args(["count", "all", "range", "arch", "mutate"]))]
 pub struct Args {
     /// The search space (--list-spaces)
-    #[arg(long, value_name = "NAME", default_value = "nb201")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "nb201",
+        value_parser = Names::closed(spaces().iter().map(|space| space.name())),
+        hide_possible_values = true
+    )]
     pub space: String,
 
     /// The encoder of roberta-skip: a preset, or a folder with a config.json
     ///
     /// roberta-large, roberta-base, minilm or tiny [default: roberta-large, and
     /// whatever records and --arch name].
-    #[arg(long, value_name = "NAME|DIR", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "NAME|DIR",
+        value_parser = Names::open(PRESETS.iter().map(|(name, _)| *name)),
+        hide_possible_values = true,
+        hide_short_help = true
+    )]
     pub preset: Option<String>,
 
     /// Extra connections, at most (roberta-skip) [default: 4]

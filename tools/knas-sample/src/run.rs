@@ -23,7 +23,8 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     context.keep_apart(&args.common, parents.as_slice(), &[])?;
     let mut selection = Selection::new(&args, space, context)?;
     let mut output = context.output(&args.common, |record| same_space(record, space))?;
-    write(&mut selection, &mut output)?;
+    context.start_known_progress(selection.wanted(), "architectures");
+    write(&mut selection, &mut output, context)?;
     if selection.is_empty() {
         match &args.filter {
             Some(filter) => match selection.given_up() {
@@ -97,7 +98,7 @@ fn backbone(preset: &str) -> Result<Backbone> {
     found.with_context(|| path.display().to_string())
 }
 
-fn write(selection: &mut Selection<'_>, output: &mut Output) -> Result<()> {
+fn write(selection: &mut Selection<'_>, output: &mut Output, context: &Context) -> Result<()> {
     let (resumes, kept) = (output.resumes(), output.kept());
     for row in selection {
         let mut line = serde_json::to_string(&row)?;
@@ -111,6 +112,7 @@ fn write(selection: &mut Selection<'_>, output: &mut Output) -> Result<()> {
             line.push('\n');
             output.write_text(&line)?;
         }
+        context.advance();
     }
     Ok(())
 }

@@ -1,13 +1,27 @@
 //! Which scores there are, and which were asked for.
 
-use std::fmt::Write as _;
-
 use anyhow::{Result, bail};
 use knas_net::Norm;
-use knas_proxy::{Info, PROXIES, Proxy};
-use serde_json::json;
+use knas_proxy::{PROXIES, Proxy};
 
-use crate::cli::ListFormat;
+/// The names of all scores and groups.
+pub fn names() -> Vec<&'static str> {
+    let scores = PROXIES.iter().map(|proxy| proxy.info().name);
+    let groups = PROXIES.iter().flat_map(|proxy| proxy.info().groups);
+    let mut names: Vec<&str> = scores.chain(["all"]).collect();
+    for group in groups {
+        if !names.contains(group) {
+            names.push(group);
+        }
+    }
+    names
+}
+
+/// What can be listed: one score, or all in one of two formats.
+pub fn listings() -> Vec<&'static str> {
+    let scores = PROXIES.iter().map(|proxy| proxy.info().name);
+    ["table", "ndjson"].into_iter().chain(scores).collect()
+}
 
 /// The scores that names and groups stand for, each once, in that order. Of a
 /// group, those that are defined for networks that read texts, or else look at
@@ -19,9 +33,6 @@ pub fn choose(names: &[String], texts: bool) -> Result<Vec<&'static dyn Proxy>> 
             Some(proxy) => vec![proxy],
             None => knas_proxy::group(name),
         };
-        if found.is_empty() {
-            bail!("there is no score \"{name}\" (--list-proxies lists them)");
-        }
         let here = |proxy: &&dyn Proxy| proxy.info().scope.holds(texts);
         let found: Vec<_> = found.into_iter().filter(here).collect();
         if found.is_empty() {
@@ -41,56 +52,6 @@ pub fn choose(names: &[String], texts: bool) -> Result<Vec<&'static dyn Proxy>> 
         }
     }
     Ok(chosen)
-}
-
-/// All scores, as text.
-pub fn list(format: ListFormat) -> String {
-    let mut text = String::new();
-    for proxy in PROXIES {
-        let info = proxy.info();
-        match format {
-            ListFormat::Ndjson => text += &format!("{}\n", record(info)),
-            ListFormat::Table => entry(&mut text, info),
-        }
-    }
-    text
-}
-
-fn record(info: &Info) -> serde_json::Value {
-    json!({
-        "name": info.name,
-        "summary": info.summary,
-        "direction": "larger is better",
-        "negated": info.negated,
-        "norm": info.norm.map(norm_name),
-        "init": info.init.map(|init| init.name()),
-        "inputs": info.inputs,
-        "dtype": info.dtype,
-        "for": info.scope.name(),
-        "labels": info.labels,
-        "passes": info.passes,
-        "groups": info.groups,
-        "source": info.source,
-    })
-}
-
-fn entry(text: &mut String, info: &Info) {
-    let norm = info.norm.map_or("-", norm_name);
-    let init = info.init.map_or("-", |init| init.name());
-    let labels = if info.labels { "labels" } else { "no labels" };
-    let sign = if info.negated { ", negated" } else { "" };
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{:<20} {}", info.name, info.summary);
-    let _ = writeln!(
-        text,
-        "{:<20} for {}, norm {norm}, init {init}, inputs {}, {labels}{sign}, passes {}; groups {}",
-        "",
-        info.scope.name(),
-        info.inputs,
-        info.passes,
-        info.groups.join(" ")
-    );
-    let _ = writeln!(text, "{:<20} {}", "", info.source);
 }
 
 /// The name that flags and records use.
@@ -121,7 +82,6 @@ mod tests {
     fn names_and_groups_are_chosen_once_and_in_order() {
         assert_eq!(names(&["macs", "cheap", "mgm"])[..2], ["macs", "params"]);
         let said = |name: &str, texts| choose(&[name.to_owned()], texts).unwrap_err().to_string();
-        assert!(said("mgn", false).contains("\"mgn\""));
         assert_eq!(
             said("naswot", true),
             "\"naswot\" is for images, and --data is texts (see --list-proxies)"
@@ -137,13 +97,10 @@ mod tests {
     }
 
     #[test]
-    fn every_score_is_listed() {
-        let records = list(ListFormat::Ndjson);
-        assert_eq!(records.lines().count(), PROXIES.len());
-        for (line, proxy) in records.lines().zip(PROXIES) {
-            let record: serde_json::Value = serde_json::from_str(line).unwrap();
-            assert_eq!(record["name"], proxy.info().name);
+    fn tools_that_only_rank_complete_the_same_names() {
+        for proxy in PROXIES {
+            let name = proxy.info().name;
+            assert!(knas_records::schema::RANKED_BY.contains(&name), "{name}");
         }
-        assert!(list(ListFormat::Table).contains("mgm-released"));
     }
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser as _;
 use clap::{Parser, ValueEnum};
 use knas_data::DataSpec;
 use knas_net::{Init, Norm};
-use knas_records::{Common, Inputs, cli};
+use knas_records::{Common, Inputs, Names};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
 
@@ -80,14 +81,21 @@ pub struct Args {
         long,
         value_name = "NAME[,NAME…]",
         value_delimiter = ',',
-        value_parser = cli::entry,
+        value_parser = Names::closed(crate::catalogue::names()),
+        hide_possible_values = true,
         default_value = "mgm"
     )]
     pub proxy: Vec<String>,
 
     /// cifar10, cifar100 (or name:DIR), folder:DIR or noise; rte:DIR, mrpc:DIR or jsonl:FILE
     /// [default: cifar10 if fetched or in KNAS_CIFAR10, else noise]
-    #[arg(short, long, value_name = "DATA")]
+    #[arg(
+        short,
+        long,
+        value_name = "DATA",
+        value_parser = Names::open(DataSpec::FORMS).try_map(|text| text.parse::<DataSpec>()),
+        hide_possible_values = true
+    )]
     pub data: Option<DataSpec>,
 
     /// Samples that each network is shown
@@ -159,9 +167,17 @@ pub struct Args {
     #[arg(long, hide_short_help = true)]
     pub meta: bool,
 
-    /// List the scores and exit
-    #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "table")]
-    pub list_proxies: Option<ListFormat>,
+    /// List the scores, with how well they rank, or tell all of one; and exit
+    #[arg(
+        long,
+        value_name = "NAME|table|ndjson",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "table",
+        value_parser = Names::closed(crate::catalogue::listings()),
+        hide_possible_values = true
+    )]
+    pub list_proxies: Option<String>,
 
     /// Flags that every tool has.
     #[command(flatten)]
@@ -233,13 +249,4 @@ impl From<InitArg> for Init {
             InitArg::Kaiming => Init::Kaiming,
         }
     }
-}
-
-/// `--list-proxies`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ListFormat {
-    /// For people.
-    Table,
-    /// One JSON object a line.
-    Ndjson,
 }

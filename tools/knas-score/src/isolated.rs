@@ -59,7 +59,7 @@ impl Isolated {
 pub fn serve(args: &Args, context: &Context) -> Result<()> {
     // Ctrl-C in a terminal reaches this process too. The one that started it
     // decides what it is to finish, and takes it along when it is killed.
-    context.finish_records_when_interrupted()?;
+    context.leave_interrupts_to_parent();
     workers::go_first()?;
     let plan = Plan::new(args, context)?;
     let known = Known::default();

@@ -5,6 +5,7 @@ mod catalogue;
 mod cli;
 mod isolated;
 mod known;
+mod listing;
 mod plan;
 mod provenance;
 mod run;

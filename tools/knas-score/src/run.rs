@@ -10,12 +10,12 @@ use knas_records::ids::{Ids, Met, Repeats, about, failure};
 use knas_records::output::Kept;
 use knas_records::pipeline::in_order;
 use knas_records::workers::{self, Worker};
-use knas_records::{Context, Failure, Input, Named, Output, Place, Record, RecordError};
+use knas_records::{Context, Failure, Input, Named, Output, Place, Record, RecordError, Screen};
 
-use crate::catalogue;
 use crate::cli::Args;
 use crate::isolated::{self, Isolated};
 use crate::known::Known;
+use crate::listing;
 use crate::plan::Plan;
 use crate::scorer::Scorer;
 
@@ -45,12 +45,14 @@ enum Done {
 type Job<'p> = Box<dyn FnMut(Record<'static>) -> Result<(Record<'static>, Option<Failure>)> + 'p>;
 
 /// Runs the tool.
-pub fn run(args: Args, context: &Context) -> Result<()> {
-    if let Some(format) = args.list_proxies {
+pub fn run(mut args: Args, context: &Context) -> Result<()> {
+    if let Some(listing) = &args.list_proxies {
         let mut out = Output::stdout();
-        out.write_text(&catalogue::list(format))?;
+        listing::write(listing, &mut out)?;
         return Ok(out.finish()?);
     }
+    args.weights = args.weights.map(|path| context.fetched(&path));
+    args.tokenizer = args.tokenizer.map(|path| context.fetched(&path));
     if args.worker {
         return isolated::serve(&args, context);
     }
@@ -73,8 +75,8 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
         workers::check_room(plan.jobs)?;
     }
     let output = context.output(&args.common, |record| plan.check_kept(record))?;
-    context.finish_records_when_interrupted()?;
-    context.start_progress(None, "candidates");
+    context.finish_records_when_interrupted();
+    context.start_progress(&args.inputs.files, "candidates");
     let (known, first) = (Known::default(), Mutex::new(first));
     let job = || -> Job<'_> {
         if limited || args.timeout.is_some() {
@@ -141,7 +143,7 @@ fn score<'p>(
     mut output: Output,
     context: &Context,
 ) -> Result<()> {
-    let source = source(input, output.kept());
+    let source = source(input, output.kept(), context.screen());
     let worker = || {
         let mut job = job();
         move |item| match item {
@@ -161,6 +163,10 @@ fn score<'p>(
     };
     let mut repeats = Repeats::default();
     let sink = |done| {
+        match &done {
+            Done::Kept(_) => context.screen().kept(),
+            _ => context.advance(),
+        }
         match done {
             Done::Kept(id) => output.keep(&id),
             Done::Again(id, place, first) => repeats.add(&id, &place, &first),
@@ -174,7 +180,6 @@ fn score<'p>(
                 output.write(&record)?;
             }
         }
-        context.advance();
         Ok::<(), anyhow::Error>(output.flush_records()?)
     };
     let stop = Arc::clone(&context.interrupt_flag());
@@ -190,12 +195,17 @@ fn score<'p>(
 }
 
 /// Lines of the input, from a thread of its own.
-fn source(mut input: Input, kept: Kept) -> impl FnMut() -> Result<Option<Item>> + Send + 'static {
+fn source(
+    mut input: Input,
+    kept: Kept,
+    screen: Screen,
+) -> impl FnMut() -> Result<Option<Item>> + Send + 'static {
     let mut ids = Ids::default();
     move || {
         let Some(line) = input.next_line()? else {
             return Ok(None);
         };
+        screen.received();
         let record = match line.record() {
             Ok(record) => record.into_owned(),
             Err(error) => {
