@@ -154,7 +154,11 @@ impl Best {
     /// Two records have one id.
     fn met(&mut self, lost: &Candidate, to: &Candidate) {
         match lost.agrees(to) {
-            true => self.repeats.add(&lost.id, &to.place, &lost.place),
+            true => {
+                let mut places = [&lost.place, &to.place];
+                places.sort_by_key(|place| place.line);
+                self.repeats.add(&lost.id, places[1], places[0]);
+            }
             false => drop(self.twins.push((lost.clone(), to.place.to_string()))),
         }
     }
