@@ -92,6 +92,8 @@ pub struct Best {
     /// Those that lost to another record of their id, which says something else.
     twins: TopK<(Candidate, String)>,
     repeats: Repeats,
+    /// How many are kept at most.
+    room: usize,
 }
 
 enum Keeper {
@@ -123,6 +125,7 @@ impl Best {
             },
             twins: TopK::new(room),
             repeats: Repeats::default(),
+            room,
         }
     }
 
@@ -189,7 +192,7 @@ impl Best {
         candidates.retain(|_| lost.next_if_eq(&place.next().unwrap_or_default()).is_none());
         // What has no place among the best need not be known, as it depends on
         // the order of the stream whether it is.
-        let bar = candidates.last();
+        let bar = candidates.last().filter(|_| candidates.len() >= self.room);
         let mut twins = self.twins.into_sorted();
         twins.retain(|(lost, _)| !bar.is_some_and(|bar| bar.surely_beats(lost.value, &lost.id)));
         Ranked {
