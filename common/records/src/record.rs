@@ -33,6 +33,12 @@ pub enum RecordError {
     /// The text is not one JSON object.
     #[error("not a JSON object: {0}")]
     Json(serde_json::Error),
+    /// It would be one, but for a number that JSON does not have.
+    #[error(
+        "{0} is no number of JSON: whatever wrote it is to leave the field out, or say why it \
+         has no value (Python's json refuses with allow_nan=False)"
+    )]
+    NotANumber(&'static str),
     /// There is no usable `id`.
     #[error("no \"id\" (a non-empty string)")]
     NoId,
@@ -94,6 +100,19 @@ pub struct Record<'a> {
     fields: Vec<Field<'a>>,
 }
 
+/// What is wrong with a text that is not JSON.
+fn not_json(text: &str, error: serde_json::Error) -> RecordError {
+    let place = error.column().saturating_sub(1);
+    let rest = text.get(place..).unwrap_or_default();
+    let numbers = ["NaN", "Infinity", "-Infinity"];
+    match numbers.into_iter().find(|number| rest.starts_with(number)) {
+        // Of -Infinity the sign is taken for a number's.
+        Some("Infinity") if text[..place].ends_with('-') => RecordError::NotANumber("-Infinity"),
+        Some(number) => RecordError::NotANumber(number),
+        None => RecordError::Json(error),
+    }
+}
+
 impl<'a> Record<'a> {
     /// Reads a record from the text of one line.
     ///
@@ -101,7 +120,7 @@ impl<'a> Record<'a> {
     /// When the text is not one JSON object, names a field twice, or has no
     /// `id` that is a non-empty string.
     pub fn parse(text: &'a str) -> Result<Self, RecordError> {
-        let Fields(fields) = serde_json::from_str(text).map_err(RecordError::Json)?;
+        let Fields(fields) = serde_json::from_str(text).map_err(|e| not_json(text, e))?;
         let raw = fields
             .iter()
             .find(|(name, _)| name == "id")

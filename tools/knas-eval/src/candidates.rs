@@ -111,6 +111,12 @@ impl Candidates {
             context.caution(warning);
         }
         if found.is_empty() {
+            if truth.example() == "nothing" {
+                bail!(
+                    "nothing is known of these candidates: --truth FILE names a table of \
+                     accuracies; or give records that knas-finetune has trained"
+                );
+            }
             let example = left_out.example.as_deref().unwrap_or("nothing");
             bail!(
                 "no candidate has a truth: ids are like {example:?} here, and like {:?} there",

@@ -45,6 +45,20 @@ fn what_is_not_a_record_is_refused() {
 }
 
 #[test]
+fn a_number_that_json_does_not_have_is_called_by_its_name() {
+    for number in ["NaN", "Infinity", "-Infinity"] {
+        let text = format!(r#"{{"id":"é","scores":{{"mgm":{number}}}}}"#);
+        let said = Record::parse(&text).unwrap_err().to_string();
+        assert!(
+            said.starts_with(&format!("{number} is no number of JSON")),
+            "{said}"
+        );
+    }
+    let said = Record::parse(r#"{"id":"a","score":Nothing}"#).unwrap_err();
+    assert!(matches!(said, RecordError::Json(_)), "{said}");
+}
+
+#[test]
 fn numbers_are_found_by_path() {
     let line = r#"{"id":"a","p":"9007199254740993","s":{"mgm":2.5,"a.b":{"c":3}},"t":"x","n":null,"h":1e999}"#;
     let record = Record::parse(line).unwrap();
