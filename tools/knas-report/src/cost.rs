@@ -196,6 +196,7 @@ mod tests {
     fn search(all: Vec<Candidate>, macs: &[f64]) -> Search {
         let mut candidates = Candidates::default();
         let column = candidates.column(Kind::Count, "macs");
+        candidates.column(Kind::Score, "mgm");
         candidates.all = all;
         for (candidate, macs) in candidates.all.iter_mut().zip(macs) {
             candidate.numbers.push((column, *macs));
