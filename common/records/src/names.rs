@@ -48,6 +48,10 @@ impl TypedValueParser for Names {
         if self.known.contains(&name) || self.open && !name.is_empty() {
             return Ok(name.to_owned());
         }
+        if name.is_empty() {
+            let empty = "an entry of the list is empty\n";
+            return Err(Error::raw(ErrorKind::InvalidValue, empty).with_cmd(command));
+        }
         let mut error = Error::new(ErrorKind::InvalidValue).with_cmd(command);
         let flag = arg.map_or_else(String::new, ToString::to_string);
         error.insert(ContextKind::InvalidArg, ContextValue::String(flag));
