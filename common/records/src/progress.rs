@@ -351,8 +351,8 @@ mod tests {
         let line = |width| view().line(Duration::from_secs(20), width);
         assert_eq!(
             line(79),
-            "knas-finetune:  ━━━━━━───────────────────  10/40  epoch 3/12  30/min  1:00 left"
-                .replace("━━━━━━───────────────────", &gauge_of(10, 40, 25))
+            "knas-finetune:  ━━━━━━───────────────────  10/40  epoch 3/12  30.0/min  1:00 left"
+                .replace("━━━━━━───────────────────", &gauge_of(10, 40, 23))
         );
         assert_eq!(
             line(59),

@@ -114,7 +114,8 @@ impl Sheet {
             (column.alignment, widest.unwrap_or(0))
         };
         let natural: Vec<_> = self.columns.iter().enumerate().map(natural).collect();
-        let fitted = fit(&natural, width);
+        // The rule below the header goes on behind the last column.
+        let fitted = fit(&natural, width.saturating_sub(2));
         let mut table = Table::new();
         let rule = LineStyle::none().fill('─').junction('─');
         table.load_style(TableStyle::new().header_separator(rule));
@@ -244,7 +245,7 @@ mod tests {
     fn tables_hold_no_control_characters() {
         let table = sheet().table(usize::MAX);
         assert!(
-            table.contains("  10  a,\"b\"\u{fffd}[31m\u{fffd}"),
+            table.contains("  10   a,\"b\"\u{fffd}[31m\u{fffd}"),
             "{table}"
         );
         assert!(!table.contains('\x1b'));

@@ -31,7 +31,8 @@ fn candidates_are_joined_by_id_index_or_arch() {
     }
     let twice = write(&folder, "all.csv", "index,acc\n3,1\n4,2\n5,3\n");
     let outcome = eval(&["--truth", &twice], records).expect_code(0);
-    let _ = outcome.expect_stderr("records that came again with the same content, each counted once: 1");
+    let _ = outcome
+        .expect_stderr("records that came again with the same content, each counted once: 1");
     let mismatch = write(
         &folder,
         "other.csv",

@@ -173,15 +173,11 @@ fn weights_that_are_not_whole_are_refused_by_name() {
         run.run()
     };
     let name = "bert.encoder.layer.1.output.dense.bias";
-    let run = train(&changed(name, "bert.encoder.layer.1.output.dense.bia5")).expect_code(1);
-    let missing = format!("model.safetensors: no tensor \\\"{name}\\\"");
-    assert_eq!(run.stdout.matches(&missing).count(), 3, "{}", run.streams());
-    let run = train(&changed("[12,16]", "[16,12]")).expect_code(1);
-    assert!(
-        run.stdout.contains("[16, 12], not [12, 16]"),
-        "{}",
-        run.streams()
-    );
+    let run = train(&changed(name, "bert.encoder.layer.1.output.dense.bia5")).expect_code(2);
+    let missing = format!("model.safetensors: no tensor \"{name}\"");
+    assert_eq!(run.stderr.matches(&missing).count(), 1, "{}", run.streams());
+    let run = train(&changed("[12,16]", "[16,12]")).expect_code(2);
+    assert!(run.stderr.contains("[16, 12]"), "{}", run.streams());
     // The classifier is drawn where there is none, but not to be evaluated.
     let headless = changed("\"classifier.weight\"", "\"classifier.weighd\"");
     let _ = train(&headless).expect_code(0);

@@ -3,7 +3,7 @@
 use comfy_table::CellAlignment;
 
 /// Blanks between two columns.
-const GAP: usize = 2;
+const GAP: usize = 3;
 
 /// No text is shortened to less than that.
 const SHORTEST: usize = 12;
@@ -82,7 +82,7 @@ mod tests {
     fn texts_are_shortened_before_columns_are_left_out() {
         let fitted = |width| fit(&COLUMNS, width);
         assert_eq!(fitted(200).shown, [(0, 4), (1, 10), (2, 8), (3, 90)]);
-        assert_eq!(fitted(80).shown, [(0, 4), (1, 10), (2, 8), (3, 52)]);
+        assert_eq!(fitted(80).shown, [(0, 4), (1, 10), (2, 8), (3, 49)]);
         assert_eq!(fitted(39).shown, [(0, 4), (1, 10), (2, 8)]);
         assert_eq!(fitted(39).left_out, [3]);
         assert_eq!(fitted(20).left_out, [2, 3]);
