@@ -174,20 +174,20 @@ fn a_hang_costs_one_candidate() {
 /// As the system does when memory runs out.
 #[test]
 fn a_killed_process_costs_one_candidate() {
-    let input = cells(2);
+    let input = cells(3);
     let lines: Vec<&str> = input.lines().collect();
     let expected = score(&[], &input).expect_code(0).records();
     let mut run = Run::new(&["--timeout", "100"]);
     run.give(lines[0]);
     assert_eq!(run.take(), expected[0]);
     signal("KILL", &run.job());
-    run.give(lines[0]);
+    run.give(lines[1]);
     let lost = run.take();
     assert_eq!(lost["error"]["kind"], "crashed");
     let message = lost["error"]["message"].as_str().unwrap();
     assert!(message.contains("signal: 9"), "{message}");
-    run.give(lines[1]);
-    assert_eq!(run.take(), expected[1]);
+    run.give(lines[2]);
+    assert_eq!(run.take(), expected[2]);
     assert_eq!(run.end(), Some(1));
 }
 
