@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use knas_files::write::rename;
 use knas_files::{Hashing, ReadError, capped, sha256, sha256_of};
 use knas_net::weights::{WeightFile, WeightsError, write_to};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
 
@@ -91,7 +92,7 @@ fn kept(epoch: u64) -> String {
 }
 
 /// What to do with a checkpoint that is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Start {
     /// There must be none.
     Anew,

@@ -35,7 +35,7 @@ pub struct Epoch {
 }
 
 /// Why there is no further epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// All epochs are done.
     Epochs,

@@ -10,6 +10,7 @@ mod pytorch;
 mod results;
 mod text_failures;
 mod texts;
+mod timeouts;
 
 use std::fs;
 use std::path::Path;

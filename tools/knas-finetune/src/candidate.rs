@@ -8,19 +8,20 @@ use knas_records::meta::Measurement;
 use knas_records::schema::Hyper;
 use knas_records::{Context, Record};
 use knas_train::{Checkpoint, CheckpointError, End, Start, TrainError, Trainer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::log::Log;
+use crate::news::News;
 use crate::outcome::{Reached, Stop, fail};
 use crate::plan::Plan;
-use crate::progress::{Clock, words};
+use crate::progress::Clock;
 use crate::subject::Candidate;
 
 /// How often energy counters are looked at.
 const TICK: Duration = Duration::from_secs(10);
 
 /// Where a candidate's checkpoint is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Site {
     /// The folder.
     pub folder: PathBuf,
@@ -34,14 +35,16 @@ pub struct Site {
 pub struct Worker<'p> {
     pub plan: &'p Plan,
     context: &'p Context,
-    log: Option<&'p Log>,
 }
+
+/// Whoever is told what goes on.
+type Tell<'t> = dyn Fn(News) + 't;
 
 impl<'p> Worker<'p> {
     /// Sets up the calling thread.
-    pub fn new(plan: &'p Plan, context: &'p Context, log: Option<&'p Log>) -> Self {
+    pub fn new(plan: &'p Plan, context: &'p Context) -> Self {
         tch::set_num_threads(plan.threads.into());
-        Self { plan, context, log }
+        Self { plan, context }
     }
 
     /// Trains the candidate as far as the epoch `until`, from its checkpoint
@@ -54,6 +57,7 @@ impl<'p> Worker<'p> {
         record: &Record<'_>,
         until: u64,
         site: Option<&Site>,
+        tell: &Tell<'_>,
     ) -> Result<Reached, Stop> {
         let candidate = self.plan.study.subject.candidate(record);
         let mut candidate = candidate.map_err(Stop::Failed)?;
@@ -74,7 +78,8 @@ impl<'p> Worker<'p> {
             }
             !stop.load(Ordering::Relaxed)
         };
-        match self.train_candidate(record, &*candidate, &started_from, until, site, &mut go_on) {
+        let candidate = (record, &*candidate, &started_from);
+        match self.train_candidate(candidate, until, site, &mut go_on, tell) {
             Ok(reached) => Ok(Reached {
                 started_from,
                 meta: measurement.map(Measurement::stop),
@@ -90,12 +95,11 @@ impl<'p> Worker<'p> {
 
     fn train_candidate(
         &self,
-        record: &Record<'_>,
-        candidate: &dyn Candidate,
-        started_from: &Option<String>,
+        (record, candidate, started_from): (&Record<'_>, &dyn Candidate, &Option<String>),
         until: u64,
         site: Option<&Site>,
         go_on: &mut dyn FnMut() -> bool,
+        tell: &Tell<'_>,
     ) -> Result<Reached, TrainError> {
         let recipe = self.plan.recipe;
         let mut checkpoint = match site {
@@ -124,7 +128,7 @@ impl<'p> Worker<'p> {
             };
         if let Some(there) = &checkpoint {
             let found = there.manifest();
-            self.log_again(record, &found.history);
+            tell(News::Before(found.history.clone()));
             let done = &found.history[..found.history.len().min(until as usize)];
             match recipe.end(done, until) {
                 Some(End::Paused) => {
@@ -154,7 +158,11 @@ impl<'p> Worker<'p> {
                 checkpoint.save(&trainer)?;
             }
             clock.count(start.elapsed(), trainer.last_training());
-            self.report(record, &epoch, &clock);
+            tell(News::Epoch {
+                epoch,
+                mean: clock.mean(),
+                training: clock.training,
+            });
         };
         let mut test = None;
         if end != End::Paused {
@@ -215,56 +223,5 @@ impl<'p> Worker<'p> {
             about[name] = value;
         }
         about
-    }
-
-    fn report(&self, record: &Record<'_>, epoch: &knas_train::Epoch, clock: &Clock) {
-        let epochs = self.plan.recipe.epochs;
-        let screen = self.context.screen();
-        screen.note(format!("epoch {}/{epochs}", epoch.epoch));
-        let left = clock.mean() * u32::try_from(epochs - epoch.epoch).unwrap_or(u32::MAX);
-        let study = &self.plan.study;
-        let examples = study.examples.get("train").copied().unwrap_or_default();
-        let speed = examples as f64 / clock.training.as_secs_f64();
-        let f1 = epoch.valid.f1.map(|f1| format!(" (F1 {f1:.4})"));
-        self.context.info(format_args!(
-            "{}: epoch {}/{epochs}: loss {:.4}, validation {:.4}{}, {speed:.0} {}/s, {} left",
-            record.id(),
-            epoch.epoch,
-            epoch.train.loss,
-            epoch.valid.accuracy,
-            f1.unwrap_or_default(),
-            study.examples_are,
-            words(left),
-        ));
-        self.logged(|log| {
-            log.epoch(
-                record.id(),
-                epochs,
-                epoch,
-                Some((study.examples_are, speed)),
-            )
-        });
-    }
-
-    /// Epochs that a checkpoint has and the log may lack.
-    fn log_again(&self, record: &Record<'_>, history: &[knas_train::Epoch]) {
-        for epoch in history {
-            self.logged(|log| log.epoch(record.id(), self.plan.recipe.epochs, epoch, None));
-        }
-    }
-
-    /// A log that cannot be written is no reason to stop training, but the run has
-    /// not done all that was asked for.
-    fn logged(&self, write: impl FnOnce(&Log) -> std::io::Result<()>) {
-        if let Some(log) = self.log
-            && let Err(error) = write(log)
-            && log.complain_once()
-        {
-            let path = log.path().display();
-            self.context.error(format_args!(
-                "--log {path}: {error}; the epochs are not logged"
-            ));
-            self.context.note_trouble();
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The flags of knas-finetune.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::TypedValueParser as _;
 use clap::{ArgGroup, Parser, ValueEnum};
@@ -39,7 +40,14 @@ The result depends on the record, the data and the flags, but not on --jobs or \
 on the other records. It depends on --threads in its last bits, since sums are \
 then cut in other places. Threads sleep while they wait, so that two for each \
 candidate cost little even with a candidate on every core. A job needs some 2 GB \
-of memory at the default size and batch.";
+of memory at the default size and batch.
+
+With --timeout, each job is a process of its own, and a candidate that takes \
+longer, crashes, or is killed for its memory is passed on with `error` (kind \
+`timeout` or `crashed`), while the others go on; with --halving the time is that \
+of all its rungs. A checkpoint stays, so that the same command with --resume and \
+more time goes on from its last epoch. Jobs are processes, whatever the flags, \
+where the system limits a process's addresses (ulimit -v).";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -211,6 +219,14 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=1024), hide_short_help = true)]
     pub threads: u16,
 
+    /// Give up a candidate after this time; each job is then a process of its own
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "evaluate")]
+    pub timeout: Option<Duration>,
+
+    /// Train what standard input asks for, for a run with --timeout.
+    #[arg(long, hide = true)]
+    pub worker: bool,
+
     /// Flags that every tool has.
     #[command(flatten)]
     pub common: Common,
@@ -260,6 +276,12 @@ fn number(text: &str, wanted: &str, fits: impl Fn(f64) -> bool) -> Result<f64, S
     value
         .filter(|&value| fits(value))
         .ok_or_else(|| format!("it is a number {wanted}"))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|&seconds: &f64| seconds > 0.0);
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.ok_or_else(|| "it is a number of seconds above 0".to_owned())
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -6,38 +6,43 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use knas_records::pipeline::in_order;
 use knas_records::{Context, Place, Record};
 use knas_train::{End, Start};
 
-use crate::candidate::{Site, Worker};
-use crate::log::Log;
+use crate::candidate::Site;
+use crate::job::Job;
 use crate::outcome::{Merit, Reached, Stop};
 use crate::plan::Plan;
-use crate::run::{Item, caught};
+use crate::run::{Item, late};
 use crate::sink::{Done, Sink};
 
 /// A line of the input, and how far it has come.
 struct Slot {
     site: Option<Site>,
+    /// How long this run has trained it.
+    spent: Duration,
     /// The candidate, while it is in the race.
     running: Option<(Place, Record<'static>, Option<Reached>)>,
     /// What became of it, once that is settled.
     done: Option<Done>,
 }
 
-/// Trains `items`, of which one in `factor` goes on from rung to rung.
+/// Trains `items`, of which one in `factor` goes on from rung to rung, each in no
+/// more than `time` on all rungs together.
 ///
 /// # Errors
 /// When the output refuses, or with `--on-error fail`.
-pub fn run(
+pub fn run<'p>(
     items: Vec<Item>,
     factor: u64,
+    time: Option<Duration>,
     plan: &Plan,
-    log: Option<&Log>,
     context: &Context,
+    job: impl Fn() -> Job<'p> + Sync,
     sink: &mut Sink<'_>,
 ) -> Result<()> {
     // Where no folder is named, checkpoints last as long as the run.
@@ -53,11 +58,13 @@ pub fn run(
                         start: Start::Resume,
                     })
                 }),
+                spent: Duration::ZERO,
                 running: Some((place_of, record, None)),
                 done: None,
             },
             Item::Done(done) => Slot {
                 site: None,
+                spent: Duration::ZERO,
                 running: None,
                 done: Some(done),
             },
@@ -71,7 +78,7 @@ pub fn run(
         if rung > 0 {
             leave_behind(&mut slots, factor, until, context);
         }
-        climb(&mut slots, until, plan, log, context, sink)?;
+        climb(&mut slots, (until, time), plan, context, &job, sink)?;
         if context.is_interrupted() {
             break;
         }
@@ -127,13 +134,14 @@ fn leave_behind(slots: &mut [Slot], factor: u64, until: u64, context: &Context) 
     }
 }
 
-/// Trains those that are in the race as far as the epoch `until`.
-fn climb(
+/// Trains those that are in the race as far as the epoch `until`, in no more than
+/// `time` on all rungs so far.
+fn climb<'p>(
     slots: &mut [Slot],
-    until: u64,
+    (until, time): (u64, Option<Duration>),
     plan: &Plan,
-    log: Option<&Log>,
     context: &Context,
+    job: &(impl Fn() -> Job<'p> + Sync),
     sink: &mut Sink<'_>,
 ) -> Result<()> {
     let places: Vec<usize> = (0..slots.len())
@@ -142,19 +150,21 @@ fn climb(
     let shared: Vec<Mutex<&mut Slot>> = slots.iter_mut().map(Mutex::new).collect();
     let mut next = places.into_iter();
     let worker = || {
-        let worker = Worker::new(plan, context, log);
+        let mut job = job();
         let shared = &shared;
         move |place: usize| {
             let mut slot = shared[place].lock().unwrap_or_else(PoisonError::into_inner);
+            let slot = &mut **slot;
+            let left = time.map(|time| time.saturating_sub(slot.spent));
             let (trained, start) = match &slot.running {
                 Some((_, _, Some(reached))) if reached.end != End::Paused => return place,
                 Some((_, record, _)) => {
-                    let train = || worker.train(record, until, slot.site.as_ref());
-                    let trained = caught(train).unwrap_or_else(|f| Err(Stop::Failed(f)));
+                    let trained = job.train(record, until, slot.site.as_ref(), left);
                     (trained, Start::Resume)
                 }
                 None => return place,
             };
+            slot.spent += job.spent;
             // From here on, its own checkpoint is there.
             if let Some(site) = &mut slot.site {
                 site.start = start;
@@ -170,6 +180,11 @@ fn climb(
                     }
                 }
                 (Err(Stop::Refused(error)), _) => slot.done = Some(Done::Refused(error)),
+                (Err(Stop::Late), running) => {
+                    if let Some((place, record, _)) = running.take() {
+                        slot.done = Some(Done::Failed(place, record, late(time, plan)));
+                    }
+                }
                 (Err(Stop::Interrupted), _) | (_, None) => {}
             }
             place

@@ -4,7 +4,9 @@ mod candidate;
 mod cli;
 mod evaluate;
 mod halving;
+mod job;
 mod log;
+mod news;
 mod outcome;
 mod plan;
 mod progress;
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         name: "knas-finetune",
         schema: knas_records::schema::record,
     };
+    knas_records::again::with_few_addresses();
     let run = |args: cli::Args, context: &knas_records::Context| {
         if args.threads > 1 {
             knas_records::again::with_sleeping_threads();

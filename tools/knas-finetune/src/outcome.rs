@@ -7,13 +7,15 @@ use knas_records::schema::{Finetune, Hyper, Meta};
 use knas_records::{Failure, Record, RecordError};
 use knas_train::{End, Epoch, Metrics, trainer};
 
+use serde::{Deserialize, Serialize};
+
 use crate::plan::Plan;
 
 /// The name of this stage in records.
 pub const STAGE: &str = "finetune";
 
 /// How far a candidate's training has come.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reached {
     /// Its epochs.
     pub history: Vec<Epoch>,
@@ -34,10 +36,13 @@ pub struct Reached {
 pub enum Stop {
     /// It failed.
     Failed(Failure),
-    /// It would overwrite what an earlier run left.
+    /// It would overwrite what an earlier run left, or no process can be had: the
+    /// run ends.
     Refused(anyhow::Error),
     /// The run is to end.
     Interrupted,
+    /// It takes too long.
+    Late,
 }
 
 /// A failure of this stage.

@@ -1,6 +1,8 @@
 //! Reads records, trains them side by side, writes them in order.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use knas_data::DataSpec;
@@ -8,12 +10,15 @@ use knas_records::ids::{Ids, Met, about, failure};
 use knas_records::output::Kept;
 use knas_records::pipeline::in_order;
 use knas_records::schema::Finetune;
+use knas_records::workers;
 use knas_records::{Common, Context, Failure, Input, Named, Place, Record, Screen};
 
 use crate::candidate::{Site, Worker};
 use crate::cli::Args;
 use crate::halving;
+use crate::job::{self, Job};
 use crate::log::Log;
+use crate::news::Teller;
 use crate::outcome::{STAGE, Stop, bad_record, fail};
 use crate::plan::Plan;
 use crate::sink::{Done, Sink};
@@ -30,6 +35,9 @@ pub enum Item {
 pub fn run(mut args: Args, context: &Context) -> Result<()> {
     args.weights = args.weights.map(|path| context.fetched(&path));
     args.tokenizer = args.tokenizer.map(|path| context.fetched(&path));
+    if args.worker {
+        return job::serve(&args, context);
+    }
     apart(&args, context)?;
     let input = context.input(&args.inputs.files)?;
     let whole = args.select.is_some() || args.halving.is_some();
@@ -38,7 +46,17 @@ pub fn run(mut args: Args, context: &Context) -> Result<()> {
             "--resume needs --checkpoint-dir here: with --select or --halving, no record is done before the end"
         );
     }
+    let mut first = workers::Worker::default();
+    let limited = workers::address_space_limit().is_some() && !args.evaluate;
+    if limited {
+        // It reads all that is read below, and where there is no room for that
+        // it is its process that ends, however it ends.
+        first.start()?;
+    }
     let plan = Plan::new(&args, context)?;
+    if limited {
+        workers::check_room(plan.jobs)?;
+    }
     // From checkpoints every record is had again in no time, and in its place.
     let common = Common {
         resume: args.common.resume && args.checkpoint_dir.is_none(),
@@ -65,6 +83,15 @@ pub fn run(mut args: Args, context: &Context) -> Result<()> {
     });
     let source = source(input, kept, site, context.screen());
     let stop = context.interrupt_flag();
+    let first = Mutex::new(first);
+    let job = || {
+        let teller = Teller::new(&plan, context, log.as_ref());
+        if limited || args.timeout.is_some() {
+            let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+            return Job::apart(context, teller, std::mem::take(&mut first));
+        }
+        Job::here(&plan, context, teller)
+    };
     if let Some(factor) = args.halving {
         let mut items = Vec::new();
         let collect = |item| {
@@ -74,23 +101,32 @@ pub fn run(mut args: Args, context: &Context) -> Result<()> {
         in_order(1, source, || |item| item, collect, &stop)?;
         let is_candidate = |item: &Item| matches!(item, Item::Candidate(..));
         let nothing = !items.iter().any(is_candidate);
-        halving::run(items, factor, &plan, log.as_ref(), context, &mut sink)?;
+        halving::run(items, factor, args.timeout, &plan, context, job, &mut sink)?;
         sink.finish()?;
         if nothing && !context.is_interrupted() {
             bail!("--halving: there is no candidate to train");
         }
         return Ok(());
     }
-    let (plan, log) = (&plan, log.as_ref());
+    if args.evaluate {
+        let worker = || {
+            let worker = Worker::new(&plan, context);
+            move |item| match item {
+                Item::Done(done) => done,
+                Item::Candidate(place, record, _) => evaluated(&worker, place, record, context),
+            }
+        };
+        in_order(plan.jobs, source, worker, |done| sink.take(done), &stop)?;
+        return sink.finish();
+    }
     let worker = || {
-        let worker = Worker::new(plan, context, log);
-        let evaluate = args.evaluate;
+        let mut job = job();
+        let (plan, time) = (&plan, args.timeout);
         move |item| match item {
             Item::Done(done) => done,
-            Item::Candidate(place, record, _) if evaluate => {
-                evaluated(&worker, place, record, context)
+            Item::Candidate(place, record, site) => {
+                trained(&mut job, place, record, site, plan, time)
             }
-            Item::Candidate(place, record, site) => trained(&worker, place, record, site, plan),
         }
     };
     in_order(plan.jobs, source, worker, |done| sink.take(done), &stop)?;
@@ -157,19 +193,31 @@ fn at(template: &Option<Site>, record: &Record<'_>) -> Result<Option<Site>, Fail
 }
 
 fn trained(
-    worker: &Worker<'_>,
+    job: &mut Job<'_>,
     place: Place,
     record: Record<'static>,
     site: Option<Site>,
     plan: &Plan,
+    time: Option<Duration>,
 ) -> Done {
-    let train = || worker.train(&record, plan.recipe.epochs, site.as_ref());
-    match caught(train).unwrap_or_else(|failure| Err(Stop::Failed(failure))) {
+    match job.train(&record, plan.recipe.epochs, site.as_ref(), time) {
         Ok(reached) => Done::Trained(place, record, reached),
         Err(Stop::Failed(failure)) => Done::Failed(place, record, failure),
+        Err(Stop::Late) => Done::Failed(place, record, late(time, plan)),
         Err(Stop::Refused(error)) => Done::Refused(error),
         Err(Stop::Interrupted) => Done::Unfinished,
     }
+}
+
+/// That a candidate was given up after this time.
+pub fn late(time: Option<Duration>, plan: &Plan) -> Failure {
+    let next = match plan.checkpoints {
+        Some(_) => "; with more time, --resume goes on from its last epoch",
+        None => "",
+    };
+    let seconds = time.unwrap_or_default().as_secs_f64();
+    let message = format!("not trained after {seconds} s (--timeout){next}");
+    fail("timeout", message)
 }
 
 fn evaluated(

@@ -22,7 +22,8 @@ pub enum Done {
     Failed(Place, Record<'static>, Failure),
     /// It was trained.
     Trained(Place, Record<'static>, Reached),
-    /// Training it would overwrite what an earlier run left, and so the run ends.
+    /// Training it would overwrite what an earlier run left, or no process can be
+    /// had, and so the run ends.
     Refused(anyhow::Error),
     /// The run ends before it is done.
     Unfinished,

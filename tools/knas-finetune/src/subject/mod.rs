@@ -109,6 +109,12 @@ impl Study {
     /// When the data cannot be read, or a flag does not go with them.
     pub fn new(args: &Args, device: Device, context: &Context) -> Result<Self> {
         let cache = context.cache_folder();
+        // Of a job's process it has been said already.
+        let say = |message: &dyn Fn()| {
+            if !args.worker {
+                message();
+            }
+        };
         let own = context.own_cifar10();
         let spec = match (&args.data, DataSpec::fallback(&cache, own.clone())) {
             (Some(spec), _) => spec.clone().with_own_cifar10(own),
@@ -117,7 +123,7 @@ impl Study {
                  run scripts/fetch-data.sh, or give cifar10:DIR, cifar100:DIR or folder:DIR"
             ),
             (None, found) => {
-                context.info(format_args!("training on {found} ({})", cache.display()));
+                say(&|| context.info(format_args!("training on {found} ({})", cache.display())));
                 found
             }
         };
@@ -133,10 +139,10 @@ impl Study {
             false => images::study(args, &spec, &cache, device),
         }?;
         if let Some(left_out) = &study.left_out {
-            context.warn(format_args!("{spec}: {left_out}"));
+            say(&|| context.warn(format_args!("{spec}: {left_out}")));
         }
         if args.new_head {
-            context.info("the classifier is drawn, the rest is that of --weights");
+            say(&|| context.info("the classifier is drawn, the rest is that of --weights"));
         }
         Ok(study)
     }
