@@ -155,7 +155,7 @@ fn what_is_wrong_is_said() {
             "no column \"id\", \"index\" or \"arch\"",
         ),
         (["--truth", &directory], "directory"),
-        (["--format", "ndjson"], "no candidate has a truth"),
+        (["--format", "ndjson"], "--truth FILE names a table"),
         (["-o", &directory], "cannot write"),
         (["--resamples", "x"], "--resamples"),
     ] {
