@@ -265,7 +265,7 @@ fn a_gpu_that_is_not_there_is_explained() {
 #[test]
 fn wrong_flags_end_before_anything_is_read() {
     for (args, said) in [
-        (&["--proxy", "mgn"][..], "there is no score \"mgn\""),
+        (&["--proxy", "mgn"][..], "a similar value exists: 'mgm'"),
         (&["--samples", "0"], "0"),
         (&["--channels", "0"], "channels"),
         (&["--seeds", "0"], "--seeds"),

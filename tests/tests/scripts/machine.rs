@@ -36,6 +36,7 @@ const SYSTEM: &[&str] = &[
     "sha1sum",
     "sha512sum",
     "sleep",
+    "sort",
     "tail",
     "tar",
     "tee",

@@ -31,8 +31,9 @@ impl Waiting {
         }
     }
 
-    /// Adds a candidate. Of two that say different things under one id the one
-    /// whose text comes first is kept, whatever the order of the input.
+    /// Adds a candidate. Of two under one id the one whose text comes first is
+    /// kept, whatever the order of the input; the other has come again, or is a
+    /// twin if it says something else.
     pub fn add(&mut self, mut values: Vec<f64>, mut new: Candidate, class: Option<String>) {
         let Some(&at) = self.places.get(&new.id) else {
             self.places.insert(new.id.clone(), self.candidates.len());
@@ -45,10 +46,7 @@ impl Waiting {
         let (there, their_class) = &mut self.candidates[at];
         let same = self.columns.iter().zip(&values);
         let same = same.into_iter().all(|(column, value)| column[at] == *value);
-        if same && new.agrees(there) {
-            self.repeats.add(&new.id, &new.place, &there.place);
-            return;
-        }
+        let again = same && new.agrees(there);
         if new.line < there.line {
             std::mem::swap(there, &mut new);
             *their_class = class;
@@ -56,6 +54,10 @@ impl Waiting {
                 std::mem::swap(&mut column[at], value);
             }
         }
-        self.twins.push((new, there.place.to_string()));
+        if again {
+            self.repeats.add(&new.id, &new.place, &there.place);
+        } else {
+            self.twins.push((new, there.place.to_string()));
+        }
     }
 }
