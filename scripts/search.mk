@@ -9,6 +9,9 @@
 #   scores-I.ndjson   the same, scored
 #   ranked.ndjson     the K best
 #   winner-R.ndjson   the one with rank R
+#   proposed-N.ndjson what round N trains: the BATCH most promising by a fit to
+#                     what the rounds before it trained (with ROUNDS from 2 on);
+#                     they are the winners from K + 1 on
 #   trained-R.ndjson  the same, trained; its model in models/, its epochs in epochs-R.ndjson
 #   best.ndjson       of these, the best by validation accuracy
 #   eval.txt          how far the scores can be trusted (against TRUTH, or else
@@ -27,11 +30,15 @@
 DIR = search
 SHARDS = 4
 K = 5
+# Rounds of training: after the first, knas-fit proposes BATCH more each time.
+ROUNDS = 1
+BATCH = 5
 # Flags of the tools.
 SAMPLE = -n 300
 SCORE = --proxy mgm,grad-norm,params
 RANK =
 FINETUNE =
+FIT = --acquire ei
 # FILE.csv[:COLUMN]
 TRUTH =
 
@@ -41,7 +48,8 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: all ranked FORCE
 
 shards := $(shell seq $(SHARDS))
-ranks := $(shell seq $(K))
+ranks := $(shell seq $$(($(K) + ($(ROUNDS) - 1) * $(BATCH))))
+rounds := $(shell seq 2 $(ROUNDS))
 scores := $(shards:%=$(DIR)/scores-%.ndjson)
 trained := $(ranks:%=$(DIR)/trained-%.ndjson)
 settings := $(DIR)/settings
@@ -52,11 +60,12 @@ ranked: $(DIR)/ranked.ndjson
 
 # What was made with other settings must not be taken up again.
 define wanted
-SHARDS=$(SHARDS) K=$(K)
+SHARDS=$(SHARDS) K=$(K) ROUNDS=$(ROUNDS) BATCH=$(BATCH)
 SAMPLE=$(SAMPLE)
 SCORE=$(SCORE)
 RANK=$(RANK)
 FINETUNE=$(FINETUNE)
+FIT=$(FIT)
 endef
 export wanted
 $(settings): FORCE
@@ -78,6 +87,25 @@ $(DIR)/ranked.ndjson: $(scores)
 $(DIR)/winner-%.ndjson: $(DIR)/ranked.ndjson
 	sed -n '$*{p;q;}' $< >$@.part
 	mv $@.part $@
+
+# Round $1 learns from the trained candidates $2 and proposes $3.
+define round
+$(DIR)/proposed-$1.ndjson: $(scores) $(patsubst %,$(DIR)/trained-%.ndjson,$2)
+	cat $(patsubst %,$(DIR)/trained-%.ndjson,$2) >$(DIR)/labels-$1.ndjson
+	knas-fit $(FIT) --labels $(DIR)/labels-$1.ndjson -o $(DIR)/fit-$1.ndjson $(scores) $$(finished)
+	if [ -s $(DIR)/fit-$1.ndjson ]; then knas-rank -k $(BATCH) -o $$@ $(DIR)/fit-$1.ndjson $$(finished); \
+	    else : >$$@; fi
+$(foreach number,$3,$(call proposal,$1,$(number),$(firstword $3)))
+endef
+define proposal
+
+$(DIR)/winner-$2.ndjson: $(DIR)/proposed-$1.ndjson
+	sed -n "$$$$(($2 - $3 + 1)){p;q;}" $$< >$$@.part
+	mv $$@.part $$@
+endef
+first = $(shell echo $$(($(K) + ($1 - 2) * $(BATCH) + 1)))
+last = $(shell echo $$(($(K) + ($1 - 1) * $(BATCH))))
+$(foreach n,$(rounds),$(eval $(call round,$n,$(shell seq $$(($(call first,$n) - 1))),$(shell seq $(call first,$n) $(call last,$n)))))
 
 $(DIR)/trained-%.ndjson: $(DIR)/winner-%.ndjson
 	knas-finetune -j 1 $(FINETUNE) --checkpoint-dir $(DIR)/models --log $(DIR)/epochs-$*.ndjson \

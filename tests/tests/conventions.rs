@@ -4,11 +4,12 @@ use std::process::Command;
 
 use knas_tests::{Tool, binary, program};
 
-const TOOLS: [&str; 6] = [
+const TOOLS: [&str; 7] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
     "knas-finetune",
+    "knas-fit",
     "knas-eval",
     "knas-report",
 ];
@@ -17,10 +18,11 @@ const TOOLS: [&str; 6] = [
 const EVALUATING: [&str; 2] = ["knas-score", "knas-finetune"];
 
 /// The tools that read records from standard input.
-const READERS: [&str; 5] = [
+const READERS: [&str; 6] = [
     "knas-score",
     "knas-rank",
     "knas-finetune",
+    "knas-fit",
     "knas-eval",
     "knas-report",
 ];

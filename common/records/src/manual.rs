@@ -11,11 +11,12 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 /// The tools, which refer to one another.
-const TOOLS: [&str; 6] = [
+const TOOLS: [&str; 7] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
     "knas-finetune",
+    "knas-fit",
     "knas-eval",
     "knas-report",
 ];

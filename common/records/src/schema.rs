@@ -115,6 +115,9 @@ pub struct Candidate {
     /// blocks, each with the names of its scores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scored: Option<Blocks>,
+    /// Where the score `fit` comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fit: Option<Fit>,
     /// 1 is best.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
@@ -297,6 +300,38 @@ pub struct Hyper {
     pub weights_sha256: Option<String>,
     /// libtorch threads of a candidate: sums depend on it in their last bits.
     pub threads: u64,
+}
+
+/// What the score `fit`, and its deviation, were learnt from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Fit {
+    /// `auto`, `ridge`, `forest`, `gp` or `gcn`.
+    pub model: String,
+    /// The kinds of features: `scores`, `cost`, `counts`, `graf`, `onehot`.
+    pub features: Vec<String>,
+    /// What the labels are.
+    pub target: String,
+    /// How many there are.
+    pub labels: u64,
+    /// SHA-256 of ids, features and labels.
+    pub labels_sha256: String,
+    /// Kendall's τ-b of the labels with what is expected of each candidate when
+    /// its own label is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out_kendall: Option<f64>,
+    /// The score or count that orders the labelled candidates best on its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_feature: Option<String>,
+    /// Its Kendall's τ-b.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_feature_kendall: Option<f64>,
+    /// What `score` is, where it says what to train next: `mean`, `ucb`, `ei`, `thompson`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acquire: Option<String>,
+    /// The seed of trees and draws.
+    pub seed: Integer,
+    /// Tool and version.
+    pub tool: String,
 }
 
 /// What trained weights reach, as [`Finetune`] has it.

@@ -306,7 +306,11 @@ impl Truth {
 }
 
 impl Rest {
-    fn report(&self, path: &Path, context: &Context) -> Result<(), Fatal> {
+    /// Reports what is unusable in a table, and counts it as failures.
+    ///
+    /// # Errors
+    /// With `--on-error fail`.
+    pub fn report(&self, path: &Path, context: &Context) -> Result<(), Fatal> {
         let path = path.display();
         for (place, unusable) in self.unusable.iter().enumerate() {
             if place < NAMED {

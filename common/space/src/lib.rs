@@ -4,6 +4,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`space`] | what every search space offers, and the list of those there are |
+//! | [`features`] | numbers that describe an architecture to a predictor |
 //! | [`nb201`] | NAS-Bench-201: 15,625 cells |
 //! | [`roberta_skip`] | BERT and RoBERTa with extra connections |
 //! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
@@ -11,11 +12,13 @@
 //! A search space is one module behind [`SearchSpace`]; adding one takes its
 //! own file and one line in [`spaces`].
 
+pub mod features;
 pub mod nb201;
 pub mod python_random;
 pub mod roberta_skip;
 pub mod space;
 
+pub use features::{Decision, Feature, Flow, FlowEdge};
 pub use space::{
     ArchError, Architecture, Architectures, Equivalence, OptionError, Options, SearchSpace,
     by_name, spaces,

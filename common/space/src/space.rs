@@ -5,6 +5,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::features::{Decision, Flow};
 use crate::nb201::Nb201;
 use crate::roberta_skip::{Backbone, RobertaSkip};
 
@@ -85,6 +86,18 @@ pub trait Architecture: fmt::Display {
     /// Every architecture that differs from this one in exactly one decision,
     /// once each, in an order that depends on `seed` and the architecture alone.
     fn mutants(&self, seed: u64) -> Architectures;
+
+    /// The operations between its input and its output, where the space sees
+    /// its architectures so.
+    fn flow(&self) -> Option<Flow> {
+        None
+    }
+
+    /// The choices that make it, the same ones in the same order for every
+    /// architecture; none where the space has no such list.
+    fn decisions(&self) -> Vec<Decision> {
+        Vec::new()
+    }
 }
 
 /// What can be asked of a space beyond its name.

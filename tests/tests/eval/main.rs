@@ -1,5 +1,6 @@
 //! knas-eval, run as a user runs it.
 
+mod active;
 mod input;
 mod process;
 mod results;

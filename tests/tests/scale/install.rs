@@ -10,11 +10,12 @@ use knas_tests::{missing, repository, scratch};
 use crate::machines::{self, Machine, is_root};
 use crate::{TINY, binaries, cells, expect, has, said, scores, script};
 
-const TOOLS: [&str; 6] = [
+const TOOLS: [&str; 7] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
     "knas-finetune",
+    "knas-fit",
     "knas-eval",
     "knas-report",
 ];

@@ -20,6 +20,8 @@ pub struct Candidates {
     pub ids: Vec<String>,
     /// For each candidate its row of the truth.
     pub rows: Vec<usize>,
+    /// For each candidate its record, where records are to be kept.
+    pub lines: Vec<String>,
 }
 
 /// One record, as far as it matters here.
@@ -28,12 +30,13 @@ struct Candidate {
     place: Place,
     /// By name: the value, and its deviation over seeds.
     scores: BTreeMap<String, (f64, Option<f64>)>,
+    line: Option<String>,
 }
 
 impl Candidates {
     /// Reads records, and joins them with the truth or, where there is none,
     /// with what training reached in the records themselves. `by` names the
-    /// scores; none stand for all.
+    /// scores; none stand for all. With `keep`, the text of the records is kept.
     ///
     /// # Errors
     /// Input that cannot be read, or nothing to judge.
@@ -41,6 +44,7 @@ impl Candidates {
         mut input: Input,
         by: &[String],
         truth: Option<Truth>,
+        keep: bool,
         context: &Context,
     ) -> anyhow::Result<(Self, Truth)> {
         let from_records = truth.is_none();
@@ -91,6 +95,7 @@ impl Candidates {
                         row,
                         scores,
                         place: line.place(),
+                        line: keep.then(|| line.text().map(str::to_owned)).transpose()?,
                     };
                     found.insert(record.id().to_owned(), candidate);
                 }
@@ -126,7 +131,7 @@ impl Candidates {
         Ok((Self::from_found(found, &names)?, truth))
     }
 
-    fn from_found(found: BTreeMap<String, Candidate>, names: &Names) -> anyhow::Result<Self> {
+    fn from_found(mut found: BTreeMap<String, Candidate>, names: &Names) -> anyhow::Result<Self> {
         let mut scores = Vec::new();
         for name in names.all() {
             let of = |candidate: &Candidate| candidate.scores.get(&name).copied();
@@ -152,10 +157,12 @@ impl Candidates {
             "no candidate has a score; name a field with --by"
         );
         let rows = found.values().map(|candidate| candidate.row).collect();
+        let lines = found.values_mut().filter_map(|c| c.line.take()).collect();
         Ok(Self {
             scores,
             ids: found.into_keys().collect(),
             rows,
+            lines,
         })
     }
 }

@@ -6,6 +6,8 @@ use clap::Parser;
 use knas_records::sheet::Format;
 use knas_records::{Common, Inputs, Names, cli, schema};
 
+use crate::active::Active;
+
 const LONG: &str = "\
 Tell how far a score can be trusted: how well it orders candidates whose \
 accuracy is known, with bootstrap intervals, and whether it beats counting \
@@ -28,6 +30,10 @@ Examples:
   knas-eval --truth truth.csv:cifar100_test \\
       --protocol pool=300,k=20,fine=cifar100_val_ep12 scored.ndjson
       the two-step search of the KNAS paper, played 1000 times
+
+  knas-eval --truth truth.csv:cifar10_test \\
+      --protocol active,init=5,batch=5,budget=100,fine=cifar10_val scored.ndjson
+      train 5, learn, train what the fit proposes, 100 in all
 
   knas-finetune --data cifar10 scored.ndjson | knas-eval
       against what training reached, in the records themselves
@@ -55,6 +61,15 @@ the figures of the paper where the search is the paper's (pool=300, k=20 or 40, 
 validation accuracy after 12 epochs). Where the truth has several data sets \
 (cifar10_test, cifar100_test), each has the fine column of its own: \
 fine=cifar10_val_ep12, or fine=val_ep12, then stands for cifar100_val_ep12, too.
+
+
+With --protocol active,… what searches have found after each training is played, \
+20 times: active search, beside regularised evolution, random search, and the best \
+of a random pool by each score. init, batch and budget count trainings; also \
+first=NAME (a score that finds the first ones; at random without it), \
+model=auto|ridge|forest|gp|gcn, acquire=mean|ucb|ei|thompson, features=KIND+KIND, \
+pool=300, test=COLUMN, reps=20. `best after` is the number of trainings after \
+which half of the searches have met the best.
 
 Exit: 0 all good; 1 some lines or candidates failed; 2 nothing could be done.";
 
@@ -91,9 +106,9 @@ pub struct Args {
     )]
     pub k: Vec<u32>,
 
-    /// Play a two-step search; reps=1000 and test=COLUMN may be added
+    /// Play a two-step search, or an active one: active,budget=100,fine=COLUMN
     #[arg(long, value_name = "pool=300,k=20,fine=COLUMN")]
-    pub protocol: Vec<Protocol>,
+    pub protocol: Vec<Play>,
 
     /// Bootstrap resamples for the intervals
     #[arg(long, value_name = "N", default_value_t = 1000)]
@@ -114,6 +129,44 @@ pub struct Args {
     /// Flags that every tool has.
     #[command(flatten)]
     pub common: Common,
+}
+
+impl Args {
+    /// The two-step searches that are to be played.
+    pub fn two_step(&self) -> impl Iterator<Item = &Protocol> {
+        self.protocol.iter().filter_map(|play| match play {
+            Play::TwoStep(protocol) => Some(protocol),
+            Play::Active(_) => None,
+        })
+    }
+
+    /// The active searches that are to be played.
+    pub fn active(&self) -> impl Iterator<Item = &Active> {
+        self.protocol.iter().filter_map(|play| match play {
+            Play::TwoStep(_) => None,
+            Play::Active(active) => Some(active),
+        })
+    }
+}
+
+/// A search to be played.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Play {
+    /// Coarse, then fine.
+    TwoStep(Protocol),
+    /// Train, learn, train what the fit proposes.
+    Active(Active),
+}
+
+impl FromStr for Play {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split(',').next() {
+            Some("active") => text.parse().map(Self::Active),
+            _ => text.parse().map(Self::TwoStep),
+        }
+    }
 }
 
 /// A two-step search to be played.

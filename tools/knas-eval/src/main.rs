@@ -1,5 +1,6 @@
 //! Tells how far a score can be trusted.
 
+mod active;
 mod candidates;
 mod cli;
 mod protocol;

@@ -284,6 +284,7 @@ mod tests {
             scores: vec![column("good", |i| i as f64), column("bad", |i| -(i as f64))],
             ids: (0..50).map(|i| format!("c{i:02}")).collect(),
             rows: (0..50).collect(),
+            lines: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::active::Curve;
 use crate::candidates::Candidates;
 
 /// One line of output.
@@ -17,6 +18,8 @@ pub enum Line {
     Judgement(Box<Judgement>),
     /// What the two-step search reaches with one coarse step.
     Search(Search),
+    /// What searches have found, training by training.
+    Curve(Box<Curve>),
 }
 
 /// How well one score orders the candidates of one column of the truth.

@@ -5,10 +5,11 @@ use std::slice;
 use std::thread;
 
 use anyhow::Context as _;
-use knas_records::sheet::Format;
+use knas_records::sheet::{Format, short};
 use knas_records::{Common, Context, Named, Output, Truth, truth};
 use knas_stats::{Bootstrap, Settings, judge};
 
+use crate::active::{self, Active, Curve};
 use crate::candidates::{BASELINES, Candidates};
 use crate::cli::{Args, Protocol};
 use crate::protocol::{fine_column, play};
@@ -53,7 +54,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     };
     let input = context.input(&args.inputs.files)?;
     context.start_fast_progress(&args.inputs.files, "records");
-    let (candidates, truth) = Candidates::read(input, &args.by, truth, context)?;
+    let keep = args.active().next().is_some(); // they are what is learnt from
+    let (candidates, truth) = Candidates::read(input, &args.by, truth, keep, context)?;
     let columns = if columns.is_empty() {
         truth.columns.clone()
     } else {
@@ -118,7 +120,7 @@ fn play_all(
     context: &Context,
 ) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for protocol in &args.protocol {
+    for protocol in args.two_step() {
         let tested = protocol.test.as_ref().map_or(columns, slice::from_ref);
         let mut without = Vec::new();
         let before = lines.len();
@@ -160,7 +162,54 @@ fn play_all(
             ));
         }
     }
+    for spec in args.active() {
+        let curves = play_active(args, spec, columns, candidates, truth, context)?;
+        lines.extend(curves.into_iter().map(Box::new).map(Line::Curve));
+    }
     Ok(lines)
+}
+
+/// Plays active search for every data set: what is trained is the same for all
+/// the columns that have one fine column.
+fn play_active(
+    args: &Args,
+    spec: &Active,
+    columns: &[String],
+    candidates: &Candidates,
+    truth: &Truth,
+    context: &Context,
+) -> anyhow::Result<Vec<Curve>> {
+    let mut tests: Vec<(String, Vec<active::Column<'_>>)> = Vec::new();
+    for column in spec.test.as_ref().map_or(columns, slice::from_ref) {
+        let fine = match &spec.test {
+            Some(_) => Some(spec.fine.clone()), // both are named
+            None => fine_column(column, &spec.fine, &truth.columns),
+        };
+        let Some(fine) = fine.filter(|fine| spec.test.is_some() || fine != column) else {
+            continue;
+        };
+        let column = (column.as_str(), values(truth, candidates, column)?);
+        match tests.iter_mut().find(|(known, _)| *known == fine) {
+            Some((_, columns)) => columns.push(column),
+            None => tests.push((fine, vec![column])),
+        }
+    }
+    let told = || format!("--protocol active,fine={}", spec.fine);
+    if tests.is_empty() {
+        values(truth, candidates, &spec.fine)?; // says which columns there are
+        anyhow::bail!("{}: the truth has no other column to be tested", told());
+    }
+    let mut curves = Vec::new();
+    for (fine, tests) in tests {
+        let own = Active {
+            fine,
+            ..spec.clone()
+        };
+        let fine = values(truth, candidates, &own.fine)?;
+        let played = active::play(&own, &fine, &tests, candidates, args.seed, context);
+        curves.extend(played.with_context(told)?);
+    }
+    Ok(curves)
 }
 
 fn told(protocol: &Protocol) -> String {
@@ -192,8 +241,12 @@ fn values(truth: &Truth, candidates: &Candidates, name: &str) -> anyhow::Result<
 fn write(lines: &[Line], args: &Args, output: &mut Output) -> anyhow::Result<()> {
     let judgements: Vec<&Judgement> = lines.iter().filter_map(Line::judgement).collect();
     let searches: Vec<&Search> = lines.iter().filter_map(Line::search).collect();
+    let curves: Vec<&Curve> = lines.iter().filter_map(Line::curve).collect();
     match args.format {
         Format::Ndjson => report::write_lines(lines, output)?,
+        Format::Csv | Format::Tsv if !curves.is_empty() => {
+            active::sheet(&curves, args.format).write(args.format, output)?;
+        }
         Format::Csv | Format::Tsv if searches.is_empty() => {
             sheets::full_sheet(&judgements, &args.k).write(args.format, output)?;
         }
@@ -214,6 +267,12 @@ fn write(lines: &[Line], args: &Args, output: &mut Output) -> anyhow::Result<()>
             };
             for block in searches.chunk_by(same) {
                 blocks.searches(block)?;
+            }
+            let same = |a: &&Curve, b: &&Curve| {
+                (&a.truth, &a.fine, a.budget) == (&b.truth, &b.fine, b.budget)
+            };
+            for block in curves.chunk_by(same) {
+                blocks.curves(block)?;
             }
         }
     }
@@ -265,18 +324,48 @@ impl Blocks<'_> {
     }
 }
 
+impl Blocks<'_> {
+    fn curves(&mut self, block: &[&Curve]) -> anyhow::Result<()> {
+        let Some(first) = block.first() else {
+            return Ok(());
+        };
+        self.heading(&format!(
+            "{} of what {} searches have found by {} among {} candidates (the best there is: {}); \
+             active search trains {} and then {} at a time, by {} and {}",
+            first.truth,
+            first.reps,
+            first.fine,
+            first.n,
+            short(first.best),
+            first.init,
+            first.batch,
+            first.model,
+            first.acquire
+        ))?;
+        active::sheet(block, self.format).write(self.format, self.output)?;
+        Ok(())
+    }
+}
+
 impl Line {
+    fn curve(&self) -> Option<&Curve> {
+        match self {
+            Self::Curve(curve) => Some(curve),
+            Self::Judgement(_) | Self::Search(_) => None,
+        }
+    }
+
     fn judgement(&self) -> Option<&Judgement> {
         match self {
             Self::Judgement(judgement) => Some(judgement),
-            Self::Search(_) => None,
+            Self::Search(_) | Self::Curve(_) => None,
         }
     }
 
     fn search(&self) -> Option<&Search> {
         match self {
             Self::Search(search) => Some(search),
-            Self::Judgement(_) => None,
+            Self::Judgement(_) | Self::Curve(_) => None,
         }
     }
 }

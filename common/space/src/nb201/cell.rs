@@ -37,7 +37,7 @@ impl Op {
 
     /// The benchmark's name for it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Skip => "skip_connect",

@@ -23,6 +23,7 @@ pub use skeleton::{Skeleton, SkeletonError};
 
 use knas_stats::random::stream;
 
+use crate::features::{Decision, Flow, FlowEdge};
 use crate::space::{
     ArchError, Architecture, Architectures, Equivalence, OptionError, Options, SearchSpace,
 };
@@ -109,7 +110,43 @@ impl Architecture for Cell {
             .choose(mutants.len(), mutants.len());
         boxed(order.into_iter().map(move |place| mutants[place]))
     }
+
+    /// The cell, in which `none` is no edge.
+    fn flow(&self) -> Option<Flow> {
+        let edges = EDGES.iter().zip(self.ops()).filter_map(|(edge, &op)| {
+            Some(FlowEdge {
+                source: edge.source,
+                target: edge.target,
+                operation: (op as usize).checked_sub(1)?, // `none` comes first
+            })
+        });
+        Some(Flow {
+            operations: &OPERATIONS[1..],
+            nodes: 4,
+            edges: edges.collect(),
+        })
+    }
+
+    fn decisions(&self) -> Vec<Decision> {
+        let edges = EDGES.iter().zip(self.ops());
+        edges
+            .map(|(edge, op)| Decision {
+                name: format!("edge {}←{}", edge.target, edge.source),
+                options: &OPERATIONS,
+                choice: *op as usize,
+            })
+            .collect()
+    }
 }
+
+/// The names of the operations, in the benchmark's order.
+static OPERATIONS: [&str; 5] = [
+    Op::ALL[0].name(),
+    Op::ALL[1].name(),
+    Op::ALL[2].name(),
+    Op::ALL[3].name(),
+    Op::ALL[4].name(),
+];
 
 fn boxed(cells: impl Iterator<Item = Cell> + 'static) -> Architectures {
     Box::new(cells.map(|cell| Box::new(cell) as Box<dyn Architecture>))

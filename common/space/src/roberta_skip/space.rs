@@ -6,6 +6,7 @@ use knas_stats::random::stream;
 
 use super::search::{self, Limits};
 use super::{Backbone, Layout, PRESETS, Task, counts};
+use crate::features::{Flow, FlowEdge};
 use crate::space::{
     ArchError, Architecture, Architectures, Equivalence, OptionError, Options, SearchSpace,
 };
@@ -150,6 +151,37 @@ impl Architecture for Candidate {
     fn mutants(&self, seed: u64) -> Architectures {
         let near = search::neighbours(self.layout.clone(), self.limits, seed);
         boxed(near, self.limits)
+    }
+
+    /// Each node is split in two, what enters it and its output: a layer leads
+    /// from the one to the other, and links, like the usual connections, from
+    /// outputs to what enters. The embeddings are only an output, the head is
+    /// only entered.
+    fn flow(&self) -> Option<Flow> {
+        let head = self.layout.head();
+        let output = |node: usize| 2 * node;
+        let mut edges = Vec::new();
+        for node in 1..=head {
+            for source in self.layout.inputs(node) {
+                edges.push(FlowEdge {
+                    source: output(source),
+                    target: output(node) - 1,
+                    operation: if source + 1 == node { 1 } else { 2 },
+                });
+            }
+            if node < head {
+                edges.push(FlowEdge {
+                    source: output(node) - 1,
+                    target: output(node),
+                    operation: 0,
+                });
+            }
+        }
+        Some(Flow {
+            operations: &["layer", "next", "link"],
+            nodes: 2 * head,
+            edges,
+        })
     }
 }
 
