@@ -201,7 +201,7 @@ fn bad_labels_are_named() {
     wrong[2]["finetune"]["valid_accuracy"] = json!("high");
     let text = said(&wrong, 1);
     assert!(
-        text.contains("labels:3: ") && text.contains("no label"),
+        text.contains("labels:3: ") && text.contains("bad_label"),
         "{text}"
     );
 

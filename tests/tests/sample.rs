@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::process::Command;
 
-use knas_tests::{Outcome, Tool, shared};
+use knas_tests::{Outcome, Tool, binary, shared};
 use serde_json::Value;
 
 fn sample(args: &[&str]) -> Outcome {
@@ -226,6 +227,22 @@ fn contradictions_are_refused() {
     refused(&["-n", "0"], "0");
     refused(&["--unique", "colour"], "benchmark, function, network");
     refused(&["--space", "nb101"], "nb201");
+}
+
+#[test]
+fn records_that_nobody_reads_are_spoken_of() {
+    let pipe = |args: &str| {
+        let tool = binary("knas-sample");
+        let line = format!(
+            "printf '{{\"id\":\"a\"}}\\n' | {{ sleep 0.5; {} {args}; }}",
+            tool.display()
+        );
+        let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(pipe("-n 1").contains("--mutate COUNT --parents -"));
+    assert_eq!(pipe("-n 1 -q"), "");
 }
 
 #[test]

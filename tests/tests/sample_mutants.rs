@@ -141,9 +141,11 @@ fn a_parent_that_is_no_use_is_named_and_loses_no_other() {
     let mutants = mutate("3", &text, &[])
         .expect_code(1)
         .expect_stderr("stdin:1: ")
-        .expect_stderr("stdin:2: elsewhere: its space is \"roberta-skip\", not \"nb201\"")
-        .expect_stderr("stdin:3: nothing: it has no \"arch\"")
-        .expect_stderr("stdin:4: wrong: \"|x~0|\" is not an architecture of nb201")
+        .expect_stderr(
+            "stdin:2: elsewhere: no_parent: its space is \"roberta-skip\", not \"nb201\"",
+        )
+        .expect_stderr("stdin:3: nothing: no_parent: it has no \"arch\"")
+        .expect_stderr("stdin:4: wrong: no_parent: \"|x~0|\" is not an architecture of nb201")
         .expect_stderr("stdin:5: number: ");
     assert_eq!(mutants.stdout.lines().count(), 3);
 

@@ -20,7 +20,7 @@ pub(crate) static DISTANCE: Score = Score {
         norm: Some(Norm::Sample),
         scope: Scope::Texts,
         groups: &["text"],
-        source: "Serianni & Kalita, ACL 2023; Mellor et al., ICML 2021",
+        source: "Serianni & Kalita, ACL 2023, arXiv 2306.00288; Mellor et al., ICML 2021, arXiv 2006.04647",
         ..Info::BASE
     },
     value: distance,

@@ -23,7 +23,7 @@ pub(crate) static CONFIDENCE: Score = Score {
     info: Info {
         name: "attention-confidence",
         summary: "mean over heads and tokens of the largest attention weight",
-        source: "Serianni & Kalita, ACL 2023; Voita et al., ACL 2019",
+        source: "Serianni & Kalita, ACL 2023, arXiv 2306.00288; Voita et al., ACL 2019, arXiv 1905.09418",
         ..BASE
     },
     value: confidence,
@@ -67,7 +67,7 @@ pub(crate) static IMPORTANCE: Score = Score {
         summary: "mean over heads of |what the head gives · gradient of the loss|",
         labels: true,
         passes: "1 forward, 1 backward",
-        source: "Serianni & Kalita, ACL 2023; Michel et al., NeurIPS 2019",
+        source: "Serianni & Kalita, ACL 2023, arXiv 2306.00288; Michel et al., NeurIPS 2019, arXiv 1905.10650",
         ..BASE
     },
     value: importance,

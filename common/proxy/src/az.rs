@@ -23,7 +23,7 @@ const BASE: Info = Info {
     init: Some(Init::Kaiming),
     inputs: "64 noise images",
     groups: &["cheap", "az"],
-    source: "Lee & Ham, AZ-NAS, CVPR 2024",
+    source: "Lee & Ham, AZ-NAS, CVPR 2024, arXiv 2403.19232",
     ..Info::BASE
 };
 

@@ -27,7 +27,7 @@ pub(crate) static EPE: Score = Score {
         summary: "how little the input gradients of images of one class correlate",
         labels: true,
         passes: "1 forward, 1 backward",
-        source: "Lopes et al., EPE-NAS, ICANN 2021",
+        source: "Lopes et al., EPE-NAS, ICANN 2021, arXiv 2102.08099",
         ..Info::BASE
     },
     value: epe,

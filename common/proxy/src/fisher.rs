@@ -23,7 +23,7 @@ pub(crate) static FISHER: Score = Score {
         labels: true,
         scope: Scope::All,
         passes: "1 forward, 1 backward",
-        source: "Theis et al., Faster Gaze Prediction, 2018; Abdelfattah et al., ICLR 2021, whose code \
+        source: "Theis et al., Faster Gaze Prediction, 2018, arXiv 1801.05787; Abdelfattah et al., ICLR 2021, arXiv 2101.08134, whose code \
                  counts a channel once for each weight that leads into it",
         ..Info::BASE
     },

@@ -17,7 +17,7 @@ pub(crate) static GRADSIGN: Score = Score {
         labels: true,
         scope: Scope::All,
         passes: "1 forward, 1 backward",
-        source: "Zhang & Jia, GradSign, ICLR 2022",
+        source: "Zhang & Jia, GradSign, ICLR 2022, arXiv 2110.08616",
         ..Info::BASE
     },
     value: gradsign,

@@ -22,8 +22,8 @@ pub(crate) static GRASP: Score = Score {
         negated: true,
         passes: "1 forward, 2 backward",
         groups: &["second-order"],
-        source: "Wang et al., Picking Winning Tickets by Preserving Gradient Flow, ICLR 2020; \
-                 as in Abdelfattah et al., ICLR 2021",
+        source: "Wang et al., Picking Winning Tickets by Preserving Gradient Flow, ICLR 2020, arXiv 2002.07376; \
+                 as in Abdelfattah et al., ICLR 2021, arXiv 2101.08134",
         ..Info::BASE
     },
     value: grasp,

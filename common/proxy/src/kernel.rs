@@ -27,7 +27,7 @@ impl Proxy for Kernel {
     }
 }
 
-const KNAS: &str = "Xu et al., KNAS: Green Neural Architecture Search, ICML 2021";
+const KNAS: &str = "Xu et al., KNAS: Green Neural Architecture Search, ICML 2021, arXiv 2111.13293";
 
 const fn info(name: &'static str, summary: &'static str, source: &'static str) -> Info {
     Info {

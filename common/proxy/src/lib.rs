@@ -150,7 +150,7 @@ pub struct Info {
     pub scope: Scope,
     /// The groups by which it can be asked for.
     pub groups: &'static [&'static str],
-    /// Where it was published.
+    /// Where it was published; papers with their numbers, as `arXiv 2111.13293`.
     pub source: &'static str,
 }
 
@@ -171,6 +171,12 @@ impl Info {
         groups: &["cheap"],
         source: "",
     };
+
+    /// The numbers of the papers in `source`, without a version.
+    pub fn arxiv(&self) -> impl Iterator<Item = &'static str> {
+        let numbers = self.source.split("arXiv ").skip(1);
+        numbers.filter_map(|text| text.get(.."2111.13293".len()))
+    }
 
     /// Whether the network is shown samples of the data set, and not inputs of
     /// the score's own.

@@ -16,7 +16,7 @@ pub(crate) static NASWOT: Score = Score {
     info: Info {
         name: "naswot",
         summary: "ln det of how many ReLU units each two images switch alike",
-        source: "Mellor et al., Neural Architecture Search without Training, ICML 2021",
+        source: "Mellor et al., Neural Architecture Search without Training, ICML 2021, arXiv 2006.04647",
         ..Info::BASE
     },
     value: naswot,

@@ -33,7 +33,7 @@ pub(crate) static COND: Score = Score {
         name: "ntk-cond",
         summary: "minus the condition number of the neural tangent kernel",
         negated: true,
-        source: "Chen et al., TE-NAS, ICLR 2021",
+        source: "Chen et al., TE-NAS, ICLR 2021, arXiv 2102.11535",
         ..BASE
     },
     value: |info, evaluation| {

@@ -29,7 +29,7 @@ pub(crate) static LINEAR_REGIONS: Score = Score {
         inputs: "3,000 noise images of 1×3×3",
         reads_weights: false,
         passes: "1 forward, of a tiny network",
-        source: "Chen et al., TE-NAS, ICLR 2021",
+        source: "Chen et al., TE-NAS, ICLR 2021, arXiv 2102.11535",
         ..Info::BASE
     },
     value: linear_regions,

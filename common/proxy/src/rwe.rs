@@ -28,7 +28,7 @@ pub(crate) static RWE: Score = Score {
         inputs: "samples, half to fit and half to judge; better with 500 or more",
         labels: true,
         scope: Scope::All,
-        source: "Hu et al., Multi-objective Neural Architecture Search with Almost No Training, EMO 2021",
+        source: "Hu et al., Multi-objective Neural Architecture Search with Almost No Training, EMO 2021, arXiv 2011.13591",
         ..Info::BASE
     },
     value: rwe,

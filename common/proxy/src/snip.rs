@@ -15,7 +15,7 @@ pub(crate) static SNIP: Score = Score {
         labels: true,
         scope: Scope::All,
         passes: "1 forward, 1 backward",
-        source: "Lee et al., SNIP, ICLR 2019; as in Abdelfattah et al., ICLR 2021",
+        source: "Lee et al., SNIP, ICLR 2019, arXiv 1810.02340; as in Abdelfattah et al., ICLR 2021, arXiv 2101.08134",
         ..Info::BASE
     },
     value: snip,

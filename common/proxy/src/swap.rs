@@ -13,7 +13,7 @@ use crate::{Info, ScoreError};
 /// of its own, and their number is that of the units.
 const SAMPLES: i64 = 16;
 
-const SOURCE: &str = "Peng et al., SWAP-NAS, ICLR 2024";
+const SOURCE: &str = "Peng et al., SWAP-NAS, ICLR 2024, arXiv 2403.04161";
 
 /// The number of different rows among all ReLU units, where a unit's row tells
 /// for which of the first 16 samples it is active.

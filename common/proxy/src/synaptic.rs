@@ -15,8 +15,8 @@ const BASE: Info = Info {
     passes: "1 forward, 1 backward",
     scope: Scope::Texts,
     groups: &["text"],
-    source: "Zhou et al., Training-free Transformer Architecture Search, CVPR 2022; \
-             Serianni & Kalita, ACL 2023",
+    source: "Zhou et al., Training-free Transformer Architecture Search, CVPR 2022, arXiv 2203.12217; \
+             Serianni & Kalita, ACL 2023, arXiv 2306.00288",
     ..Info::BASE
 };
 

@@ -22,8 +22,8 @@ pub(crate) static SYNFLOW: Score = Score {
         inputs: "one image of ones",
         dtype: "float64",
         passes: "1 forward, 1 backward, of one image in double precision",
-        source: "Tanaka et al., Pruning Neural Networks without Any Data, NeurIPS 2020; \
-                 as in Abdelfattah et al., ICLR 2021",
+        source: "Tanaka et al., Pruning Neural Networks without Any Data, NeurIPS 2020, arXiv 2006.05467; \
+                 as in Abdelfattah et al., ICLR 2021, arXiv 2101.08134",
         ..Info::BASE
     },
     value: synflow,

@@ -24,7 +24,7 @@ pub(crate) static ZEN: Score = Score {
         init: Some(Init::Normal),
         inputs: "64 noise images, twice",
         passes: "2 forward",
-        source: "Lin et al., Zen-NAS, ICCV 2021",
+        source: "Lin et al., Zen-NAS, ICCV 2021, arXiv 2102.01063",
         ..Info::BASE
     },
     value: zen,

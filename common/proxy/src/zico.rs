@@ -23,7 +23,7 @@ pub(crate) static ZICO: Score = Score {
         labels: true,
         scope: Scope::All,
         passes: "1 forward, 1 backward, in two halves",
-        source: "Li et al., ZiCo, ICLR 2023",
+        source: "Li et al., ZiCo, ICLR 2023, arXiv 2301.11300",
         ..Info::BASE
     },
     value: zico,

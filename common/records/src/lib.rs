@@ -22,6 +22,7 @@
 //! | [`workers`] | candidates in processes of their own |
 //! | [`meta`] | device, time, memory and energy of one candidate |
 //! | [`energy`] | joules of one candidate, measured or estimated |
+//! | `told` | what is said of candidates that failed |
 //! | `terminal` | a terminal's width, and what else a descriptor leads to |
 //! | [`tool`] | start-up, messages, interrupts, exit codes |
 //! | [`schema`] | the fields and their meaning, published as JSON Schema |
@@ -44,6 +45,7 @@ pub mod record;
 pub mod schema;
 pub mod sheet;
 mod terminal;
+mod told;
 pub mod tool;
 pub mod truth;
 pub mod workers;

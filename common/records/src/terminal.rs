@@ -27,6 +27,19 @@ pub(crate) fn is_pipe(of: impl std::os::fd::AsFd) -> bool {
     matches!(kind, Ok(FileType::Fifo | FileType::Socket))
 }
 
+/// Whether another program has written what nobody has read yet.
+#[cfg(unix)]
+pub(crate) fn is_waited_for(of: impl std::os::fd::AsFd) -> bool {
+    is_pipe(&of) && rustix::io::ioctl_fionread(of).is_ok_and(|bytes| bytes > 0)
+}
+
+/// Whether another program has written what nobody has read yet, which nobody
+/// tells here.
+#[cfg(not(unix))]
+pub(crate) fn is_waited_for<T>(_: T) -> bool {
+    false
+}
+
 /// Whether another program reads from the other end, which nobody tells here.
 #[cfg(not(unix))]
 pub(crate) fn is_pipe<T>(_: T) -> bool {

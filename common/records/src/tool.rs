@@ -19,8 +19,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser;
 use knas_files::{Clash, Named};
@@ -33,7 +33,8 @@ use crate::meta::Gauge;
 use crate::output::{Output, OutputError};
 use crate::progress::Screen;
 use crate::record::{Failure, Record, RecordError};
-use crate::terminal::is_pipe;
+use crate::terminal::{is_pipe, is_waited_for};
+use crate::told::{self, Told};
 
 /// What a tool is called and what it writes.
 pub struct Tool {
@@ -56,6 +57,8 @@ pub struct Context {
     color: bool,
     on_error: OnError,
     failures: AtomicU64,
+    /// What was said of candidates that failed.
+    told: Mutex<Told>,
     /// Whether what is in flight is ended first when an interrupt comes.
     finishes: Arc<AtomicBool>,
     /// Whether nothing is said of an interrupt.
@@ -103,6 +106,9 @@ pub fn main<A: Parser>(
             .and_then(|()| run(args, &context)),
     };
     context.screen.end();
+    if !matches!(&result, Err(error) if reader_went_away(error)) {
+        context.tell_the_rest();
+    }
     match result {
         Err(error) if reader_went_away(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -180,6 +186,7 @@ impl Context {
             color,
             on_error: common.on_error,
             failures: AtomicU64::new(0),
+            told: Mutex::default(),
             finishes: Arc::default(),
             silent: Arc::new(AtomicBool::new(common.quiet)),
             interrupted: Arc::default(),
@@ -261,6 +268,16 @@ impl Context {
         }
     }
 
+    /// Warns of records on standard input, for a tool that does not read it.
+    /// `instead` says what would.
+    pub fn reads_nothing(&self, instead: &str) {
+        if is_waited_for(io::stdin()) {
+            self.warn(format_args!(
+                "what comes by standard input is not read: {instead}"
+            ));
+        }
+    }
+
     /// The folder in which downloads are kept and clones share them:
     /// `$XDG_CACHE_HOME/knas`, or `~/.cache/knas`. Where HOME is not set, as in
     /// a system's timers, the home is the one that the system knows of.
@@ -333,6 +350,7 @@ impl Context {
 
     fn say(&self, label: &str, style: &str, message: impl Display) {
         let tool = self.tool;
+        let message = told::plain(&message.to_string());
         let text = match (label, self.color) {
             ("", _) => format!("{tool}: {message}\n"),
             (_, true) => format!("{tool}: \x1b[{style}m{label}:\x1b[0m {message}\n"),
@@ -372,12 +390,39 @@ impl Context {
         failure: &Failure,
         output: &mut Output,
     ) -> anyhow::Result<()> {
-        self.error(format_args!("{place}: {}: {failure}", record.id()));
+        self.tell(record.id(), place, failure);
         record.fail(failure);
         if self.on_error == OnError::Emit {
             output.write(&record)?;
         }
         Ok(self.count_failure()?)
+    }
+
+    /// Reports that a candidate failed in this stage, and counts it, where it is
+    /// not passed on.
+    ///
+    /// # Errors
+    /// With `--on-error fail`.
+    pub fn left_out(&self, id: &str, place: &dyn Display, failure: &Failure) -> Result<(), Fatal> {
+        self.tell(id, place, failure);
+        self.count_failure()
+    }
+
+    /// Names a candidate that failed, unless as many as can be read have failed
+    /// alike; with `-v`, always.
+    fn tell(&self, id: &str, place: &dyn Display, failure: &Failure) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.verbose || told.names(failure) {
+            self.error(format_args!("{place}: {}", told::line(id, failure)));
+        }
+    }
+
+    /// Of how many candidates nothing was said.
+    fn tell_the_rest(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.verbose {
+            told.rest().iter().for_each(|line| self.error(line));
+        }
     }
 
     /// Has the run end with exit code 1 at least, for something beside the

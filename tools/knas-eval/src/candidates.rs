@@ -85,8 +85,7 @@ impl Candidates {
                         repeats.add(id, &place, &known.place);
                     } else {
                         let failure = ids::failure("eval", &known.place);
-                        context.error(format_args!("{place}: {id}: {failure}"));
-                        context.count_failure()?;
+                        context.left_out(id, &place, &failure)?;
                     }
                 }
                 (Ok(Some((row, scores))), None) => {
@@ -105,8 +104,7 @@ impl Candidates {
                         Some(known) => ids::failure("eval", &known.place),
                         None => Failure::new("eval", "bad_field", error),
                     };
-                    context.error(format_args!("{}: {}: {failure}", line.place(), record.id()));
-                    context.count_failure()?;
+                    context.left_out(record.id(), &line.place(), &failure)?;
                 }
             }
         }

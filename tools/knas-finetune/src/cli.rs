@@ -109,7 +109,7 @@ pub struct Args {
     pub lr: Option<f64>,
 
     /// Weight decay [default: 0.0005 for images, 0.1 for texts]
-    #[arg(long, value_name = "FACTOR", value_parser = not_negative)]
+    #[arg(long, value_name = "FACTOR", value_parser = not_negative, hide_short_help = true)]
     pub weight_decay: Option<f64>,
 
     /// Nesterov momentum [default: 0.9]
@@ -175,19 +175,19 @@ pub struct Args {
     pub new_head: bool,
 
     /// The tokenizer of the model in DIR, for texts [default: that of --weights]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub tokenizer: Option<PathBuf>,
 
     /// Tokens of a text or a pair, beyond which it is cut [default: 256 for rte, or 128]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, hide_short_help = true)]
     pub length: Option<usize>,
 
     /// Leave the embeddings of an encoder as they are
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub freeze_embeddings: bool,
 
     /// Make each step of N passes over parts of the batch, to save memory, for texts
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), hide_short_help = true)]
     pub accumulate: Option<u32>,
 
     /// Keep models, and what a killed run goes on from, in DIR

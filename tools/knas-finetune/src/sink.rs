@@ -98,9 +98,7 @@ impl<'c> Sink<'c> {
             let (context, output) = (self.context, &mut self.output);
             return context.failed(record, place, failure, output);
         }
-        self.context
-            .error(format_args!("{place}: {}: {failure}", record.id()));
-        Ok(self.context.count_failure()?)
+        Ok(self.context.left_out(record.id(), place, failure)?)
     }
 
     fn trained(

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use knas_records::truth::file_and_columns;
-use knas_records::{Context, Input, Place, Record, Truth};
+use knas_records::{Context, Failure, Input, Place, Record, Truth};
 
 use crate::cli::Args;
 
@@ -118,8 +118,8 @@ impl Labels {
                 Ok(Some(label)) => self.add(&record, line, label, place)?,
                 Ok(None) => {}
                 Err(error) => {
-                    context.error(format_args!("{place}: {}: no label: {error}", record.id()));
-                    context.count_failure()?;
+                    let failure = Failure::new("fit", "bad_label", error);
+                    context.left_out(record.id(), place, &failure)?;
                 }
             }
         }
@@ -149,8 +149,8 @@ impl Labels {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    context.error(format_args!("{place}: {}: no label: {error}", record.id()));
-                    context.count_failure()?;
+                    let failure = Failure::new("fit", "bad_label", error);
+                    context.left_out(record.id(), place, &failure)?;
                 }
             }
         }
@@ -219,12 +219,13 @@ impl Labels {
                     labelled.line = (*line).to_owned();
                 }
             } else if let Some(unknown) = self.known.remove(&id) {
-                context.error(format_args!(
-                    "{}: {id} has a label, but neither an architecture nor scores, \
-                     and is not in the input; nothing is learnt from it",
-                    unknown.place
-                ));
-                context.count_failure()?;
+                let failure = Failure::new(
+                    "fit",
+                    "unknown_candidate",
+                    "it has a label, but neither an architecture nor scores, and is not in \
+                     the input; nothing is learnt from it",
+                );
+                context.left_out(&id, &unknown.place, &failure)?;
             }
         }
         self.read = Some(lines);

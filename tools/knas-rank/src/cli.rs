@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(short, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub k: Option<u32>,
 
-    /// Scores or numeric fields that rank; -NAME prefers small [default: the record's own `score`]
+    /// Scores or numeric fields; -NAME prefers small [default: the own `score`]
     #[arg(
         long,
         value_name = "NAME[,NAME…]",
@@ -69,6 +69,13 @@ pub struct Args {
     /// How several names make one score [default: rank-sum; of auto, log-rank]
     #[arg(long, value_enum, value_name = "HOW")]
     pub combine: Option<Combine>,
+
+    /// Add scores from a table, by id, index or arch
+    ///
+    /// TABLE is FILE.csv or FILE.csv:COLUMN,…, with a column `id`, `index` or `arch`. Its columns of numbers, or those named, join the `scores` of the records, to
+    /// rank by and to be passed on. It is an error where a record has such a score.
+    #[arg(long, value_name = "TABLE")]
+    pub join: Option<String>,
 
     /// Only the best of each class of equal architectures: `benchmark`, or in another SENSE
     #[arg(

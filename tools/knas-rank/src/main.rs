@@ -4,6 +4,7 @@ mod best;
 mod cli;
 mod expression;
 mod format;
+mod join;
 mod run;
 mod waiting;
 

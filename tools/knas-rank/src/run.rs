@@ -6,17 +6,16 @@ use std::rc::Rc;
 use anyhow::Context as _;
 use knas_records::ids::{self, Repeats};
 use knas_records::sheet::Format;
-use knas_records::{Common, Comparison, Context, Failure, OnError, Record, finite, integer};
+use knas_records::truth::file_and_columns;
+use knas_records::{Common, Comparison, Context, Failure, Named, OnError, Record, finite, integer};
 use knas_space::Equivalence;
 
 use crate::best::{Best, Candidate, Place};
 use crate::cli::{Args, Sense};
 use crate::expression::{self, Expression};
 use crate::format;
+use crate::join::Join;
 use crate::waiting::Waiting;
-
-/// Failures that are named one by one; the rest is counted.
-const NAMED: u64 = 20;
 
 /// Why nothing is ranked; what became of each record has been said.
 const NOTHING: &str = "there is no candidate to rank";
@@ -28,7 +27,12 @@ const NOTHING: &str = "there is no candidate to rank";
 /// records that cannot be compared.
 pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let expression = Expression::new(&args.by, args.combine)?;
-    context.keep_apart(&args.common, &args.inputs.named(), &[])?;
+    let named = args.join.as_deref().map(|text| file_and_columns(text).0);
+    let mut reads = args.inputs.named();
+    reads.extend(Named::given("--join", &named));
+    context.keep_apart(&args.common, &reads, &[])?;
+    let join = args.join.as_deref().map(|named| Join::read(named, context));
+    let join = join.transpose()?;
     // Whatever an earlier run left was ranked among other records.
     let anew = Common {
         resume: false,
@@ -51,6 +55,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
             context,
         ),
         comparable: Comparable::default(),
+        join,
     };
     let mut best = Best::new(args.k, args.unique.is_some());
     let mut clashes = Vec::new();
@@ -146,6 +151,7 @@ struct Reader<'r> {
     sense: Option<Sense>,
     failed: Failed<'r>,
     comparable: Comparable,
+    join: Option<Join>,
 }
 
 impl Reader<'_> {
@@ -183,6 +189,20 @@ impl Reader<'_> {
                 self.failed.earlier(&record, text);
                 continue;
             }
+            let joined = match self.join.as_ref().map(|join| join.add(&record)) {
+                None => None,
+                Some(joined) => match joined.with_context(|| line.place())? {
+                    Ok(text) => Some(text),
+                    Err(failure) => {
+                        self.failed.here(record, &line.place(), &failure)?;
+                        continue;
+                    }
+                },
+            };
+            let (record, text) = match &joined {
+                None => (record, text),
+                Some(text) => (Record::parse(text)?, text.as_str()),
+            };
             if own_score {
                 self.comparable
                     .check_name(&record)
@@ -203,7 +223,7 @@ impl Reader<'_> {
                 Err(failure) => self.failed.here(record, &line.place(), &failure)?,
             }
         }
-        Ok(())
+        self.join.as_ref().map_or(Ok(()), Join::check)
     }
 }
 
@@ -284,27 +304,19 @@ impl<'c> Failed<'c> {
         if [expression::MISSING, Failure::UNDEFINED].contains(&failure.kind.as_str()) {
             self.without += 1;
         }
-        if self.here <= NAMED {
-            self.context
-                .error(format_args!("{place}: {}: {failure}", record.id()));
-        }
+        let counted = self.context.left_out(record.id(), place, failure);
         if let Some(kept) = &mut self.kept {
             record.fail(failure);
             let mut text = Vec::new();
             record.write_to(&mut text)?;
             kept.push((record.id().to_owned(), String::from_utf8(text)?));
         }
-        Ok(self.context.count_failure()?)
+        Ok(counted?)
     }
 
     /// Says how many there were; returns those that are to be passed on, in
     /// the order of their ids.
     fn report(self, ranked: usize) -> Vec<(String, String)> {
-        if self.here > NAMED {
-            let more = self.here - NAMED;
-            self.context
-                .error(format_args!("… and {more} more candidates failed here"));
-        }
         let done = if self.kept.is_some() {
             "passed on without a rank"
         } else {

@@ -93,16 +93,14 @@ impl Candidates {
                 && let Met::Other(first) = ids.meet(id, content, line.source, line.number)
             {
                 let failure = ids::failure("report", &first);
-                context.error(format_args!("{}: {id}: {failure}", line.place()));
-                context.count_failure()?;
+                context.left_out(id, &line.place(), &failure)?;
                 continue;
             }
             let place = candidates.place(id);
             if let Err(reason) = candidates.take(place, &record) {
                 let failure = Failure::new("report", "bad_field", reason);
-                context.error(format_args!("{}: {}: {failure}", line.place(), record.id()));
+                context.left_out(record.id(), &line.place(), &failure)?;
                 candidates.all[place].failure = Some(failure);
-                context.count_failure()?;
             }
         }
         if let Some((id, name)) = &candidates.changed {

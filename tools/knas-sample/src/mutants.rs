@@ -4,8 +4,8 @@ use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
-use knas_records::ids::{Ids, Met, Repeats, about, failure};
-use knas_records::{Context, Record};
+use knas_records::ids::{self, Ids, Met, Repeats, about};
+use knas_records::{Context, Failure, Record};
 use knas_space::{Architecture, Architectures, SearchSpace};
 
 /// Reads the records of `file`; what is no use as a parent is reported.
@@ -43,7 +43,7 @@ pub fn read_parents(
                 repeats.add(id, &place, &first);
                 continue;
             }
-            Met::Other(first) => Err(anyhow!("{}", failure("sample", &first))),
+            Met::Other(first) => Err(anyhow!("{}", ids::failure("sample", &first).message)),
         };
         match parent {
             Ok(parent) => {
@@ -52,8 +52,8 @@ pub fn read_parents(
                 }
             }
             Err(reason) => {
-                context.error(format_args!("{place}: {id}: {reason:#}"));
-                context.count_failure()?;
+                let failure = Failure::new("sample", "no_parent", format_args!("{reason:#}"));
+                context.left_out(id, &place, &failure)?;
             }
         }
     }

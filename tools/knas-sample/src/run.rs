@@ -42,6 +42,9 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
         );
     }
     output.finish()?;
+    if args.parents.is_none() {
+        context.reads_nothing("records become parents with --mutate COUNT --parents -");
+    }
 
     let missing = selection.missing();
     if let (1.., Some(wanted)) = (missing, selection.wanted()) {

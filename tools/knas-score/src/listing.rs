@@ -72,6 +72,7 @@ fn record(info: &Info) -> serde_json::Value {
         "passes": info.passes,
         "groups": info.groups,
         "source": info.source,
+        "arxiv": info.arxiv().collect::<Vec<_>>(),
         "spearman": measured(info.name).map(|values| {
             let number = |text: &str| text.parse::<f64>().ok();
             json!({
@@ -131,6 +132,15 @@ mod tests {
             .collect();
         assert!(missing.len() <= 1, "{missing:?}");
         assert_eq!(measured("mgm"), Some(["0.659", "0.655", "0.602"]));
+        let papers: Vec<&str> = PROXIES.iter().flat_map(|p| p.info().arxiv()).collect();
+        assert!(papers.len() > 20 && papers[0] == "2111.13293", "{papers:?}");
+        for number in papers {
+            let (month, paper) = number.split_once('.').unwrap();
+            assert!(
+                [month, paper].iter().all(|n| n.parse::<u32>().is_ok()),
+                "{number}"
+            );
+        }
         assert!(entry(knas_proxy::by_name("mgm-released").unwrap().info()).contains("rho 0.073"));
     }
 }
