@@ -39,6 +39,16 @@ impl Init {
             Self::Bert => "bert",
         }
     }
+
+    /// What [`Init::Default`] stands for in networks that read texts, and in
+    /// others.
+    #[must_use]
+    pub fn of(self, texts: bool) -> Self {
+        match self {
+            Self::Default if texts => Self::Bert,
+            init => init,
+        }
+    }
 }
 
 /// Initial weights: a way to draw them, and a seed.

@@ -1,30 +1,14 @@
 //! The layers of which networks are made, and what a pass shows of them.
 
+pub use knas_graph::{Part, Role};
 use tch::{Device, Kind, Tensor};
 
 use crate::NetError;
 use crate::batch_norm;
-use crate::model::{Event, Observer};
+use crate::event::{Event, Observer};
 
 /// Added to variances: PyTorch's default for batch norm.
 pub const NORM_EPSILON: f64 = 1e-5;
-
-/// What a parameter is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Out × in × height × width.
-    ConvWeight,
-    /// One factor a channel.
-    NormWeight,
-    /// One summand a channel.
-    NormBias,
-    /// Out × in.
-    LinearWeight,
-    /// One summand an output.
-    LinearBias,
-    /// Rows × width.
-    Embedding,
-}
 
 /// A tensor that training would change.
 #[derive(Debug)]
@@ -33,6 +17,8 @@ pub struct Parameter {
     pub name: String,
     /// What it is for.
     pub role: Role,
+    /// Where it stands.
+    pub part: Part,
     /// Its value; it asks for gradients.
     pub tensor: Tensor,
 }
@@ -62,10 +48,11 @@ pub(crate) struct Convolution {
     pub padding: i64,
 }
 
-/// A batch norm; its bias is the parameter after its weight.
+/// A batch norm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Normalisation {
     pub weight: usize,
+    pub bias: usize,
     pub running: usize,
 }
 
@@ -88,20 +75,24 @@ pub(crate) struct Tensors {
 }
 
 impl Tensors {
-    /// Adds a parameter with this value, and says where it is.
+    /// Adds a parameter with this value.
     pub fn add(
         &mut self,
-        name: String,
-        role: Role,
+        parameter: &knas_graph::Parameter,
         value: &Tensor,
         (kind, device): (Kind, Device),
-    ) -> Result<usize, NetError> {
+    ) -> Result<(), NetError> {
         let tensor = value
             .f_to_device(device)?
             .f_to_kind(kind)?
             .f_set_requires_grad(true)?;
-        self.parameters.push(Parameter { name, role, tensor });
-        Ok(self.parameters.len() - 1)
+        self.parameters.push(Parameter {
+            name: parameter.name.clone(),
+            role: parameter.role,
+            part: parameter.part,
+            tensor,
+        });
+        Ok(())
     }
 
     fn parameter(&self, index: usize) -> &Tensor {
@@ -145,7 +136,7 @@ impl Tensors {
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError> {
         let weight = self.parameter(layer.weight);
-        let bias = self.parameter(layer.weight + 1);
+        let bias = self.parameter(layer.bias);
         let affine = (weight, bias);
         let running = &self.running[layer.running];
         let output = match norm {
@@ -161,25 +152,27 @@ impl Tensors {
         };
         observe(Event::Norm {
             weight: layer.weight,
+            bias: layer.bias,
             input: &input,
             output: &output,
         });
         Ok(output)
     }
 
-    /// Over the last dimension; the bias is the parameter after the weight.
+    /// Over the last dimension, with this weight and bias.
     pub fn layer_norm(
         &self,
-        weight: usize,
+        [weight, bias]: [usize; 2],
         input: &Tensor,
         epsilon: f64,
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError> {
-        let (factors, summands) = (self.parameter(weight), self.parameter(weight + 1));
+        let (factors, summands) = (self.parameter(weight), self.parameter(bias));
         let width = factors.size1()?;
         let output = input.f_layer_norm([width], Some(factors), Some(summands), epsilon, true)?;
         observe(Event::LayerNorm {
             weight,
+            bias,
             epsilon,
             input,
             output: &output,
@@ -187,15 +180,17 @@ impl Tensors {
         Ok(output)
     }
 
+    /// A linear map with this weight and bias.
     pub fn linear(
         &self,
-        weight: usize,
+        [weight, bias]: [usize; 2],
         input: &Tensor,
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError> {
-        let output = input.f_linear(self.parameter(weight), Some(self.parameter(weight + 1)))?;
+        let output = input.f_linear(self.parameter(weight), Some(self.parameter(bias)))?;
         observe(Event::Linear {
             weight,
+            bias,
             input,
             output: &output,
         });
@@ -203,25 +198,33 @@ impl Tensors {
     }
 }
 
-/// 3×3 average pooling, stride 1, whose border averages leave out the padding.
+/// Average pooling that keeps the side, whose border averages leave out the
+/// padding.
 ///
-/// `avg_pool2d` computes this slowly; a depthwise convolution sums the nine
-/// values, and a factor for each position divides by how many there are.
+/// `avg_pool2d` computes this slowly; a depthwise convolution sums the values of
+/// a window, and a factor for each position divides by how many there are.
 #[derive(Debug)]
 pub(crate) struct Pooling {
     kernel: Tensor,
     factor: Tensor,
+    padding: i64,
 }
 
 impl Pooling {
-    /// For maps of `channels` × `side` × `side`.
-    pub fn new(channels: i64, side: i64, options: (Kind, Device)) -> Result<Self, NetError> {
+    /// Of windows of an odd side, for maps of `channels` × `side` × `side`.
+    pub fn new(
+        window: i64,
+        [channels, side]: [i64; 2],
+        options: (Kind, Device),
+    ) -> Result<Self, NetError> {
+        let padding = window / 2;
         let ones = Tensor::f_ones([1, 1, side, side], options)?;
-        let window = Tensor::f_ones([1, 1, 3, 3], options)?;
-        let counts = ones.f_conv2d(&window, None::<&Tensor>, [1, 1], [1, 1], [1, 1], 1)?;
+        let one = Tensor::f_ones([1, 1, window, window], options)?;
+        let counts = ones.f_conv2d(&one, None::<&Tensor>, [1, 1], [padding; 2], [1, 1], 1)?;
         Ok(Self {
-            kernel: Tensor::f_ones([channels, 1, 3, 3], options)?,
+            kernel: Tensor::f_ones([channels, 1, window, window], options)?,
             factor: counts.f_reciprocal()?,
+            padding,
         })
     }
 
@@ -231,7 +234,7 @@ impl Pooling {
             &self.kernel,
             None::<&Tensor>,
             [1, 1],
-            [1, 1],
+            [self.padding; 2],
             [1, 1],
             channels,
         )?;
@@ -266,7 +269,7 @@ mod tests {
             let x = Tensor::arange(2 * 5 * side * side, (kind, Device::Cpu));
             let x = x.sin().reshape([2, 5, side, side]);
             let expected = x.avg_pool2d([3, 3], [1, 1], [1, 1], false, false, None);
-            let pooled = Pooling::new(5, side, (kind, Device::Cpu))
+            let pooled = Pooling::new(3, [5, side], (kind, Device::Cpu))
                 .unwrap()
                 .forward(&x)
                 .unwrap();
@@ -282,6 +285,7 @@ mod tests {
         let parameter = |role, tensor| Parameter {
             name: String::new(),
             role,
+            part: Part::Body,
             tensor,
         };
         let tensors = Tensors {
@@ -297,6 +301,7 @@ mod tests {
         };
         let layer = Normalisation {
             weight: 0,
+            bias: 1,
             running: 0,
         };
         let norm = |x: Tensor, norm| tensors.normalise(layer, x, norm, &mut |_| {}).unwrap();

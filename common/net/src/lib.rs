@@ -1,32 +1,38 @@
-//! Networks built from architectures.
+//! Networks that are evaluated.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`nb201`] | the NAS-Bench-201 skeleton around a cell |
-//! | [`encoder`] | BERT and RoBERTa with a classifier, laid out anew |
-//! | [`model`] | what the two have in common, as scores see it |
+//! | [`network`] | a graph with its tensors, and its forward pass |
+//! | [`event`] | what a forward pass shows of itself |
 //! | [`layers`] | convolution, normalisation, pooling, linear map |
 //! | [`batch_norm`] | mean and variance of channels, and normalisation by them |
+//! | [`dropout`] | dropout that is the same wherever it is drawn |
+//! | `direct` | gradients on the processor, without libtorch |
 //! | [`init`] | initial weights from a seed |
 //! | [`weights`] | weights in and out, as safetensors |
+//! | [`pretrained`] | the folder that a published model comes in |
 //! | [`device`] | processor or CUDA device |
 //!
 //! Everything that libtorch refuses comes back as [`NetError`]; nothing panics.
 
 pub mod batch_norm;
 pub mod device;
-pub mod encoder;
+mod direct;
+pub mod dropout;
+pub mod event;
 pub mod init;
 pub mod layers;
-pub mod model;
-pub mod nb201;
+pub mod network;
+pub mod pretrained;
 pub mod weights;
 
-pub use encoder::{Dropout, Encoder, EncoderSource, Pretrained, Settings};
+pub use direct::{serves as direct_pass_serves, vector_bits};
+pub use dropout::Dropout;
+pub use event::{Event, Observer, Take};
 pub use init::{Init, Initial};
-pub use layers::{Norm, Parameter, Role};
-pub use model::{Event, Model, Observer, Take};
-pub use nb201::{Network, Source};
+pub use layers::{Norm, Parameter, Part, Role};
+pub use network::{Network, Source};
+pub use pretrained::Pretrained;
 
 /// The version of libtorch that these bindings are made for, and the only one
 /// that they build with.
@@ -44,7 +50,10 @@ pub enum NetError {
     /// There is no memory for what a pass works on.
     #[error("not enough memory: {0}")]
     Memory(#[from] std::collections::TryReserveError),
-    /// A text is longer than the encoder can tell positions apart.
+    /// There can be no such network.
+    #[error(transparent)]
+    Graph(#[from] knas_graph::GraphError),
+    /// A text is longer than the network can tell positions apart.
     #[error("a text has {found} tokens, and the encoder takes {longest} at most")]
     Length {
         /// Its tokens, with those that mark its ends.

@@ -68,7 +68,7 @@ fn main() {
             continue; // libtorch sets itself up
         }
         let product_rate = 2.0 * 1536f64.powi(3) / product_seconds / 1e9;
-        let useful = 6.0 * skeleton.macs(&cell) as f64 * IMAGES as f64;
+        let useful = 6.0 * skeleton.cost(&cell).expect("a network").macs as f64 * IMAGES as f64;
         let pass_rate = useful / pass_seconds / 1e9;
         product.push(product_rate);
         pass.push(pass_rate);

@@ -1,5 +1,7 @@
 //! Counts: the baselines that every score has to beat.
 
+use knas_net::NetError;
+use knas_space::Cost;
 use knas_space::roberta_skip::{self, Layout, Task};
 
 use crate::evaluation::{Architecture, Evaluation};
@@ -32,6 +34,15 @@ fn task(layout: &Layout, classes: usize) -> Task {
     }
 }
 
+fn cost(evaluation: &Evaluation<'_>) -> Result<Cost, NetError> {
+    Ok(match evaluation.subject().architecture {
+        Architecture::Cell { cell, skeleton } => skeleton.cost(cell)?,
+        Architecture::Layout {
+            layout, classes, ..
+        } => roberta_skip::counts::cost(layout, task(layout, classes))?,
+    })
+}
+
 /// The parameters of the network as it is scored.
 pub(crate) struct Params;
 
@@ -54,14 +65,7 @@ impl Proxy for Params {
     }
 
     fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-        let subject = evaluation.subject();
-        let count = match subject.architecture {
-            Architecture::Cell { cell, skeleton } => skeleton.params(cell),
-            Architecture::Layout {
-                layout, classes, ..
-            } => roberta_skip::counts::params(layout, task(layout, classes)),
-        };
-        Ok(count as f64)
+        Ok(cost(evaluation)?.params as f64)
     }
 }
 
@@ -75,14 +79,7 @@ impl Proxy for Macs {
     }
 
     fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
-        let subject = evaluation.subject();
-        let count = match subject.architecture {
-            Architecture::Cell { cell, skeleton } => skeleton.macs(cell),
-            Architecture::Layout {
-                layout, classes, ..
-            } => roberta_skip::counts::macs(layout, task(layout, classes)),
-        };
-        Ok(count as f64)
+        Ok(cost(evaluation)?.macs as f64)
     }
 }
 

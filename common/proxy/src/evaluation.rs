@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
-use knas_net::{
-    Encoder, EncoderSource, Init, Initial, Model, NetError, Network, Norm, Settings, Source,
-};
-use knas_space::nb201::{Cell, Skeleton};
-use knas_space::roberta_skip::Layout;
+use knas_graph::Graph;
+use knas_net::weights::WeightFile;
+use knas_net::{Init, Initial, NetError, Network, Norm, Source};
+use knas_space::nb201::{self, Cell, Edges, Skeleton};
+use knas_space::roberta_skip::{self, Layout, Settings, Task};
 use knas_stats::random::stream;
 use tch::{Device, Kind, Tensor};
 
@@ -21,7 +21,7 @@ pub struct Subject<'a> {
     /// What it looks like.
     pub architecture: Architecture<'a>,
     /// Its weights, where they are not to be drawn.
-    pub weights: Option<&'a knas_net::weights::WeightFile>,
+    pub weights: Option<&'a WeightFile>,
     /// The seed of what is drawn.
     pub seed: u64,
     /// Where it is evaluated.
@@ -55,6 +55,41 @@ impl Architecture<'_> {
         match self {
             Self::Cell { skeleton, .. } => skeleton.classes() as usize,
             Self::Layout { classes, .. } => *classes,
+        }
+    }
+
+    /// Whether the network reads texts; otherwise it looks at images.
+    pub fn reads_texts(&self) -> bool {
+        matches!(self, Self::Layout { .. })
+    }
+
+    /// The network, as far as it reaches the output.
+    ///
+    /// # Errors
+    /// When there can be no such network.
+    pub fn lower(&self) -> Result<Graph, NetError> {
+        Ok(match self {
+            Self::Cell { cell, skeleton } => nb201::network::lower(cell, skeleton, Edges::Live)?,
+            Self::Layout {
+                layout,
+                settings,
+                classes,
+            } => {
+                let task = Task {
+                    classes: *classes,
+                    ..Task::usual(layout)
+                };
+                roberta_skip::network::lower(layout, settings, task)?
+            }
+        })
+    }
+
+    /// Where its weights come from: from a file where there is one.
+    pub fn source<'w>(&self, weights: Option<&'w WeightFile>, initial: Initial) -> Source<'w> {
+        match weights {
+            None => Source::Random(initial),
+            Some(weights) if self.reads_texts() => Source::Pretrained { weights, initial },
+            Some(weights) => Source::File(weights),
         }
     }
 }
@@ -135,7 +170,7 @@ pub struct Evaluation<'a> {
     subject: Subject<'a>,
     samples: &'a Samples,
     overrides: Overrides,
-    networks: HashMap<Init, Rc<dyn Model>>,
+    networks: HashMap<Init, Rc<Network>>,
     shared: HashMap<(&'static str, TypeId, Mode), Rc<dyn Any>>,
     passes: Passes,
 }
@@ -179,10 +214,7 @@ impl<'a> Evaluation<'a> {
     /// its [`Info`] says what it does.
     pub fn mode(&self, info: &Info) -> Mode {
         let init = self.overrides.init.or(info.init).unwrap_or(Init::Default);
-        let init = match (init, self.subject.architecture) {
-            (Init::Default, Architecture::Layout { .. }) => Init::Bert,
-            (init, _) => init,
-        };
+        let init = init.of(self.subject.architecture.reads_texts());
         let norm = self.overrides.norm.or(info.norm).unwrap_or(Norm::Batch);
         Mode { init, norm }
     }
@@ -192,35 +224,11 @@ impl<'a> Evaluation<'a> {
     ///
     /// # Errors
     /// When it cannot be built.
-    pub fn network(&mut self, init: Init) -> Result<Rc<dyn Model>, NetError> {
+    pub fn network(&mut self, init: Init) -> Result<Rc<Network>, NetError> {
         if let Some(network) = self.networks.get(&init) {
             return Ok(Rc::clone(network));
         }
-        let network: Rc<dyn Model> = match self.subject.architecture {
-            Architecture::Cell { cell, skeleton } => {
-                Rc::new(self.build(cell, skeleton, init, Kind::Float)?)
-            }
-            Architecture::Layout {
-                layout,
-                settings,
-                classes,
-            } => {
-                let seed = self.subject.seed;
-                let initial = Initial { init, seed };
-                let source = match self.subject.weights {
-                    Some(weights) => EncoderSource::Pretrained { weights, initial },
-                    None => EncoderSource::Random(initial),
-                };
-                let options = (Kind::Float, self.subject.device);
-                Rc::new(Encoder::new(
-                    layout,
-                    settings,
-                    classes as i64,
-                    source,
-                    options,
-                )?)
-            }
-        };
+        let network = Rc::new(self.build(self.subject.architecture, init, Kind::Float)?);
         self.networks.insert(init, Rc::clone(&network));
         Ok(network)
     }
@@ -236,14 +244,13 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// A network of the subject's cell and weights in any size or type.
+    /// A network of this architecture with the subject's weights, in any type.
     ///
     /// # Errors
     /// When it cannot be built.
     pub(crate) fn build(
         &self,
-        cell: &Cell,
-        skeleton: Skeleton,
+        architecture: Architecture<'_>,
         init: Init,
         kind: Kind,
     ) -> Result<Network, NetError> {
@@ -253,11 +260,8 @@ impl<'a> Evaluation<'a> {
             device,
             ..
         } = self.subject;
-        let source = match weights {
-            Some(file) => Source::File(file),
-            None => Source::Random(Initial { init, seed }),
-        };
-        Network::new(cell, skeleton, source, (kind, device))
+        let source = architecture.source(weights, Initial { init, seed });
+        Network::new(architecture.lower()?, source, (kind, device))
     }
 
     /// What `make` gives, made once for each name and mode however many scores

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use knas_net::{Event, Model};
+use knas_net::{Event, Network};
 use tch::Tensor;
 
 use crate::ScoreError;
@@ -15,7 +15,7 @@ use crate::evaluation::{Evaluation, Mode};
 ///
 /// What is kept besides the logits is what the graph holds anyway.
 pub(crate) struct Forward {
-    pub network: Rc<dyn Model>,
+    pub network: Rc<Network>,
     /// The samples' inputs; images are a variable of the graph.
     pub inputs: Tensor,
     pub logits: Tensor,

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use knas_net::layers::cross_entropy;
-use knas_net::{Model, NetError, Norm, Parameter, Role};
+use knas_net::{NetError, Network, Norm, Parameter, Role};
 use tch::{Kind, Tensor};
 
-use crate::evaluation::{Architecture, Evaluation, Mode, Samples};
+use crate::evaluation::{Evaluation, Mode, Samples};
 use crate::forward::Forward;
 use crate::samples::{SampleGradients, require_sample_norm};
 use crate::{Info, ScoreError};
@@ -98,7 +98,7 @@ fn saliency(activation: &Tensor, gradient: &Tensor) -> Result<Tensor, NetError> 
 
 /// ∂L/∂w for every parameter, L the mean cross-entropy over a batch.
 pub(crate) fn of_batch(
-    network: &dyn Model,
+    network: &Network,
     inputs: &Tensor,
     targets: &Tensor,
     norm: Norm,
@@ -157,7 +157,7 @@ impl Evaluation<'_> {
     /// Whether a batch can be worked off in parts: no sample sees another.
     fn is_divisible(&self, mode: Mode) -> bool {
         let alone = matches!(mode.norm, Norm::Sample | Norm::Eval | Norm::Off);
-        alone || matches!(self.subject().architecture, Architecture::Layout { .. })
+        alone || self.subject().architecture.reads_texts()
     }
 
     fn gradients_in_parts(&mut self, mode: Mode) -> Result<Vec<Gradient>, ScoreError> {
@@ -190,7 +190,7 @@ impl Evaluation<'_> {
             let mut gradients = SampleGradients::default();
             in_parts(samples, |inputs, targets| {
                 // Whole, or not at all: a part may be tried again.
-                gradients.extend(SampleGradients::of(&*network, inputs, targets)?)?;
+                gradients.extend(SampleGradients::of(&network, inputs, targets)?)?;
                 Ok(Vec::new())
             })?;
             Ok(gradients)

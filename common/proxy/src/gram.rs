@@ -46,7 +46,7 @@ fn gram_entropy(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, Sco
     let (inputs, targets) = samples.part(0, count)?;
     evaluation.count(1, 1);
     let mut entropies = Vec::new();
-    each_gradient(&*network, &inputs, &targets, &mut |parameter, gradient| {
+    each_gradient(&network, &inputs, &targets, &mut |parameter, gradient| {
         let role = network.parameters()[parameter].role;
         if !matches!(role, Role::NormBias | Role::LinearBias) {
             entropies.push(entropy(&gradient.f_reshape([count, -1])?)?);

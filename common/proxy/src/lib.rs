@@ -291,6 +291,7 @@ impl ScoreError {
                 NetError::Weights(_) => "weights",
                 NetError::Memory(_) => "out_of_memory",
                 NetError::Torch(_) => "libtorch",
+                NetError::Graph(_) => "bad_network",
                 NetError::Length { .. } => "too_long",
             },
             Self::Scope { .. } => "scope",
@@ -320,11 +321,7 @@ impl fmt::Debug for dyn Proxy {
 /// value is NaN or infinite.
 pub fn score(proxy: &dyn Proxy, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let Info { name, scope, .. } = *proxy.info();
-    let texts = matches!(
-        evaluation.subject().architecture,
-        Architecture::Layout { .. }
-    );
-    if !scope.holds(texts) {
+    if !scope.holds(evaluation.subject().architecture.reads_texts()) {
         return Err(proxy.info().elsewhere(scope));
     }
     let value = proxy.evaluate(evaluation).map_err(|error| match error {

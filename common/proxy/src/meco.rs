@@ -6,7 +6,7 @@ use knas_net::{Event, NetError};
 use knas_space::nb201::Skeleton;
 use tch::{Kind, Tensor, no_grad};
 
-use crate::evaluation::{Evaluation, Mode};
+use crate::evaluation::{Architecture, Evaluation, Mode};
 use crate::matrix::{correlations, eigenvalues, exact};
 use crate::score::Score;
 use crate::{Info, ScoreError};
@@ -72,7 +72,8 @@ impl Least {
         let (cell, own) = evaluation.cell(info)?;
         let skeleton = Skeleton::new(own.channels(), own.cells(), own.classes(), SIDE)
             .map_err(|_| info.undefined("the network cannot have images of 64 × 64"))?;
-        let network = evaluation.build(cell, skeleton, mode.init, Kind::Float)?;
+        let architecture = Architecture::Cell { cell, skeleton };
+        let network = evaluation.build(architecture, mode.init, Kind::Float)?;
         let image = evaluation.noise("meco image", &[1, 3, SIDE as i64, SIDE as i64])?;
         evaluation.count(1, 0);
         let mut sums = Ok(Self::default());

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use knas_net::nb201::ThinNetwork;
-use knas_net::{Event, Init, Initial, NetError};
+use knas_net::{Event, Init, Initial, NetError, Network, Source};
+use knas_space::nb201::network::lower_thin;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::evaluation::Evaluation;
@@ -14,7 +14,7 @@ use crate::{Info, ScoreError};
 const BATCHES: i64 = 3;
 const BATCH: i64 = 1000;
 /// The images' side.
-const SIDE: i64 = 3;
+const SIDE: usize = 3;
 
 /// The number of different patterns in which 3,000 images switch the ReLUs of a
 /// thin network: one cell of one channel, on images of 3 × 3. It is
@@ -43,15 +43,18 @@ fn linear_regions(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, S
         init: mode.init,
         seed: subject.seed,
     };
-    let network = ThinNetwork::new(cell, SIDE, initial, (Kind::Float, subject.device))?;
-    let images = evaluation.noise("linear regions images", &[BATCHES * BATCH, 1, SIDE, SIDE])?;
+    let graph = lower_thin(cell, SIDE).map_err(NetError::from)?;
+    let options = (Kind::Float, subject.device);
+    let network = Network::new(graph, Source::Random(initial), options)?;
+    let side = SIDE as i64;
+    let images = evaluation.noise("linear regions images", &[BATCHES * BATCH, 1, side, side])?;
     evaluation.count(1, 0);
     let mut patterns = HashSet::new();
     for batch in 0..BATCHES {
         let images = images.f_narrow(0, batch * BATCH, BATCH)?;
         let mut relus = Vec::new();
-        no_grad(|| {
-            network.observe(&images, mode.norm, &mut |event| {
+        let _ = no_grad(|| {
+            network.forward_observed(&images, mode.norm, &mut |event| {
                 if let Event::Relu { output, .. } = event {
                     relus.push(output.shallow_clone());
                 }

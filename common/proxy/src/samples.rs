@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use knas_net::layers::{NORM_EPSILON, cross_entropy};
-use knas_net::{Event, Model, NetError, Norm, Take};
+use knas_net::{Event, NetError, Network, Norm, Take};
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
@@ -66,7 +66,7 @@ pub(crate) fn require_sample_norm(
     })
 }
 
-/// A layer as the forward pass showed it.
+/// A layer as the forward pass showed it; places are those of weight and bias.
 enum Layer {
     Convolution {
         weight: usize,
@@ -75,16 +75,16 @@ enum Layer {
         input: Tensor,
     },
     Norm {
-        weight: usize,
+        places: [usize; 2],
         input: Tensor,
     },
     Linear {
-        weight: usize,
+        places: [usize; 2],
         input: Tensor,
     },
     /// A layer norm: of one token, over its features.
     TokenNorm {
-        weight: usize,
+        places: [usize; 2],
         epsilon: f64,
         input: Tensor,
     },
@@ -97,7 +97,7 @@ enum Layer {
 impl SampleGradients {
     /// Those of a part of the samples.
     pub(crate) fn of(
-        network: &dyn Model,
+        network: &Network,
         inputs: &Tensor,
         targets: &Tensor,
     ) -> Result<Self, NetError> {
@@ -154,7 +154,7 @@ impl SampleGradients {
 /// parameter's place, and N × its shape; of an embedding's table, N × the rows
 /// that are looked up × width.
 pub(crate) fn each_gradient(
-    network: &dyn Model,
+    network: &Network,
     inputs: &Tensor,
     targets: &Tensor,
     take: &mut Take<'_>,
@@ -203,29 +203,32 @@ impl Layer {
             }
             Event::Norm {
                 weight,
+                bias,
                 input,
                 output,
             } => {
-                let input = input.detach();
-                (Self::Norm { weight, input }, output)
+                let (places, input) = ([weight, bias], input.detach());
+                (Self::Norm { places, input }, output)
             }
             Event::Linear {
                 weight,
+                bias,
                 input,
                 output,
             } => {
-                let input = input.detach();
-                (Self::Linear { weight, input }, output)
+                let (places, input) = ([weight, bias], input.detach());
+                (Self::Linear { places, input }, output)
             }
             Event::LayerNorm {
                 weight,
+                bias,
                 epsilon,
                 input,
                 output,
             } => {
                 let input = input.detach();
                 let layer = Self::TokenNorm {
-                    weight,
+                    places: [weight, bias],
                     epsilon,
                     input,
                 };
@@ -261,7 +264,10 @@ impl Layer {
                 let delta = delta.f_flatten(2, 3)?;
                 take(*weight, delta.f_bmm(&patches.f_transpose(1, 2)?)?)
             }
-            Self::Norm { weight, input } => {
+            Self::Norm {
+                places: [weight, bias],
+                input,
+            } => {
                 let channels = input.size()[1];
                 let none = None::<&Tensor>;
                 let normal = input.f_group_norm(channels, none, none, NORM_EPSILON, true)?;
@@ -270,21 +276,27 @@ impl Layer {
                 let sum =
                     |t: &Tensor| t.f_sum_dim_intlist(positions.as_slice(), false, Kind::Float);
                 take(*weight, sum(&scaled)?)?;
-                take(*weight + 1, sum(delta)?)
+                take(*bias, sum(delta)?)
             }
-            Self::Linear { weight, input } if input.dim() == 2 => {
+            Self::Linear {
+                places: [weight, bias],
+                input,
+            } if input.dim() == 2 => {
                 take(
                     *weight,
                     delta.f_unsqueeze(2)?.f_bmm(&input.f_unsqueeze(1)?)?,
                 )?;
-                take(*weight + 1, delta.shallow_clone())
+                take(*bias, delta.shallow_clone())
             }
-            Self::Linear { weight, input } => {
+            Self::Linear {
+                places: [weight, bias],
+                input,
+            } => {
                 take(*weight, delta.f_transpose(1, 2)?.f_bmm(input)?)?;
-                take(*weight + 1, over_tokens(delta)?)
+                take(*bias, over_tokens(delta)?)
             }
             Self::TokenNorm {
-                weight,
+                places: [weight, bias],
                 epsilon,
                 input,
             } => {
@@ -292,7 +304,7 @@ impl Layer {
                 let width = input.size()[2];
                 let normal = input.f_layer_norm([width], none, none, *epsilon, true)?;
                 take(*weight, over_tokens(&normal.f_mul(delta)?)?)?;
-                take(*weight + 1, over_tokens(delta)?)
+                take(*bias, over_tokens(delta)?)
             }
             Self::Embedding { table, ids } => {
                 // Only the rows that some text looks up: the others are zero

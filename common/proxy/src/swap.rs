@@ -45,7 +45,8 @@ pub(crate) static SWAP_REG: Score = Score {
         let network = evaluation.network(mode.init)?;
         let held = network.parameters().iter().map(|p| p.tensor.numel());
         let largest = knas_space::nb201::Cell::new([knas_space::nb201::Op::Conv3x3; 6]);
-        let most = evaluation.cell(info)?.1.params(&largest);
+        let (_, skeleton) = evaluation.cell(info)?;
+        let most = skeleton.cost(&largest).map_err(NetError::from)?.params;
         let share = held.sum::<usize>() as f64 / most as f64;
         Ok(patterns * (-(share - 1.0).powi(2)).exp())
     },

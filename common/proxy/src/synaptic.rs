@@ -1,7 +1,7 @@
 //! How much, and in how many directions, the loss depends on the weights of an
 //! encoder's layers (Zhou et al. 2022; Serianni & Kalita 2023).
 
-use knas_net::{NetError, Norm};
+use knas_net::{NetError, Norm, Part, Role};
 use tch::Tensor;
 
 use crate::evaluation::Evaluation;
@@ -28,7 +28,7 @@ pub(crate) static SALIENCY: Score = Score {
         ..BASE
     },
     value: |info, evaluation| {
-        sum(info, evaluation, is_feed_forward, |weight, gradient| {
+        sum(info, evaluation, Part::FeedForward, |weight, gradient| {
             total(&weight.f_mul(gradient)?.f_abs()?)
         })
     },
@@ -43,39 +43,27 @@ pub(crate) static DIVERSITY: Score = Score {
         ..BASE
     },
     value: |info, evaluation| {
-        sum(info, evaluation, is_attention, |weight, gradient| {
+        sum(info, evaluation, Part::Attention, |weight, gradient| {
             Ok(nuclear_norm(weight)? * nuclear_norm(gradient)?)
         })
     },
 };
 
-/// The sum over the weights that `picked` knows by their names.
+/// The sum over the weights of linear maps in this part of the network.
 fn sum(
     info: &Info,
     evaluation: &mut Evaluation<'_>,
-    picked: fn(&str) -> bool,
+    part: Part,
     term: fn(&Tensor, &Tensor) -> Result<f64, NetError>,
 ) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(info);
     let network = evaluation.network(mode.init)?;
     let gradients = evaluation.gradients(mode)?;
     let pairs = network.parameters().iter().zip(&*gradients);
-    let picked = pairs.filter(|(parameter, _)| picked(&parameter.name));
+    let picked = pairs.filter(|(p, _)| p.part == part && p.role == Role::LinearWeight);
     let terms = picked
         .map(|(parameter, gradient)| Ok(term(&parameter.tensor.f_detach()?, &gradient.tensor)?));
     terms.sum()
-}
-
-fn is_attention(name: &str) -> bool {
-    let parts = ["query", "key", "value", "attention.output.dense"];
-    parts
-        .iter()
-        .any(|part| name.ends_with(&format!("{part}.weight")))
-}
-
-fn is_feed_forward(name: &str) -> bool {
-    let half = name.ends_with("intermediate.dense.weight") || name.ends_with("output.dense.weight");
-    half && !is_attention(name)
 }
 
 /// The sum of the singular values.

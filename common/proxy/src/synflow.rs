@@ -31,8 +31,9 @@ pub(crate) static SYNFLOW: Score = Score {
 
 fn synflow(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(info);
-    let (cell, skeleton) = evaluation.cell(info)?;
-    let network = evaluation.build(cell, skeleton, mode.init, Kind::Double)?;
+    let (_, skeleton) = evaluation.cell(info)?;
+    let architecture = evaluation.subject().architecture;
+    let network = evaluation.build(architecture, mode.init, Kind::Double)?;
     no_grad(|| {
         network
             .parameters()

@@ -2,7 +2,8 @@
 
 use knas_net::layers::cross_entropy;
 use knas_net::{Init, Initial, Network, Norm, Role, Source};
-use knas_space::nb201::{CELLS, Cell, Skeleton};
+use knas_space::nb201::network::lower;
+use knas_space::nb201::{CELLS, Cell, Edges, Skeleton};
 use knas_stats::random::stream;
 use tch::{Device, Kind, Tensor};
 
@@ -64,7 +65,8 @@ fn literal(subject: Subject<'_>, samples: &Samples) -> Vec<Vec<(Role, Tensor)>> 
     let Architecture::Cell { cell, skeleton } = subject.architecture else {
         panic!("no cell");
     };
-    let network = Network::new(cell, skeleton, Source::Random(initial), options).unwrap();
+    let graph = lower(cell, &skeleton, Edges::Live).unwrap();
+    let network = Network::new(graph, Source::Random(initial), options).unwrap();
     let parameters: Vec<&Tensor> = network.parameters().iter().map(|p| &p.tensor).collect();
     let one = |i| {
         let logits = network

@@ -1,7 +1,7 @@
 //! The Zen score: how much the features move when the images do (Lin et al. 2021).
 
 use knas_net::batch_norm::Statistics;
-use knas_net::{Event, Init, Model, NetError};
+use knas_net::{Event, Init, NetError, Network};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::evaluation::{Evaluation, Mode};
@@ -40,12 +40,12 @@ fn zen(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
     evaluation.count(2, 0);
     let (mean, scales) = no_grad(|| {
         let mut variances = Vec::new();
-        let features = features_of(&*network, &images, mode, &mut |input| {
+        let features = features_of(&network, &images, mode, &mut |input| {
             variances.push(mean_variance(input));
         })?;
         let variances: Vec<f64> = variances.into_iter().collect::<Result<_, _>>()?;
         let scales: f64 = variances.iter().map(|variance| variance.sqrt().ln()).sum();
-        let moved = features_of(&*network, &images.f_add(&moves)?, mode, &mut |_| {})?;
+        let moved = features_of(&network, &images.f_add(&moves)?, mode, &mut |_| {})?;
         let distance = features.f_sub(&moved)?.f_abs()?.f_sum(Kind::Double)?;
         let mean = distance.f_double_value(&[])? / BATCH as f64;
         Ok::<_, NetError>((mean, scales))
@@ -58,7 +58,7 @@ fn zen(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
 
 /// The features; shows `norms` what every norm on the way gets.
 fn features_of(
-    network: &dyn Model,
+    network: &Network,
     images: &Tensor,
     mode: Mode,
     norms: &mut dyn FnMut(&Tensor),

@@ -43,7 +43,7 @@ fn zico(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError>
     evaluation.count(1, 1);
     let gradients = |start, length| {
         let (inputs, targets) = samples.part(start, length)?;
-        of_batch(&*network, &inputs, &targets, mode.norm)
+        of_batch(&network, &inputs, &targets, mode.norm)
     };
     let first = gradients(0, half)?;
     let second = gradients(half, samples.count() - half)?;

@@ -10,7 +10,8 @@ use knas_data::{DataSpec, ImageSource};
 use knas_net::layers::cross_entropy;
 use knas_net::{Init, Initial, Network, Norm, Source};
 use knas_proxy::{Architecture, Evaluation, Overrides, Samples, Subject, by_name, score};
-use knas_space::nb201::{Cell, Op, Skeleton};
+use knas_space::nb201::network::lower;
+use knas_space::nb201::{Cell, Edges, Op, Skeleton};
 use tch::{Device, Kind, Tensor};
 
 const IMAGES: usize = 6;
@@ -78,7 +79,8 @@ fn one_pass_gives_the_mean_of_the_gram_matrix_of_single_images() {
                 seed: SEED,
             };
             let options = (Kind::Float, Device::Cpu);
-            let network = Network::new(&cell, skeleton, Source::Random(initial), options).unwrap();
+            let graph = lower(&cell, &skeleton, Edges::Live).unwrap();
+            let network = Network::new(graph, Source::Random(initial), options).unwrap();
             let rows = rows(&network, &samples);
             let gram = rows.matmul(&rows.transpose(0, 1));
             let (sum, trace) = (gram.sum(Kind::Double), gram.trace());

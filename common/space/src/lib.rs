@@ -19,6 +19,7 @@ pub mod roberta_skip;
 pub mod space;
 
 pub use features::{Decision, Feature, Flow, FlowEdge};
+pub use knas_graph::{Cost, GraphError};
 pub use space::{
     ArchError, Architecture, Architectures, Equivalence, OptionError, Options, SearchSpace,
     by_name, spaces,

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use knas_graph::{Cost, GraphError};
 use thiserror::Error;
 
 use crate::features::{Decision, Flow};
@@ -71,12 +72,12 @@ pub trait Architecture: fmt::Display {
     /// The name that is unique among all spaces and never changes.
     fn id(&self) -> String;
 
-    /// Parameters of the space's default network, all of them.
-    fn params(&self) -> u64;
-
-    /// Multiply-accumulates of one forward pass of the space's default network
-    /// over one sample.
-    fn macs(&self) -> u64;
+    /// All parameters of the space's default network, and the
+    /// multiply-accumulates of its forward pass over one sample.
+    ///
+    /// # Errors
+    /// When there can be no such network.
+    fn cost(&self) -> Result<Cost, GraphError>;
 
     /// A text that two architectures share where, and only where, they are the
     /// same in the sense of `equivalence`; none where the space does not know

@@ -1,8 +1,9 @@
-//! A NAS-Bench-201 network that learns to classify images.
+//! A network that learns to classify images.
 
 use knas_data::{Batch, Images, Training};
-use knas_net::{Initial, Network, Norm, Parameter, nb201};
-use knas_space::nb201::Cell;
+use knas_graph::Graph;
+use knas_net::network::unused;
+use knas_net::{Initial, Network, Norm, Parameter};
 use tch::{Device, Tensor};
 
 use crate::classification::{pass, tally};
@@ -13,10 +14,10 @@ const EVALUATION_BATCH: usize = 256;
 
 /// A network, and the images that it learns from.
 pub struct ImageTask<'d> {
-    /// The cell around which the network is built.
-    pub cell: Cell,
     /// The network.
     pub network: Network,
+    /// It with what its official form holds and does not need.
+    pub whole: Graph,
     /// Training, validation and test images.
     pub data: &'d Training,
     /// Images in a batch.
@@ -27,7 +28,7 @@ pub struct ImageTask<'d> {
     pub augment: bool,
     /// The share of a target that is spread evenly over all classes, 0 to 1.
     pub label_smoothing: f64,
-    /// How what the official network holds and this one does not need is drawn.
+    /// How what is not needed is drawn.
     pub unused: Initial,
 }
 
@@ -71,11 +72,7 @@ impl Task for ImageTask<'_> {
                 *tensor = Tensor::from(steps as i64);
             }
         }
-        state.extend(nb201::dead_parameters(
-            &self.cell,
-            self.network.skeleton(),
-            self.unused,
-        )?);
+        state.extend(unused(&self.whole, self.network.graph(), self.unused)?);
         Ok(state)
     }
 
@@ -118,7 +115,8 @@ mod tests {
 
     use knas_data::{DataSpec, ImageSource, Limits, PIXELS};
     use knas_net::{Init, Source};
-    use knas_space::nb201::Skeleton;
+    use knas_space::nb201::network::lower;
+    use knas_space::nb201::{Cell, Edges, Skeleton};
     use tch::Kind;
 
     use super::*;
@@ -172,9 +170,10 @@ mod tests {
         let skeleton = Skeleton::new(8, 1, 10, 32).unwrap();
         let options = (Kind::Float, Device::Cpu);
         let source = Source::Random(unused);
+        let lower = |edges| lower(&cell, &skeleton, edges).unwrap();
         let task = ImageTask {
-            cell,
-            network: Network::new(&cell, skeleton, source, options).unwrap(),
+            network: Network::new(lower(Edges::Live), source, options).unwrap(),
+            whole: lower(Edges::All),
             data: &data,
             batch: 20,
             seed: 0,

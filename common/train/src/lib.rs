@@ -3,8 +3,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`task`] | what is trained: a model, and the batches that it learns from |
-//! | [`images`] | a NAS-Bench-201 network that learns to classify images |
-//! | [`texts`] | an encoder that learns to classify texts |
+//! | [`images`] | a network that learns to classify images |
+//! | [`texts`] | a network that learns to classify texts |
 //! | [`optimiser`] | SGD with Nesterov momentum and AdamW, as `torch.optim` defines them |
 //! | [`schedule`] | the learning rate of every step |
 //! | [`trainer`] | the loop: epochs, validation, the best epoch, early stopping |

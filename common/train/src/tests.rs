@@ -3,7 +3,8 @@
 use std::cell::{Cell as Slot, RefCell};
 
 use knas_net::{Init, Initial, Network, Norm, Parameter, Source};
-use knas_space::nb201::{Cell, Skeleton};
+use knas_space::nb201::network::lower;
+use knas_space::nb201::{Cell, Edges, Skeleton};
 use tch::{Device, Kind, Tensor};
 
 use super::*;
@@ -36,7 +37,8 @@ impl Formula {
             seed: 0,
         };
         let options = (Kind::Float, Device::Cpu);
-        let network = Network::new(&cell, skeleton, Source::Random(initial), options).unwrap();
+        let graph = lower(&cell, &skeleton, Edges::Live).unwrap();
+        let network = Network::new(graph, Source::Random(initial), options).unwrap();
         for parameter in network.parameters() {
             let _guard = tch::no_grad_guard();
             let place = parameter.name.chars().map(|c| c as i64).sum::<i64>();

@@ -1,8 +1,7 @@
-//! An encoder that learns to classify texts.
+//! A network that learns to classify texts.
 
 use knas_data::{TextTraining, Texts};
-use knas_net::Parameter;
-use knas_net::encoder::{Dropout, Encoder};
+use knas_net::{Dropout, Network, Norm, Parameter, Part};
 use tch::Tensor;
 
 use crate::classification::{pass, tally};
@@ -11,7 +10,7 @@ use crate::{Metrics, Pass, Tally, Task, TrainError};
 /// Texts in one pass of an evaluation.
 const EVALUATION_BATCH: usize = 64;
 
-/// How an encoder learns.
+/// How a network learns.
 #[derive(Clone, Copy, Debug)]
 pub struct TextOptions {
     /// Texts in a batch.
@@ -30,39 +29,40 @@ pub struct TextOptions {
     pub f1: bool,
 }
 
-/// An encoder, and the texts that it learns from.
+/// A network, and the texts that it learns from.
 pub struct TextTask<'d> {
-    encoder: Encoder,
-    /// The encoder's own, without those that are frozen.
+    network: Network,
+    /// The network's own, without those that are frozen.
     parameters: Vec<Parameter>,
     data: &'d TextTraining,
     options: TextOptions,
 }
 
 impl<'d> TextTask<'d> {
-    /// The task of an encoder with as many outputs as `data` has classes.
+    /// The task of a network with as many outputs as `data` has classes.
     ///
     /// # Errors
     /// When libtorch refuses.
     pub fn new(
-        encoder: Encoder,
+        network: Network,
         data: &'d TextTraining,
         options: TextOptions,
     ) -> Result<Self, TrainError> {
         let mut parameters = Vec::new();
-        for parameter in encoder.parameters() {
-            if options.freeze_embeddings && parameter.name.contains(".embeddings.") {
+        for parameter in network.parameters() {
+            if options.freeze_embeddings && parameter.part == Part::Embeddings {
                 let _ = parameter.tensor.f_set_requires_grad(false)?;
             } else {
                 parameters.push(Parameter {
                     name: parameter.name.clone(),
                     role: parameter.role,
+                    part: parameter.part,
                     tensor: parameter.tensor.shallow_clone(),
                 });
             }
         }
         Ok(Self {
-            encoder,
+            network,
             parameters,
             data,
             options,
@@ -71,11 +71,11 @@ impl<'d> TextTask<'d> {
 
     fn metrics(&self, texts: &Texts) -> Result<Metrics, TrainError> {
         let _guard = tch::no_grad_guard();
-        let (_, device) = self.encoder.options();
+        let (_, device) = self.network.options();
         let mut sum = Tally::default();
         for batch in texts.batches(EVALUATION_BATCH) {
             let (inputs, targets) = batch.tensors(device);
-            let logits = self.encoder.forward(&inputs, None)?;
+            let logits = self.network.forward(&inputs, Norm::Eval)?;
             tally(&mut sum, &logits, &targets, self.options.f1)?;
         }
         Ok(sum.metrics())
@@ -92,7 +92,7 @@ impl Task for TextTask<'_> {
     }
 
     fn state(&self, _steps: u64) -> Result<Vec<(String, Tensor)>, TrainError> {
-        Ok(self.encoder.state())
+        Ok(self.network.state())
     }
 
     fn steps(&self) -> u64 {
@@ -107,14 +107,14 @@ impl Task for TextTask<'_> {
         let TextOptions {
             batch, parts, seed, ..
         } = self.options;
-        let (_, device) = self.encoder.options();
+        let (_, device) = self.network.options();
         let batches = self.data.train.epoch(batch, seed, epoch);
         for (number, batch) in (epoch * self.steps()..).zip(batches) {
             for (place, part) in (0..).zip(batch.parts(parts)) {
                 let (inputs, targets) = part.tensors(device);
                 // Each part of each step has masks of its own.
                 let mut dropout = Dropout::new(seed, number * parts as u64 + place);
-                let logits = self.encoder.forward(&inputs, Some(&mut dropout))?;
+                let logits = self.network.forward_training(&inputs, &mut dropout)?;
                 let smoothing = self.options.label_smoothing;
                 step(pass(&logits, &targets, smoothing, batch.len() as u64)?)?;
             }

@@ -98,7 +98,8 @@ pub fn architecture(bytes: &[u8]) {
         let again = space.parse(&written).expect("what is written is read");
         assert_eq!(again.id(), architecture.id());
         assert_eq!(again.to_string(), written);
-        assert_eq!(again.params(), architecture.params());
+        let cost = architecture.cost().expect("what is read can be counted");
+        assert_eq!(again.cost().expect("so is what is written"), cost);
         assert!(architecture.key(Equivalence::Network).is_some());
         for mutant in architecture.mutants(1).take(3) {
             assert_ne!(mutant.id(), architecture.id());

@@ -104,7 +104,7 @@ fn backbone(preset: &str) -> Result<Backbone> {
 fn write(selection: &mut Selection<'_>, output: &mut Output, context: &Context) -> Result<()> {
     let (resumes, kept) = (output.resumes(), output.kept());
     for row in selection {
-        let mut line = serde_json::to_string(&row)?;
+        let mut line = serde_json::to_string(&row?)?;
         if resumes {
             let record = Record::parse(&line)?;
             match kept.has(&record)? {

@@ -5,7 +5,7 @@ use std::iter::once;
 
 use anyhow::{Context as _, Result, bail};
 use knas_records::{Context, integer};
-use knas_space::{Architecture, Equivalence, SearchSpace};
+use knas_space::{Architecture, Cost, Equivalence, SearchSpace};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -181,10 +181,12 @@ impl<'a> Selection<'a> {
         self.wanted
     }
 
-    fn row(&self, architecture: &dyn Architecture) -> Option<Row> {
-        let (params, macs) = (architecture.params(), architecture.macs());
+    /// What the architecture's record is to be; none where `--where` drops it.
+    fn row(&self, architecture: &dyn Architecture) -> Result<Option<Row>> {
+        let id = architecture.id();
+        let Cost { params, macs } = architecture.cost().with_context(|| id.clone())?;
         let row = Row {
-            id: architecture.id(),
+            id,
             space: self.space.name(),
             arch: architecture.to_string(),
             params: integer(params),
@@ -199,22 +201,26 @@ impl<'a> Selection<'a> {
             .filter
             .as_ref()
             .is_none_or(|filter| filter.of(&candidate));
-        kept.then_some(row)
+        Ok(kept.then_some(row))
     }
 }
 
 impl Iterator for Selection<'_> {
-    type Item = Row;
+    type Item = Result<Row>;
 
-    fn next(&mut self) -> Option<Row> {
+    fn next(&mut self) -> Option<Result<Row>> {
         while self.wanted != Some(self.selected) {
             if self.turned_away >= PATIENCE && self.space.count().is_none() {
                 return None;
             }
             let architecture = self.source.next()?;
-            let Some(row) = self.row(&*architecture) else {
-                self.turned_away += 1;
-                continue;
+            let row = match self.row(&*architecture) {
+                Ok(Some(row)) => row,
+                Ok(None) => {
+                    self.turned_away += 1;
+                    continue;
+                }
+                Err(error) => return Some(Err(error)),
             };
             self.turned_away = 0;
             if !self.same.is_new(&*architecture) {
@@ -223,7 +229,7 @@ impl Iterator for Selection<'_> {
             let place = self.selected;
             self.selected += 1;
             if self.shard.is_none_or(|shard| shard.holds(place)) {
-                return Some(row);
+                return Some(Ok(row));
             }
         }
         None

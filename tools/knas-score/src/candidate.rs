@@ -1,10 +1,11 @@
 //! The network that a record describes.
 
+use knas_net::network::unused;
 use knas_net::weights::WeightFile;
-use knas_net::{Encoder, EncoderSource, Initial, NetError, Network, Source, nb201};
+use knas_net::{Initial, NetError, Network};
 use knas_proxy::Architecture;
 use knas_records::{Failure, Record};
-use knas_space::nb201::{Cell, Form, Skeleton};
+use knas_space::nb201::{self, Cell, Edges, Form, Skeleton};
 use knas_space::roberta_skip::Layout;
 use tch::{Device, Kind, Tensor};
 
@@ -109,24 +110,12 @@ pub fn state(
     weights: Option<&WeightFile>,
     initial: Initial,
 ) -> Result<Vec<(String, Tensor)>, NetError> {
-    let options = (Kind::Float, Device::Cpu);
-    match architecture {
-        Architecture::Cell { cell, skeleton } => {
-            let source = weights.map_or(Source::Random(initial), Source::File);
-            let mut state = Network::new(cell, skeleton, source, options)?.state();
-            state.extend(nb201::dead_parameters(cell, &skeleton, initial)?);
-            Ok(state)
-        }
-        Architecture::Layout {
-            layout,
-            settings,
-            classes,
-        } => {
-            let source = match weights {
-                Some(weights) => EncoderSource::Pretrained { weights, initial },
-                None => EncoderSource::Random(initial),
-            };
-            Ok(Encoder::new(layout, settings, classes as i64, source, options)?.state())
-        }
+    let source = architecture.source(weights, initial);
+    let network = Network::new(architecture.lower()?, source, (Kind::Float, Device::Cpu))?;
+    let mut state = network.state();
+    if let Architecture::Cell { cell, skeleton } = architecture {
+        let whole = nb201::network::lower(cell, &skeleton, Edges::All)?;
+        state.extend(unused(&whole, network.graph(), initial)?);
     }
+    Ok(state)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use knas_data::DataSpec;
-use knas_net::{Init, Norm, nb201};
+use knas_net::{Init, Norm, vector_bits};
 use knas_proxy::{Info, Proxy};
 use knas_records::provenance::{self, Provenance, Settings};
 use knas_records::schema::{Engine, Scored};
@@ -31,7 +31,7 @@ impl Scores {
     ) -> Result<Self> {
         let engine = Engine {
             pass: shown.pass(device).to_owned(),
-            vector_bits: nb201::vector_bits(),
+            vector_bits: vector_bits(),
         };
         let evaluates = |proxy: &&&'static dyn Proxy| proxy.info().norm.is_some();
         // A count rests on the size alone, which every block says: it needs

@@ -9,12 +9,11 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use knas_data::{
     DataSpec, Extent, ImageSource, LeftOut, SIDE, Sample, TextSample, TextSource, Tokeniser,
 };
-use knas_net::nb201::direct_pass_serves;
 use knas_net::weights::WeightFile;
-use knas_net::{Pretrained, Settings};
+use knas_net::{Pretrained, direct_pass_serves};
 use knas_proxy::Samples;
 use knas_space::nb201::Skeleton;
-use knas_space::roberta_skip::{Backbone, Kind};
+use knas_space::roberta_skip::{Backbone, Kind, Settings};
 use tch::Device;
 
 use crate::cli::Args;
@@ -123,7 +122,7 @@ impl Shown {
     /// What computes gradients, as records name it.
     pub fn pass(&self, device: Device) -> &'static str {
         match self {
-            Self::Images { skeleton, .. } if direct_pass_serves(skeleton, device) => "direct",
+            Self::Images { skeleton, .. } if is_direct(skeleton, device) => "direct",
             _ => "libtorch",
         }
     }
@@ -235,6 +234,11 @@ impl Encoders {
             ("tokenizer", format!("{error}: {hint}"))
         })
     }
+}
+
+fn is_direct(skeleton: &Skeleton, device: Device) -> bool {
+    let [channels, side] = [skeleton.channels(), skeleton.side()].map(|n| n as usize);
+    direct_pass_serves(channels, side, device)
 }
 
 /// Whether a folder has to be a model's: it may instead hold files of single

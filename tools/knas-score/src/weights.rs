@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use knas_net::weights::WeightFile;
 use knas_net::{Network, Source};
 use knas_records::{Failure, Record};
-use knas_space::nb201::Cell;
+use knas_space::nb201::network::lower;
+use knas_space::nb201::{Cell, Edges};
 use tch::{Device, Kind};
 
 use crate::scorer::fail;
@@ -50,7 +51,8 @@ impl Weights {
             if let Shown::Images { skeleton, .. } = shown {
                 let cell: Cell = PLAIN.parse()?;
                 let options = (Kind::Float, Device::Cpu);
-                Network::new(&cell, *skeleton, Source::File(&file), options)?;
+                let graph = lower(&cell, skeleton, Edges::Live)?;
+                Network::new(graph, Source::File(&file), options)?;
             }
             Ok(file)
         };

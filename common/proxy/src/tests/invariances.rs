@@ -127,7 +127,8 @@ proptest! {
         let initial = Initial { init: Init::Default, seed };
         let skeleton = Skeleton::new(4, 1, 10, 16).unwrap();
         let options = (Kind::Float, Device::Cpu);
-        let network = Network::new(&cell, skeleton, Source::Random(initial), options).unwrap();
+        let graph = lower(&cell, &skeleton, Edges::Live).unwrap();
+        let network = Network::new(graph, Source::Random(initial), options).unwrap();
         let permuted = |(name, tensor): (String, Tensor)| {
             let tensor = match name.as_str() {
                 "cells.1.conv_b.op.1.weight" => tensor.index_select(1, &order),

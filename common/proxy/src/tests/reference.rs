@@ -80,7 +80,8 @@ pub(super) fn example_weights(cell: &Cell, skeleton: Skeleton, path: &Path) -> W
         seed: 0,
     };
     let options = (Kind::Float, Device::Cpu);
-    let network = Network::new(cell, skeleton, Source::Random(initial), options).unwrap();
+    let graph = lower(cell, &skeleton, Edges::Live).unwrap();
+    let network = Network::new(graph, Source::Random(initial), options).unwrap();
     let parameters = network.parameters().iter();
     let state: Vec<(String, Tensor)> = parameters
         .map(|p| (p.name.clone(), values(&p.name, &p.tensor.size())))

@@ -1,8 +1,7 @@
 //! Scores of encoders beside their definitions in plain PyTorch.
 
 use knas_net::weights::{WeightFile, write};
-use knas_net::{Encoder, EncoderSource, Model, Settings};
-use knas_space::roberta_skip::Layout;
+use knas_space::roberta_skip::{Layout, Settings};
 
 use super::*;
 
@@ -16,18 +15,17 @@ pub(super) fn layout() -> Layout {
     BERT.parse().unwrap()
 }
 
-fn encoder(layout: &Layout, source: EncoderSource<'_>) -> Encoder {
-    let settings = Settings::of(layout.backbone().kind);
-    let options = (Kind::Float, Device::Cpu);
-    Encoder::new(layout, settings, CLASSES as i64, source, options).unwrap()
+fn encoder(layout: &Layout, source: Source<'_>) -> Network {
+    let graph = subject(layout, None).architecture.lower().unwrap();
+    Network::new(graph, source, (Kind::Float, Device::Cpu)).unwrap()
 }
 
-fn drawn(layout: &Layout) -> Encoder {
+fn drawn(layout: &Layout) -> Network {
     let initial = Initial {
         init: Init::Bert,
         seed: 3,
     };
-    encoder(layout, EncoderSource::Random(initial))
+    encoder(layout, Source::Random(initial))
 }
 
 /// As `fill` of scripts/reference/encoder.py.
@@ -141,7 +139,7 @@ fn one_pass_gives_the_gram_matrix_of_single_texts() {
         let row = |text: i64| {
             let input = samples.inputs.narrow(0, text, 1);
             let input = input.narrow(2, 0, LENGTHS[text as usize]);
-            let logits = network.forward(&input, None).unwrap();
+            let logits = network.forward(&input, Norm::Sample).unwrap();
             let loss = cross_entropy(&logits, &samples.targets.narrow(0, text, 1)).unwrap();
             let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
             let flat = gradients
@@ -229,10 +227,7 @@ fn first_weights_are_those_of_bert() {
     let mut evaluation = Evaluation::new(subject(&layout, None), &samples, Overrides::default());
     let network = evaluation.network(Init::Bert).unwrap();
     let expected = drawn(&layout);
-    let pairs = network
-        .parameters()
-        .iter()
-        .zip(Model::parameters(&expected));
+    let pairs = network.parameters().iter().zip(expected.parameters());
     assert!(pairs.into_iter().all(|(a, b)| a.tensor == b.tensor));
     let mgm = by_name("mgm").unwrap().info();
     assert_eq!(evaluation.mode(mgm).init, Init::Bert);

@@ -8,19 +8,23 @@
 //! | [`order`] | the benchmark's official index of every cell |
 //! | [`expression`] | the benchmark's and the function's string of a cell |
 //! | [`mod@form`] | the network that a cell is, in canonical form |
-//! | [`skeleton`] | parameters and multiply-accumulates of the whole network |
+//! | [`mod@network`] | the network around a cell |
+//! | [`skeleton`] | its size, and what it costs |
 
 pub mod cell;
 pub mod expression;
 pub mod form;
+pub mod network;
 pub mod order;
 pub mod skeleton;
 
 pub use cell::{Cell, CellError, EDGES, Edge, Op};
 pub use form::{Form, FormOp, OpKey, Sum, Term};
+pub use network::Edges;
 pub use order::CELLS;
 pub use skeleton::{Skeleton, SkeletonError};
 
+use knas_graph::{Cost, GraphError};
 use knas_stats::random::stream;
 
 use crate::features::{Decision, Flow, FlowEdge};
@@ -87,12 +91,8 @@ impl Architecture for Cell {
         format!("nb201-{}", self.index())
     }
 
-    fn params(&self) -> u64 {
-        Skeleton::default().params(self)
-    }
-
-    fn macs(&self) -> u64 {
-        Skeleton::default().macs(self)
+    fn cost(&self) -> Result<Cost, GraphError> {
+        Skeleton::default().cost(self)
     }
 
     fn key(&self, equivalence: Equivalence) -> Option<String> {

@@ -1,17 +1,14 @@
-//! Parameters and multiply-accumulates of the network around a cell.
-//!
-//! The network is that of the benchmark (Dong & Yang 2020, figure 1): a 3x3
-//! convolution to C channels, three stages of N cells at C, 2C and 4C channels,
-//! a residual block that halves the image before the second and the third, batch
-//! norm, global average pooling and a linear classifier.
+//! The size of the [network](super::network) around a cell, and what it costs.
 //!
 //! Counts are of the network as the benchmark builds it: every edge counts,
-//! whether or not the cell's output depends on it. Batch norms count two
-//! parameters for each channel. Multiply-accumulates are those of convolutions
-//! and of the classifier; pooling, norms and sums do not count.
+//! whether or not the cell's output depends on it.
 
+use std::sync::OnceLock;
+
+use knas_graph::{Cost, GraphError};
 use thiserror::Error;
 
+use crate::nb201::network::{Edges, lower};
 use crate::nb201::{Cell, Op};
 
 /// The size of the network around a cell.
@@ -114,79 +111,58 @@ impl Skeleton {
         self.side
     }
 
-    /// All parameters of the network.
-    #[must_use]
-    pub fn params(&self, cell: &Cell) -> u64 {
-        let stem = conv_norm_params(3, 3, self.channels);
-        let stages: u64 = self
-            .stages()
-            .map(|(channels, _)| {
-                let of_op = |op: &Op| match op.kernel() {
-                    Some(kernel) => conv_norm_params(kernel, channels, channels),
-                    None => 0,
-                };
-                self.cells * cell.ops().iter().map(of_op).sum::<u64>()
-            })
-            .sum();
-        let reductions: u64 = self
-            .stages()
-            .skip(1)
-            .map(|(channels, _)| {
-                let before = channels / 2;
-                conv_norm_params(3, before, channels)
-                    + conv_norm_params(3, channels, channels)
-                    + before * channels
-            })
-            .sum();
-        let last = 4 * self.channels;
-        stem + stages + reductions + 2 * last + (last + 1) * self.classes
-    }
-
-    /// Multiply-accumulates of one forward pass over one image.
-    #[must_use]
-    pub fn macs(&self, cell: &Cell) -> u64 {
-        let stem = conv_macs(3, 3, self.channels, self.side);
-        let stages: u64 = self
-            .stages()
-            .map(|(channels, side)| {
-                let of_op = |op: &Op| match op.kernel() {
-                    Some(kernel) => conv_macs(kernel, channels, channels, side),
-                    None => 0,
-                };
-                self.cells * cell.ops().iter().map(of_op).sum::<u64>()
-            })
-            .sum();
-        let reductions: u64 = self
-            .stages()
-            .skip(1)
-            .map(|(channels, side)| {
-                let before = channels / 2;
-                conv_macs(3, before, channels, side)
-                    + conv_macs(3, channels, channels, side)
-                    + conv_macs(1, before, channels, side)
-            })
-            .sum();
-        stem + stages + reductions + 4 * self.channels * self.classes
-    }
-
-    /// The channels and the image's side in each stage.
-    fn stages(&self) -> impl Iterator<Item = (u64, u64)> + use<> {
-        let (channels, side) = (self.channels, self.side);
-        [1, 2, 4]
-            .into_iter()
-            .map(move |factor| (channels * factor, side / factor))
+    /// What the network around `cell` costs, every edge counted.
+    ///
+    /// # Errors
+    /// Never: networks of the sizes that there can be can be built.
+    pub fn cost(&self, cell: &Cell) -> Result<Cost, GraphError> {
+        static USUAL: OnceLock<Result<Costs, GraphError>> = OnceLock::new();
+        if *self != Self::default() {
+            return Ok(lower(cell, self, Edges::All)?.cost());
+        }
+        let costs = USUAL.get_or_init(|| Costs::of(self));
+        costs
+            .as_ref()
+            .map(|costs| costs.cell(cell))
+            .map_err(Clone::clone)
     }
 }
 
-/// Parameters of a convolution without bias and the batch norm after it.
-fn conv_norm_params(kernel: u64, inputs: u64, outputs: u64) -> u64 {
-    kernel * kernel * inputs * outputs + 2 * outputs
+/// What makes up the cost of any cell's network: whole spaces are counted, and a
+/// graph for each cell would take a hundred times as long.
+struct Costs {
+    /// Of all but the cells' operations.
+    around: Cost,
+    /// Of each operation, in the order of [`Op::ALL`], on one edge of every cell.
+    edge: [Cost; 5],
 }
 
-/// Multiply-accumulates of a convolution whose output is `side` pixels wide and
-/// high.
-fn conv_macs(kernel: u64, inputs: u64, outputs: u64, side: u64) -> u64 {
-    kernel * kernel * inputs * outputs * side * side
+impl Costs {
+    fn of(skeleton: &Skeleton) -> Result<Self, GraphError> {
+        let lowered = |op: Op| {
+            let mut ops = [Op::None; 6];
+            ops[0] = op;
+            Ok(lower(&Cell::new(ops), skeleton, Edges::All)?.cost())
+        };
+        let around = lowered(Op::None)?;
+        let mut edge = [Cost::default(); 5];
+        for (cost, op) in edge.iter_mut().zip(Op::ALL) {
+            let found = lowered(op)?;
+            cost.params = found.params - around.params;
+            cost.macs = found.macs - around.macs;
+        }
+        Ok(Self { around, edge })
+    }
+
+    fn cell(&self, cell: &Cell) -> Cost {
+        let mut cost = self.around;
+        for op in cell.ops() {
+            let edge = self.edge[*op as usize];
+            cost.params += edge.params;
+            cost.macs += edge.macs;
+        }
+        cost
+    }
 }
 
 #[cfg(test)]
@@ -194,8 +170,8 @@ mod tests {
     use super::*;
 
     fn counts(cell: &Cell) -> (u64, u64) {
-        let skeleton = Skeleton::default();
-        (skeleton.params(cell), skeleton.macs(cell))
+        let Cost { params, macs } = Skeleton::default().cost(cell).unwrap();
+        (params, macs)
     }
 
     // The published counts of the all-3x3 cell: 1.531546 M parameters and
@@ -257,11 +233,32 @@ mod tests {
     fn other_sizes_scale_as_the_formula_says() {
         let small = Skeleton::new(2, 1, 3, 8).unwrap();
         let cell = Cell::new([Op::Conv3x3; 6]);
-        assert_eq!(
-            small.params(&cell),
-            58 + 240 + 912 + 3_552 + 240 + 928 + 16 + 27
-        );
-        assert_eq!(small.macs(&cell), 3_456 + 3 * 13_824 + 3_584 + 3_584 + 24);
+        let Cost { params, macs } = small.cost(&cell).unwrap();
+        assert_eq!(params, 58 + 240 + 912 + 3_552 + 240 + 928 + 16 + 27);
+        assert_eq!(macs, 3_456 + 3 * 13_824 + 3_584 + 3_584 + 24);
+    }
+
+    // Counted as shapes say, once more: windows and channels of every convolution.
+    #[test]
+    fn a_table_counts_every_cell_as_its_graph_does() {
+        let skeleton = Skeleton::default();
+        for cell in Cell::all() {
+            let (mut params, mut macs) = AROUND;
+            let windows = cell.ops().iter().filter_map(|op| op.kernel());
+            for window in windows {
+                for (channels, side) in [(16, 32), (32, 16), (64, 8)] {
+                    let weights = window * window * channels * channels;
+                    params += 5 * (weights + 2 * channels);
+                    macs += 5 * weights * side * side;
+                }
+            }
+            let expected = Cost { params, macs };
+            assert_eq!(skeleton.cost(&cell).unwrap(), expected, "{cell}");
+            if cell.index() % 50 == 0 {
+                let graph = lower(&cell, &skeleton, Edges::All).unwrap();
+                assert_eq!(graph.cost(), expected, "{cell}");
+            }
+        }
     }
 
     #[test]
@@ -279,6 +276,7 @@ mod tests {
         // debug or not, nothing overflows at the edge of what is allowed
         let largest = Skeleton::new(4096, 1000, 1_000_000, 1024).unwrap();
         let cell = Cell::new([Op::Conv3x3; 6]);
-        assert!(largest.macs(&cell) > 1 << 60 && largest.macs(&cell) < u64::MAX / 2);
+        let macs = largest.cost(&cell).unwrap().macs;
+        assert!(macs > 1 << 60 && macs < u64::MAX / 2);
     }
 }

@@ -6,6 +6,8 @@
 //! | [`backbone`] | the encoder's sizes, presets |
 //! | [`layout`] | a layout, and what its network computes |
 //! | [`notation`] | how a layout is written |
+//! | [`network`] | the network of a layout |
+//! | [`settings`] | what it depends on beside its sizes |
 //! | [`fit`] | whether texts fit a backbone |
 //! | [`counts`] | parameters and multiply-accumulates |
 //! | [`search`] | drawing layouts, and their neighbours |
@@ -15,8 +17,10 @@ pub mod backbone;
 pub mod counts;
 pub mod fit;
 pub mod layout;
+pub mod network;
 pub mod notation;
 pub mod search;
+pub mod settings;
 pub mod space;
 
 pub use backbone::{Backbone, BackboneError, Kind, PRESETS};
@@ -25,6 +29,7 @@ pub use fit::Misfit;
 pub use layout::{Combination, Layout, Link};
 pub use notation::LayoutError;
 pub use search::Limits;
+pub use settings::{Settings, SettingsError};
 pub use space::RobertaSkip;
 
 #[cfg(test)]

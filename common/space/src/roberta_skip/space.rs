@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use knas_graph::{Cost, GraphError};
 use knas_stats::random::stream;
 
 use super::search::{self, Limits};
@@ -132,12 +133,8 @@ impl Architecture for Candidate {
         format!("{NAME}-{backbone}-{bits:016x}")
     }
 
-    fn params(&self) -> u64 {
-        counts::params(&self.layout, Task::usual(&self.layout))
-    }
-
-    fn macs(&self) -> u64 {
-        counts::macs(&self.layout, Task::usual(&self.layout))
+    fn cost(&self) -> Result<Cost, GraphError> {
+        counts::cost(&self.layout, Task::usual(&self.layout))
     }
 
     fn key(&self, equivalence: Equivalence) -> Option<String> {

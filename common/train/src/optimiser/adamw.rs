@@ -134,6 +134,7 @@ mod tests {
         let parameter = |name: &str, role, tensor: Tensor| Parameter {
             name: name.to_owned(),
             role,
+            part: knas_net::Part::Body,
             tensor: tensor.set_requires_grad(true),
         };
         let weight = (arange(6) * 0.7).sin().reshape([2, 3]);

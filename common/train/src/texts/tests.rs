@@ -2,9 +2,9 @@ use std::fs;
 use std::path::Path;
 
 use knas_data::{DataSpec, Limits, TextSource, Tokeniser};
-use knas_net::encoder::{EncoderSource, Settings};
-use knas_net::{Init, Initial};
-use knas_space::roberta_skip::Layout;
+use knas_net::{Init, Initial, Source};
+use knas_space::roberta_skip::network::lower;
+use knas_space::roberta_skip::{Layout, Settings, Task as Classes};
 use tch::{Device, Kind};
 
 use super::*;
@@ -51,12 +51,13 @@ fn task(data: &TextTraining, dropout: f64, options: TextOptions) -> TextTask<'_>
         classifier_dropout: dropout,
         ..Settings::of(layout.backbone().kind)
     };
-    let source = EncoderSource::Random(Initial {
+    let source = Source::Random(Initial {
         init: Init::Default,
         seed: 1,
     });
-    let encoder = Encoder::new(&layout, settings, 2, source, (Kind::Float, Device::Cpu));
-    TextTask::new(encoder.unwrap(), data, options).unwrap()
+    let graph = lower(&layout, &settings, Classes::usual(&layout)).unwrap();
+    let network = Network::new(graph, source, (Kind::Float, Device::Cpu)).unwrap();
+    TextTask::new(network, data, options).unwrap()
 }
 
 fn recipe(epochs: u64) -> Recipe {
@@ -123,7 +124,7 @@ fn frozen_embeddings_stay_as_they_are() {
     };
     let task = task(&data, 0.1, options);
     let copy = |(name, tensor): (String, Tensor)| (name, tensor.copy());
-    let before: Vec<_> = task.encoder.state().into_iter().map(copy).collect();
+    let before: Vec<_> = task.network.state().into_iter().map(copy).collect();
     let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(2));
     trainer.run_epoch(&mut || true).unwrap();
     let mut frozen = 0;

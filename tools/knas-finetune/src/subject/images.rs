@@ -6,10 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, Result};
 use knas_data::{DataSpec, ImageSource, Images, SIDE, Training};
 use knas_net::weights::{self, WeightFile, WeightsError};
-use knas_net::{Init, Initial, Network, Source};
+use knas_net::{Init, Initial, NetError, Network, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
-use knas_space::nb201::{Cell, Skeleton};
+use knas_space::nb201::network::lower;
+use knas_space::nb201::{Cell, Edges, Skeleton};
 use knas_train::{ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
 use tch::{Device, Kind};
 
@@ -63,7 +64,8 @@ impl First {
         };
         let source = source(Some(&file), new_head, initial);
         let options = (Kind::Float, Device::Cpu);
-        Network::new(&PLAIN.parse()?, skeleton, source, options).context("--weights")?;
+        let graph = lower(&PLAIN.parse()?, &skeleton, Edges::Live)?;
+        Network::new(graph, source, options).context("--weights")?;
         Ok(Self::File(Mutex::new(file), sha256))
     }
 }
@@ -76,7 +78,7 @@ fn read(path: &Path) -> Result<(WeightFile, String), WeightsError> {
 
 fn source(weights: Option<&WeightFile>, new_head: bool, initial: Initial) -> Source<'_> {
     match weights {
-        Some(weights) if new_head => Source::Body(weights, initial),
+        Some(weights) if new_head => Source::Body { weights, initial },
         Some(weights) => Source::File(weights),
         None => Source::Random(initial),
     }
@@ -246,9 +248,10 @@ impl Candidate for CellCandidate<'_> {
             None => source(self.weights.as_ref(), self.all.new_head, initial),
         };
         let options = (Kind::Float, self.all.device);
+        let lowered = |edges| lower(&self.cell, &self.skeleton, edges).map_err(NetError::from);
         Ok(Box::new(ImageTask {
-            cell: self.cell,
-            network: Network::new(&self.cell, self.skeleton, source, options)?,
+            network: Network::new(lowered(Edges::Live)?, source, options)?,
+            whole: lowered(Edges::All)?,
             data: &self.all.data,
             batch: usize::try_from(self.all.hyper.batch).unwrap_or(usize::MAX),
             seed: self.all.seed,

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, anyhow, bail};
 use knas_data::{DataSpec, Extent, Limits, TextSource, TextTraining, Texts, Tokeniser};
 use knas_files::model;
-use knas_net::encoder::{Encoder, EncoderSource, Pretrained, Settings};
-use knas_net::{Init, Initial};
+use knas_net::{Init, Initial, NetError, Network, Pretrained, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
-use knas_space::roberta_skip::{Backbone, Kind as Family, Layout};
+use knas_space::roberta_skip::network::lower;
+use knas_space::roberta_skip::{Backbone, Kind as Family, Layout, Settings, Task as Classes};
 use knas_train::{AdamW, Optimiser, Schedule, Task, TextOptions, TextTask, TrainError};
 use serde_json::Value;
 use tch::{Device, Kind};
@@ -240,15 +240,18 @@ struct EncoderCandidate<'s> {
 }
 
 impl EncoderCandidate<'_> {
-    fn encoder(&self, trained: Option<&Trained>) -> Result<Encoder, TrainError> {
+    fn network(&self, trained: Option<&Trained>) -> Result<Network, TrainError> {
         let initial = Initial {
             init: Init::Default,
             seed: self.all.options.seed,
         };
-        let new = |settings, source| {
-            let options = (Kind::Float, self.all.device);
-            let classes = self.all.classes as i64;
-            Encoder::new(&self.layout, settings, classes, source, options)
+        let new = |settings: Settings, source: Source<'_>| -> Result<Network, TrainError> {
+            let classes = Classes {
+                classes: self.all.classes as usize,
+                ..Classes::usual(&self.layout)
+            };
+            let graph = lower(&self.layout, &settings, classes).map_err(NetError::from)?;
+            Ok(Network::new(graph, source, (Kind::Float, self.all.device))?)
         };
         if let Some(Trained { weights, about }) = trained {
             let epsilon = about.as_ref().and_then(|a| a["norm_epsilon"].as_f64());
@@ -256,23 +259,17 @@ impl EncoderCandidate<'_> {
                 norm_epsilon: epsilon.unwrap_or(self.settings().norm_epsilon),
                 ..self.settings()
             };
-            let encoder = new(settings, EncoderSource::Pretrained { weights, initial })?;
             // A classifier that is drawn has learnt nothing.
-            let parameters = encoder.parameters().iter();
-            for parameter in parameters.filter(|p| p.name.starts_with("classifier.")) {
-                let _ = weights.tensor(&parameter.name, &parameter.tensor.size())?;
-            }
-            return Ok(encoder);
+            return new(settings, Source::File(weights));
         }
         let Some(pretrained) = &self.all.pretrained else {
-            return Ok(new(self.settings(), EncoderSource::Random(initial))?);
+            return new(self.settings(), Source::Random(initial));
         };
         let weights = &match self.all.new_head {
             true => pretrained.body(),
             false => pretrained.weights(),
         };
-        let source = EncoderSource::Pretrained { weights, initial };
-        Ok(new(self.settings(), source)?)
+        new(self.settings(), Source::Pretrained { weights, initial })
     }
 
     fn settings(&self) -> Settings {
@@ -296,8 +293,8 @@ impl Candidate for EncoderCandidate<'_> {
     }
 
     fn task(&self, trained: Option<&Trained>) -> Result<Box<dyn Task + '_>, TrainError> {
-        let encoder = self.encoder(trained)?;
-        let task = TextTask::new(encoder, &self.data, self.all.options)?;
+        let network = self.network(trained)?;
+        let task = TextTask::new(network, &self.data, self.all.options)?;
         Ok(Box::new(task))
     }
 

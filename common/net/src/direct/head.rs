@@ -4,9 +4,10 @@ use super::layers::Gradients;
 use super::map::Map;
 use super::memory::{self, values};
 use super::norm::Norm;
+use super::plan::Plan;
 use super::pooling::{means, means_gradient};
 use crate::NetError;
-use crate::nb201::Network;
+use crate::layers::Tensors;
 
 /// Norm, ReLU, global average pooling, classifier, cross-entropy.
 pub(super) struct Head {
@@ -15,7 +16,8 @@ pub(super) struct Head {
     /// the gradient of that.
     active: Vec<Map>,
     gradients: Vec<Map>,
-    classifier: usize,
+    /// The places of weight and bias.
+    classifier: [usize; 2],
     /// Classes × features.
     weight: Vec<f32>,
     bias: Vec<f32>,
@@ -24,21 +26,22 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Of this network, on maps of `channels` × `side` × `side`, of which
+    /// Of this plan, on maps of `channels` × `side` × `side`, of which
     /// `together` are normalised together.
     pub fn new(
-        network: &Network,
+        plan: &Plan,
+        tensors: &Tensors,
         [channels, side]: [usize; 2],
         together: usize,
     ) -> Result<Self, NetError> {
-        let parameters = network.parameters();
-        let weight = values(&parameters[network.classifier].tensor)?;
-        let bias = values(&parameters[network.classifier + 1].tensor)?;
+        let of = |place: usize| values(&tensors.parameters[place].tensor);
+        let [weight, bias] = plan.classifier;
+        let (weight, bias) = (of(weight)?, of(bias)?);
         Ok(Self {
-            norm: Norm::new(network.last_norm, side, together, &network.tensors)?,
+            norm: Norm::new(plan.last_norm, side, together, tensors)?,
             active: memory::repeated(together, || Map::zeros(channels, side))?,
             gradients: memory::repeated(together, || Map::zeros(channels, side))?,
-            classifier: network.classifier,
+            classifier: plan.classifier,
             weight_gradient: memory::zeros(weight.len())?,
             bias_gradient: memory::zeros(bias.len())?,
             weight,
@@ -102,7 +105,7 @@ impl Head {
     pub fn take(&mut self, gradients: &mut Gradients) {
         self.norm.take(gradients);
         let sums = [&mut self.weight_gradient, &mut self.bias_gradient];
-        for (place, sum) in (self.classifier..).zip(sums) {
+        for (place, sum) in self.classifier.into_iter().zip(sums) {
             gradients[place].extend_from_slice(sum);
             sum.fill(0.0);
         }

@@ -13,7 +13,8 @@ use crate::layers::{NORM_EPSILON, Normalisation, Tensors};
 /// A normalisation, and what its backward pass needs of every image.
 #[derive(Debug)]
 pub(super) struct Norm {
-    parameter: usize,
+    /// Weight and bias.
+    places: [usize; 2],
     channels: usize,
     weight: Vec<Pixel>,
     bias: Vec<Pixel>,
@@ -41,7 +42,7 @@ impl Norm {
         tensors: &Tensors,
     ) -> Result<Self, NetError> {
         let weight = values(&tensors.parameters[layer.weight].tensor)?;
-        let bias = values(&tensors.parameters[layer.weight + 1].tensor)?;
+        let bias = values(&tensors.parameters[layer.bias].tensor)?;
         let (weight_pixels, bias) = (pixels(&weight)?, pixels(&bias)?);
         let zeros = || memory::zeros(weight_pixels.len());
         let image = || {
@@ -52,7 +53,7 @@ impl Norm {
             })
         };
         Ok(Self {
-            parameter: layer.weight,
+            places: [layer.weight, layer.bias],
             channels: weight.len(),
             weight_gradient: zeros()?,
             bias_gradient: zeros()?,
@@ -92,7 +93,7 @@ impl Norm {
     /// Moves the sums of gradients to where they belong.
     pub fn take(&mut self, gradients: &mut Gradients) {
         let sums = [&mut self.weight_gradient, &mut self.bias_gradient];
-        for (place, sums) in (self.parameter..).zip(sums) {
+        for (place, sums) in self.places.into_iter().zip(sums) {
             let values = sums.iter_mut().flat_map(|sum| std::mem::take(sum).0);
             gradients[place].extend(values.take(self.channels));
         }

@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
-use knas_space::nb201::{Cell, Form, Op, Skeleton};
+use knas_space::nb201::network::{lower, lower_thin};
+use knas_space::nb201::{Cell, Edges, Form, Op, Skeleton};
 use tch::{Device, Kind, Tensor};
 
-use super::*;
 use crate::init::{Init, Initial};
 use crate::layers::{Norm, cross_entropy};
+use crate::network::{Network, Source, unused};
 
 const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 
@@ -24,7 +25,14 @@ fn initial(seed: u64) -> Initial {
 }
 
 fn network(cell: &Cell, skeleton: Skeleton) -> Network {
-    Network::new(cell, skeleton, Source::Random(initial(7)), OPTIONS).unwrap()
+    let graph = lower(cell, &skeleton, Edges::Live).unwrap();
+    Network::new(graph, Source::Random(initial(7)), OPTIONS).unwrap()
+}
+
+/// What the official network holds on edges that reach nothing.
+fn dead(network: &Network, cell: &Cell, skeleton: &Skeleton) -> Vec<(String, Tensor)> {
+    let whole = lower(cell, skeleton, Edges::All).unwrap();
+    unused(&whole, network.graph(), initial(7)).unwrap()
 }
 
 fn images(count: i64, side: i64) -> Tensor {
@@ -41,13 +49,13 @@ struct Official {
 }
 
 impl Official {
-    fn new(network: &Network, cell: Cell) -> Self {
-        let dead = dead_parameters(&cell, network.skeleton(), initial(7)).unwrap();
+    fn new(network: &Network, cell: Cell, skeleton: &Skeleton) -> Self {
+        let dead = dead(network, &cell, skeleton);
         let state = network.state().into_iter().chain(dead).collect();
         Self {
             state,
             cell,
-            cells: network.skeleton().cells(),
+            cells: skeleton.cells(),
         }
     }
 
@@ -123,7 +131,7 @@ fn logits_are_those_of_the_official_network() {
     for index in (0..15_625).step_by(401).chain([0, 1, 15_624]) {
         let cell = Cell::from_index(index).unwrap();
         let network = network(&cell, small());
-        let expected = Official::new(&network, cell).forward(&x);
+        let expected = Official::new(&network, cell, &small()).forward(&x);
         let logits = network.forward(&x, Norm::Sample).unwrap();
         assert!(
             logits.allclose(&expected, 1e-4, 1e-5, false),
@@ -140,13 +148,17 @@ fn parameters_are_as_many_as_the_space_counts() {
         let network = network(&cell, skeleton);
         let live: usize = network.parameters().iter().map(|p| p.tensor.numel()).sum();
         let trained = |name: &str| name.ends_with(".weight") || name.ends_with(".bias");
-        let dead = dead_parameters(&cell, &skeleton, initial(7)).unwrap();
+        let dead = dead(&network, &cell, &skeleton);
         let dead: usize = dead
             .iter()
             .filter(|(n, _)| trained(n))
             .map(|(_, t)| t.numel())
             .sum();
-        assert_eq!((live + dead) as u64, skeleton.params(&cell), "{cell}");
+        assert_eq!(
+            (live + dead) as u64,
+            skeleton.cost(&cell).unwrap().params,
+            "{cell}"
+        );
     }
 }
 
@@ -175,7 +187,7 @@ fn convolutions_multiply_as_often_as_the_space_counts() {
     let _ = network
         .forward_observed(&images(1, 32), Norm::Sample, &mut count)
         .unwrap();
-    assert_eq!(macs as u64, Skeleton::default().macs(&cell));
+    assert_eq!(macs as u64, Skeleton::default().cost(&cell).unwrap().macs);
 }
 
 /// Two notations of one network give the same bits, and what reaches nothing
@@ -239,14 +251,16 @@ fn weights_come_back_from_a_file() {
     let drawn = network(&cell, small());
     crate::weights::write(&path, &drawn.state()).unwrap();
     let file = crate::weights::WeightFile::read(&path).unwrap();
-    let read = Network::new(&cell, small(), Source::File(&file), OPTIONS).unwrap();
-    for (a, b) in drawn.parameters().iter().zip(read.parameters()) {
+    let read = |skeleton| {
+        let graph = lower(&cell, &skeleton, Edges::Live).unwrap();
+        Network::new(graph, Source::File(&file), OPTIONS)
+    };
+    let whole = read(small()).unwrap();
+    for (a, b) in drawn.parameters().iter().zip(whole.parameters()) {
         assert_eq!((&a.name, &a.tensor), (&b.name, &b.tensor));
     }
     let larger = Skeleton::new(8, 1, 10, 8).unwrap();
-    let error = Network::new(&cell, larger, Source::File(&file), OPTIONS)
-        .unwrap_err()
-        .to_string();
+    let error = read(larger).unwrap_err().to_string();
     assert!(
         error.contains("\"stem.0.weight\" is [4, 3, 3, 3], not [8, 3, 3, 3]"),
         "{error}"
@@ -258,8 +272,9 @@ fn weights_come_back_from_a_file() {
 #[test]
 fn a_thin_network_is_one_cell() {
     let cell = Cell::from_index(6111).unwrap();
-    let thin = ThinNetwork::new(&cell, 3, initial(7), OPTIONS).unwrap();
-    let state = thin.tensors.parameters.iter();
+    let graph = lower_thin(&cell, 3).unwrap();
+    let thin = Network::new(graph, Source::Random(initial(7)), OPTIONS).unwrap();
+    let state = thin.parameters().iter();
     let state: HashMap<String, Tensor> =
         state.map(|p| (p.name.clone(), p.tensor.detach())).collect();
     let official = Official {
@@ -269,12 +284,15 @@ fn a_thin_network_is_one_cell() {
     };
     let x = images(4, 3).narrow(1, 0, 1);
     let mut seen = Vec::new();
-    thin.observe(&x, Norm::Sample, &mut |event| {
+    let mut observe = |event: crate::Event<'_>| {
         if let crate::Event::Relu { output, .. } = event {
             seen.push(output.shallow_clone());
         }
-    })
-    .unwrap();
+    };
+    let given = thin
+        .forward_observed(&x, Norm::Sample, &mut observe)
+        .unwrap();
+    assert_eq!(seen.last(), Some(&given));
     let expected = official.norm(&official.infer_cell(&x, "thin"), "lastact.0");
     let last = seen.last().unwrap();
     assert!(last.allclose(&expected.relu(), 1e-4, 1e-5, false));

@@ -4,15 +4,18 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use knas_space::roberta_skip::{Layout, Task, counts};
+use knas_graph::Part;
+use knas_space::roberta_skip::network::lower;
+use knas_space::roberta_skip::{Layout, Settings, Task, counts};
 use tch::{Device, Kind, Tensor};
 
-use super::*;
-use crate::NetError;
+use crate::dropout::Dropout;
+use crate::event::Event;
 use crate::init::{Init, Initial};
 use crate::layers::{Norm, Role};
-use crate::model::{Event, Model};
-use crate::weights;
+use crate::network::{Network, Source};
+use crate::pretrained::Pretrained;
+use crate::{NetError, weights};
 
 const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 const BERT: &str = "bert-l3-d8-h2-i16-v60-p20-t2:1|2|3|head";
@@ -20,19 +23,32 @@ const ROBERTA: &str = "roberta-l3-d8-h2-i16-v60-p20-t1:1|2|3|head";
 const CLASSES: i64 = 3;
 const LENGTHS: [i64; 3] = [9, 6, 2];
 
-fn drawn(layout: &str) -> Encoder {
-    let initial = Initial {
-        init: Init::Default,
-        seed: 7,
-    };
+const INITIAL: Initial = Initial {
+    init: Init::Default,
+    seed: 7,
+};
+
+const TASK: Task = Task {
+    tokens: 9,
+    classes: CLASSES as usize,
+};
+
+fn built(
+    layout: &str,
+    settings: Option<Settings>,
+    source: Source<'_>,
+) -> Result<Network, NetError> {
     let layout: Layout = layout.parse().unwrap();
-    let settings = Settings::of(layout.backbone().kind);
-    let source = EncoderSource::Random(initial);
-    Encoder::new(&layout, settings, CLASSES, source, OPTIONS).unwrap()
+    let settings = settings.unwrap_or(Settings::of(layout.backbone().kind));
+    Network::new(lower(&layout, &settings, TASK)?, source, OPTIONS)
+}
+
+fn drawn(layout: &str) -> Network {
+    built(layout, None, Source::Random(INITIAL)).unwrap()
 }
 
 /// As `fill` of scripts/reference/encoder.py.
-fn by_formula(layout: &str) -> Encoder {
+fn by_formula(layout: &str) -> Network {
     let encoder = drawn(layout);
     for parameter in encoder.parameters() {
         let _guard = tch::no_grad_guard();
@@ -77,13 +93,17 @@ fn logits_are_those_of_transformers() {
     let expected = [
         0.128399, -0.039079, -0.192576, 0.144396, 0.616463, 0.808269, 0.587658, 0.777348, 0.614567,
     ];
-    let logits = by_formula(BERT).forward(&texts(2, 9), None).unwrap();
+    let logits = by_formula(BERT)
+        .forward(&texts(2, 9), Norm::Sample)
+        .unwrap();
     assert!(near(&logits, &expected, 1e-5), "{logits}");
     let expected = [
         -0.739263, -0.248769, 0.35236, -0.82454, -0.367534, 0.253419, -0.754752, -0.286175,
         0.309826,
     ];
-    let logits = by_formula(ROBERTA).forward(&texts(1, 9), None).unwrap();
+    let logits = by_formula(ROBERTA)
+        .forward(&texts(1, 9), Norm::Sample)
+        .unwrap();
     assert!(near(&logits, &expected, 1e-5), "{logits}");
 }
 
@@ -91,7 +111,7 @@ fn logits_are_those_of_transformers() {
 fn neither_padding_nor_the_order_of_texts_makes_a_difference() {
     for (layout, types) in [(BERT, 2), (ROBERTA, 1)] {
         let encoder = by_formula(layout);
-        let batch = encoder.forward(&texts(types, 9), None).unwrap();
+        let batch = encoder.forward(&texts(types, 9), Norm::Sample).unwrap();
         let order = Tensor::from_slice(&[2i64, 0, 1]);
         let padded = texts(types, 15).index_select(0, &order);
         // What stands in padding is not looked at.
@@ -100,13 +120,13 @@ fn neither_padding_nor_the_order_of_texts_makes_a_difference() {
         let padded = padded.slice(1, 0, 2, 1);
         let mask = texts(types, 15).index_select(0, &order).slice(1, 2, 3, 1);
         let input = Tensor::cat(&[padded, mask], 1);
-        let logits = encoder.forward(&input, None).unwrap();
+        let logits = encoder.forward(&input, Norm::Sample).unwrap();
         let expected = batch.index_select(0, &order);
         assert!(logits.allclose(&expected, 0.0, 1e-5, false), "{layout}");
         for text in 0..3 {
             let alone = texts(types, 9).narrow(0, text, 1);
             let alone = alone.narrow(2, 0, LENGTHS[text as usize]);
-            let logits = encoder.forward(&alone, None).unwrap();
+            let logits = encoder.forward(&alone, Norm::Sample).unwrap();
             assert!(logits.allclose(&batch.narrow(0, text, 1), 0.0, 1e-5, false));
         }
     }
@@ -147,6 +167,12 @@ fn extra_connections_are_sums_or_means_of_outputs() {
     }
 }
 
+/// Without the second layer, and with a link.
+fn cut(layout: &str) -> String {
+    let cut = layout.replace("1|2|3|", "1|3~0|");
+    cut.replace("head", "head:mean")
+}
+
 #[test]
 fn parameters_are_as_many_as_the_space_counts_and_named_as_in_transformers() {
     for (text, head) in [
@@ -156,18 +182,11 @@ fn parameters_are_as_many_as_the_space_counts_and_named_as_in_transformers() {
             ["classifier.dense.weight", "classifier.out_proj.weight"],
         ),
     ] {
-        let encoder = drawn(
-            &text
-                .replace("1|2|3|", "1|3~0|")
-                .replace("head", "head:mean"),
-        );
+        let encoder = drawn(&cut(text));
         let parameters = encoder.parameters();
         let count: usize = parameters.iter().map(|p| p.tensor.numel()).sum();
-        let task = Task {
-            tokens: 9,
-            classes: CLASSES as usize,
-        };
-        assert_eq!(count as u64, counts::params(encoder.layout(), task));
+        let layout: Layout = cut(text).parse().unwrap();
+        assert_eq!(count as u64, counts::cost(&layout, TASK).unwrap().params);
         let names: Vec<&str> = parameters.iter().map(|p| &*p.name).collect();
         let model = &text[..text.find('-').unwrap()];
         let kept = format!("{model}.encoder.layer.2.attention.self.query.weight");
@@ -183,9 +202,12 @@ fn parameters_are_as_many_as_the_space_counts_and_named_as_in_transformers() {
 /// are read.
 #[test]
 fn layers_left_out_are_those_of_the_backbone() {
-    let value = |encoder: &Encoder, place: usize| {
-        let weight = encoder.layers[place].query;
-        encoder.parameters()[weight].tensor.detach()
+    // Each layer has four linear maps for attention, the first for queries.
+    let value = |encoder: &Network, place: usize| {
+        let parameters = encoder.parameters().iter();
+        let weights = parameters.filter(|p| p.role == Role::LinearWeight);
+        let mut of_attention = weights.filter(|p| p.part == Part::Attention);
+        of_attention.nth(4 * place).unwrap().tensor.detach()
     };
     let [one, other] = ["1|2|head", "1|3|head"].map(|nodes| BERT.replace("1|2|3|head", nodes));
     assert_eq!(value(&drawn(&one), 1), value(&drawn(&other), 1));
@@ -202,11 +224,13 @@ fn dropout_is_that_of_its_step() {
     let encoder = by_formula(ROBERTA);
     let logits = |step| {
         let mut dropout = Dropout::new(1, step);
-        encoder.forward(&texts(1, 9), Some(&mut dropout)).unwrap()
+        encoder
+            .forward_training(&texts(1, 9), &mut dropout)
+            .unwrap()
     };
     assert_eq!(logits(4), logits(4));
     assert_ne!(logits(4), logits(5));
-    let none = encoder.forward(&texts(1, 9), None).unwrap();
+    let none = encoder.forward(&texts(1, 9), Norm::Sample).unwrap();
     assert_ne!(logits(4), none);
     // The mean over many masks comes near to what there is without.
     let mean = (0..400).map(logits).sum::<Tensor>() / 400;
@@ -222,19 +246,13 @@ fn save(folder: &Path, tensors: &[(String, Tensor)], config: &str) {
     weights::write(&folder.join("model.safetensors"), tensors).unwrap();
 }
 
-fn opened(folder: &Path, layout: &str) -> Result<Encoder, NetError> {
-    let initial = Initial {
-        init: Init::Default,
-        seed: 7,
-    };
+fn opened(folder: &Path, layout: &str) -> Result<Network, NetError> {
     let found = Pretrained::open(folder)?;
-    let weights = found.weights();
-    let source = EncoderSource::Pretrained {
-        weights: &weights,
-        initial,
+    let source = Source::Pretrained {
+        weights: &found.weights(),
+        initial: INITIAL,
     };
-    let layout = layout.parse().unwrap();
-    Encoder::new(&layout, found.settings, CLASSES, source, OPTIONS)
+    built(layout, Some(found.settings), source)
 }
 
 #[test]
@@ -344,12 +362,12 @@ fn what_is_no_pretrained_encoder_is_refused_by_file_and_name() {
 fn a_text_that_is_too_long_is_refused() {
     let encoder = drawn(ROBERTA);
     let message = encoder
-        .forward(&texts(1, 19), None)
+        .forward(&texts(1, 19), Norm::Sample)
         .unwrap_err()
         .to_string();
     assert!(
         message.contains("19 tokens, and the encoder takes 18"),
         "{message}"
     );
-    assert!(encoder.forward(&texts(1, 18), None).is_ok());
+    assert!(encoder.forward(&texts(1, 18), Norm::Sample).is_ok());
 }

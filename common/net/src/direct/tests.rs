@@ -1,11 +1,14 @@
 //! Whole networks against libtorch in double precision.
 
-use knas_space::nb201::{Cell as Arch, Skeleton};
+use knas_space::nb201::network::{lower, lower_thin};
+use knas_space::nb201::{Cell as Arch, Edges, Skeleton};
+use knas_space::roberta_skip::{self, Layout, Settings, Task};
 use tch::{Device, Kind, Tensor};
 
+use crate::direct::Plan;
 use crate::init::{Init, Initial};
 use crate::layers::{Norm, cross_entropy};
-use crate::nb201::{Network, Source};
+use crate::network::{Network, Source};
 
 /// A gradient through `forward` and autograd.
 fn through_libtorch(
@@ -65,7 +68,8 @@ fn gradients_are_those_of_libtorch() {
         };
         let network = |kind| {
             let source = Source::Random(initial);
-            Network::new(&arch, skeleton, source, (kind, Device::Cpu)).unwrap()
+            let graph = lower(&arch, &skeleton, Edges::Live).unwrap();
+            Network::new(graph, source, (kind, Device::Cpu)).unwrap()
         };
         // More than one group.
         let images = super::GROUP as i64 + 2;
@@ -117,5 +121,30 @@ fn gradients_are_those_of_libtorch() {
             0..0
         };
         assert_eq!(shown, places.collect::<Vec<_>>(), "{arch}");
+    }
+}
+
+/// So that the size of a network tells which pass serves it.
+#[test]
+fn every_cell_has_a_plan() {
+    let skeleton = Skeleton::new(16, 1, 10, 16).unwrap();
+    for cell in Arch::all() {
+        let graph = lower(&cell, &skeleton, Edges::Live).unwrap();
+        assert!(Plan::of(&graph).is_some(), "{cell}");
+    }
+}
+
+#[test]
+fn other_networks_have_none() {
+    let thin = lower_thin(&Arch::from_index(6111).unwrap(), 16).unwrap();
+    // Zeros that are added to something.
+    let zeros = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|skip_connect~2|";
+    let skeleton = Skeleton::new(16, 1, 10, 16).unwrap();
+    let zeros = lower(&zeros.parse().unwrap(), &skeleton, Edges::All).unwrap();
+    let layout: Layout = "bert-l1-d8-h2-i16-v60-p20-t2:1|head".parse().unwrap();
+    let settings = Settings::of(layout.backbone().kind);
+    let encoder = roberta_skip::network::lower(&layout, &settings, Task::usual(&layout));
+    for graph in [thin, zeros, encoder.unwrap()] {
+        assert!(Plan::of(&graph).is_none(), "{graph}");
     }
 }

@@ -1,68 +1,8 @@
-//! A network as scores see it: its parameters, its forward pass, and what the
-//! pass shows of itself.
+//! What a forward pass shows of itself.
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use crate::NetError;
-use crate::layers::{Norm, Parameter};
-
-/// A network.
-pub trait Model {
-    /// The parameters that reach the output.
-    fn parameters(&self) -> &[Parameter];
-
-    /// The element type and the device of the parameters.
-    fn options(&self) -> (Kind, Device);
-
-    /// Logits, N × classes, of a batch; shows `observe` what happens on the way.
-    ///
-    /// # Errors
-    /// When the shapes do not fit, or memory does not suffice.
-    fn forward_observed(
-        &self,
-        inputs: &Tensor,
-        norm: Norm,
-        observe: &mut Observer<'_>,
-    ) -> Result<Tensor, NetError>;
-
-    /// The gradients of the mean cross-entropy of a batch, in the order of the
-    /// parameters, where there is a way to have them that is faster than through
-    /// libtorch.
-    ///
-    /// # Errors
-    /// As [`Model::forward_observed`].
-    fn direct_gradients(
-        &self,
-        _inputs: &Tensor,
-        _targets: &Tensor,
-        _norm: Norm,
-    ) -> Result<Option<Vec<Tensor>>, NetError> {
-        Ok(None)
-    }
-
-    /// Shows `take` the gradients of the cross-entropy of every single sample
-    /// with [`Norm::Sample`], parameter by parameter, where there is a way to
-    /// have them that is faster than through libtorch; tells whether there is.
-    ///
-    /// # Errors
-    /// As [`Model::forward_observed`], and those of `take`.
-    fn each_sample_norm_gradient(
-        &self,
-        _inputs: &Tensor,
-        _targets: &Tensor,
-        _take: &mut Take<'_>,
-    ) -> Result<bool, NetError> {
-        Ok(false)
-    }
-
-    /// Logits, N × classes, of a batch.
-    ///
-    /// # Errors
-    /// As [`Model::forward_observed`].
-    fn forward(&self, inputs: &Tensor, norm: Norm) -> Result<Tensor, NetError> {
-        self.forward_observed(inputs, norm, &mut |_| {})
-    }
-}
 
 /// What a forward pass shows to its observer, in the order in which it happens.
 ///
@@ -83,31 +23,35 @@ pub enum Event<'t> {
         /// What comes out.
         output: &'t Tensor,
     },
-    /// A normalisation.
+    /// A batch norm.
     Norm {
-        /// Its weight; the bias is the next parameter.
+        /// Its weight.
         weight: usize,
+        /// Its bias.
+        bias: usize,
         /// What goes in.
         input: &'t Tensor,
         /// What comes out.
         output: &'t Tensor,
     },
-    /// A ReLU. One that several operations share is shown once for each.
+    /// A ReLU. One that several nodes read is shown once for each.
     Relu {
         /// What goes in.
         input: &'t Tensor,
         /// What comes out.
         output: &'t Tensor,
     },
-    /// An average pooling of a cell.
+    /// An average pooling that keeps the maps' side.
     Pool {
         /// What comes out.
         output: &'t Tensor,
     },
     /// A linear map, such as the classifier.
     Linear {
-        /// Its weight; the bias is the next parameter.
+        /// Its weight.
         weight: usize,
+        /// Its bias.
+        bias: usize,
         /// What goes in: N × features, or N × length × features.
         input: &'t Tensor,
         /// What comes out: the same with other features.
@@ -115,8 +59,10 @@ pub enum Event<'t> {
     },
     /// A layer norm.
     LayerNorm {
-        /// Its weight; the bias is the next parameter.
+        /// Its weight.
         weight: usize,
+        /// Its bias.
+        bias: usize,
         /// Added to variances.
         epsilon: f64,
         /// What goes in: N × length × width.
@@ -148,7 +94,8 @@ pub enum Event<'t> {
         /// What each head gives: N × heads × length × width / heads.
         output: &'t Tensor,
     },
-    /// The stem, a cell or a reduction; a layer of an encoder.
+    /// A block of the network: the stem, a cell or a reduction; a layer of an
+    /// encoder.
     Block {
         /// What goes in.
         input: &'t Tensor,

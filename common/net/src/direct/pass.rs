@@ -9,15 +9,15 @@ use super::head::Head;
 use super::layers::{ConvNorm, Gradients};
 use super::map::Map;
 use super::memory::{self, values};
+use super::plan::{self, Plan};
 use crate::NetError;
-use crate::layers::Parameter;
-use crate::nb201::{self, Network};
+use crate::layers::{Parameter, Tensors};
 
 /// A network that takes groups of images, one after another, and sums up
 /// gradients. Block by block all images of a group go through, so that the
 /// block's weights are fetched once for all of them.
 pub(super) struct Pass<'n> {
-    network: &'n Network,
+    tensors: &'n Tensors,
     /// By image of a group.
     images: Vec<Map>,
     stem: ConvNorm,
@@ -35,22 +35,25 @@ enum Block<'n> {
 }
 
 impl<'n> Pass<'n> {
-    /// Of this network, whose channels and side are multiples of 16, for groups
-    /// of so many images at most; all of a group are normalised `together`, or
-    /// each alone.
-    pub fn new(network: &'n Network, images: usize, together: bool) -> Result<Self, NetError> {
-        let channels = network.skeleton.channels() as usize;
-        let side = network.skeleton.side() as usize;
-        let tensors = &network.tensors;
+    /// Of this plan, whose channels and side are multiples of 16, with these
+    /// weights, for groups of so many images at most; all of a group are
+    /// normalised `together`, or each alone.
+    pub fn new(
+        plan: &'n Plan,
+        tensors: &'n Tensors,
+        images: usize,
+        together: bool,
+    ) -> Result<Self, NetError> {
+        let (channels, side) = (plan.channels, plan.side);
         let together = if together { images } else { 1 };
         let shape = |stage: usize| [channels << stage, side >> stage];
         let (mut stage, mut blocks) = (0, Vec::new());
-        for block in &network.blocks {
+        for block in &plan.blocks {
             let block = match block {
-                nb201::Block::Cell(cell) => {
+                plan::Block::Cell(cell) => {
                     Block::Cell(Cell::new(cell, shape(stage), images, tensors)?)
                 }
-                nb201::Block::Reduction(layer) => {
+                plan::Block::Reduction(layer) => {
                     stage += 1;
                     let reduction = Reduction::new(*layer, shape(stage), images, tensors)?;
                     Block::Reduction(Box::new(reduction))
@@ -59,17 +62,14 @@ impl<'n> Pass<'n> {
             blocks.push((stage, block));
         }
         // All cells are the same.
-        let cell = network.blocks.iter().find_map(|block| match block {
-            nb201::Block::Cell(cell) => Some(cell),
-            nb201::Block::Reduction(_) => None,
-        });
+        let cell = plan.cells().next();
         let stage = |stage| Stage::new(cell, shape(stage), images, together);
         Ok(Self {
-            network,
+            tensors,
             images: memory::repeated(images, || Map::zeros(3, side))?,
-            stem: ConvNorm::new(network.stem, side, images, tensors)?,
+            stem: ConvNorm::new(plan.stem, side, images, tensors)?,
             blocks,
-            head: Head::new(network, shape(2), together)?,
+            head: Head::new(plan, tensors, shape(2), together)?,
             stages: [stage(0)?, stage(1)?, stage(2)?],
             together,
         })
@@ -86,7 +86,7 @@ impl<'n> Pass<'n> {
         each: bool,
     ) -> Result<Vec<Vec<f32>>, NetError> {
         let rows = if each { targets.len() } else { 1 };
-        let parameters = self.network.parameters().iter();
+        let parameters = self.tensors.parameters.iter();
         let empty = |parameter: &Parameter| memory::reserved(rows * parameter.tensor.numel());
         let mut gradients: Vec<_> = parameters.map(empty).collect::<Result<_, _>>()?;
         let size = self.images.len();

@@ -11,102 +11,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use knas_files::model;
-use knas_space::roberta_skip::{Backbone, Kind as Family, Layout};
+use knas_space::roberta_skip::network::lower;
+use knas_space::roberta_skip::{Backbone, Layout, Settings, Task};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind};
 
-use super::{Encoder, EncoderSource};
 use crate::NetError;
 use crate::init::{Init, Initial};
+use crate::network::{Network, Source};
 use crate::weights::{self, WeightFile, WeightsError};
 
 /// The largest `config.json`, and index of parts, that is read.
 const MAX_TEXT: u64 = 64 << 20;
-
-/// What a forward pass depends on beside sizes and weights.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    /// Added to the variances of layer norms, `layer_norm_eps`.
-    pub norm_epsilon: f64,
-    /// The share that dropout takes of the embeddings and of what each half of
-    /// a layer adds, `hidden_dropout_prob`.
-    pub hidden_dropout: f64,
-    /// The share that it takes of the attention weights,
-    /// `attention_probs_dropout_prob`.
-    pub attention_dropout: f64,
-    /// The share that it takes of what the classifier reads,
-    /// `classifier_dropout`, or `hidden_dropout_prob` where that is not set.
-    pub classifier_dropout: f64,
-}
-
-impl Settings {
-    /// Those that the family was published with.
-    #[must_use]
-    pub fn of(family: Family) -> Self {
-        Self {
-            norm_epsilon: match family {
-                Family::Bert => 1e-12,
-                Family::Roberta => 1e-5,
-            },
-            hidden_dropout: 0.1,
-            attention_dropout: 0.1,
-            classifier_dropout: 0.1,
-        }
-    }
-
-    /// Those of a `config.json`; what it does not set is the family's.
-    pub(super) fn from_config(json: &str, family: Family) -> Result<Self, String> {
-        let config: Config = serde_json::from_str(json).map_err(|e| e.to_string())?;
-        let wrong = |name: &str, found: &str, known: &str| {
-            Err(format!("{name} is {found:?}; only {known} is known"))
-        };
-        if let Some(act) = config.hidden_act.filter(|act| act != "gelu") {
-            return wrong("hidden_act", &act, "gelu");
-        }
-        if let Some(sort) = config.position_embedding_type.filter(|t| t != "absolute") {
-            return wrong("position_embedding_type", &sort, "absolute");
-        }
-        if family == Family::Roberta && config.pad_token_id.is_some_and(|id| id != 1) {
-            return Err("pad_token_id is not 1, and RoBERTa counts positions from there".into());
-        }
-        let usual = Self::of(family);
-        let hidden_dropout = config.hidden_dropout_prob.unwrap_or(usual.hidden_dropout);
-        let attention = config.attention_probs_dropout_prob;
-        let settings = Self {
-            norm_epsilon: config.layer_norm_eps.unwrap_or(usual.norm_epsilon),
-            hidden_dropout,
-            attention_dropout: attention.unwrap_or(usual.attention_dropout),
-            classifier_dropout: config.classifier_dropout.unwrap_or(hidden_dropout),
-        };
-        let rates = [
-            ("hidden_dropout_prob", settings.hidden_dropout),
-            ("attention_probs_dropout_prob", settings.attention_dropout),
-            ("classifier_dropout", settings.classifier_dropout),
-        ];
-        for (name, rate) in rates {
-            if !(0.0..1.0).contains(&rate) {
-                return Err(format!("{name} is {rate}, not from 0 to less than 1"));
-            }
-        }
-        match settings.norm_epsilon {
-            epsilon if epsilon >= 0.0 && epsilon.is_finite() => Ok(settings),
-            epsilon => Err(format!("layer_norm_eps is {epsilon}, not from 0 up")),
-        }
-    }
-}
-
-/// What the settings take from `config.json`.
-#[derive(Deserialize)]
-struct Config {
-    hidden_act: Option<String>,
-    position_embedding_type: Option<String>,
-    pad_token_id: Option<i64>,
-    layer_norm_eps: Option<f64>,
-    hidden_dropout_prob: Option<f64>,
-    attention_probs_dropout_prob: Option<f64>,
-    classifier_dropout: Option<f64>,
-}
 
 /// A list of the parts that weights are in.
 #[derive(Deserialize)]
@@ -140,7 +57,7 @@ impl Pretrained {
         let json = text(&config)?;
         let backbone = Backbone::from_config(&json).map_err(|e| wrong(&config, e.to_string()))?;
         let settings = Settings::from_config(&json, backbone.kind);
-        let settings = settings.map_err(|reason| wrong(&config, reason))?;
+        let settings = settings.map_err(|reason| wrong(&config, reason.to_string()))?;
         let (mut whole, mut digest) = (None::<WeightFile>, Sha256::new());
         for path in files(folder)? {
             let bytes = weights::bytes(&path)?;
@@ -192,13 +109,18 @@ impl Pretrained {
             init: Init::Default,
             seed: 0,
         };
-        let source = EncoderSource::Pretrained {
+        let source = Source::Pretrained {
             weights: &weights,
             initial,
         };
         let layout = Layout::plain(self.backbone);
         let options = (Kind::Float, Device::Cpu);
-        Encoder::new(&layout, self.settings, classes as i64, source, options).map(drop)
+        let task = Task {
+            classes,
+            ..Task::usual(&layout)
+        };
+        let graph = lower(&layout, &self.settings, task)?;
+        Network::new(graph, source, options).map(drop)
     }
 
     /// Whether the weights are for this backbone.

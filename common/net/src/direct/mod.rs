@@ -21,6 +21,7 @@
 //! | [`layers`] | layers with parameters |
 //! | [`cell`] | cells and reductions |
 //! | [`head`] | from the last maps to the loss |
+//! | [`plan`] | what a network does, compiled from its graph |
 //! | [`pass`] | a network, there and back |
 //!
 //! Sums run over the images in order, in one thread: the same bits always.
@@ -34,26 +35,28 @@ mod map;
 mod memory;
 mod norm;
 mod pass;
+mod plan;
 mod pooling;
 mod weights;
 
 #[cfg(test)]
 mod tests;
 
-use knas_space::nb201::Skeleton;
 use pulp::{Arch, Simd, WithSimd};
 use tch::{Device, Kind, Tensor};
 
 use self::map::LANES;
 use self::pass::Pass;
-use super::Network;
 use crate::NetError;
+use crate::event::Take;
 use crate::layers::{Norm, Parameter};
-use crate::model::Take;
+use crate::network::Network;
+
+pub use self::plan::Plan;
 
 /// Channels of the first stage, at most. The weights of wider networks do not
 /// stay in the cache from one image to the next.
-const WIDEST: u64 = 32;
+const WIDEST: usize = 32;
 
 /// Images that go through a block before the next block takes over, at most.
 const GROUP: usize = 8;
@@ -89,13 +92,13 @@ impl Network {
         targets: &Tensor,
         norm: Norm,
     ) -> Result<Option<Vec<Tensor>>, NetError> {
-        let Some(targets) = self.suits(inputs, targets)? else {
+        let Some((plan, targets)) = self.suits(inputs, targets)? else {
             return Ok(None);
         };
-        let count = targets.len();
+        let (count, tensors) = (targets.len(), &self.tensors);
         let pass = match norm {
-            Norm::Sample => Pass::new(self, self.group().min(count), false)?,
-            Norm::Batch if self.batch_fits(count) => Pass::new(self, count, true)?,
+            Norm::Sample => Pass::new(plan, tensors, plan.group().min(count), false)?,
+            Norm::Batch if plan.batch_fits(count) => Pass::new(plan, tensors, count, true)?,
             _ => return Ok(None),
         };
         let sums = pass.gradients(inputs, &targets, 1.0 / count as f32, false)?;
@@ -122,15 +125,16 @@ impl Network {
         targets: &Tensor,
         take: &mut Take<'_>,
     ) -> Result<bool, NetError> {
-        let Some(targets) = self.suits(inputs, targets)? else {
+        let Some((plan, targets)) = self.suits(inputs, targets)? else {
             return Ok(false);
         };
         let values: usize = self.parameters().iter().map(|p| p.tensor.numel()).sum();
         let bytes = 4 * values * targets.len();
-        if bytes > ROWS || self.is_cut_off() {
+        if bytes > ROWS || plan.is_cut_off() {
             return Ok(false);
         }
-        let pass = Pass::new(self, self.group().min(targets.len()), false)?;
+        let group = plan.group().min(targets.len());
+        let pass = Pass::new(plan, &self.tensors, group, false)?;
         let rows = pass.gradients(inputs, &targets, 1.0, true)?;
         for (place, (values, parameter)) in rows.into_iter().zip(self.parameters()).enumerate() {
             let mut shape = parameter.tensor.size();
@@ -139,13 +143,12 @@ impl Network {
         }
         Ok(true)
     }
+}
 
-    /// Whether the cell passes nothing on, so that no image reaches the loss.
+impl Plan {
+    /// Whether a block passes nothing on, so that no image reaches the loss.
     fn is_cut_off(&self) -> bool {
-        self.blocks.iter().any(|block| match block {
-            super::Block::Cell(cell) => cell.sums[cell.output].is_empty(),
-            super::Block::Reduction(_) => false,
-        })
+        self.cells().any(|cell| cell.sums[cell.output].is_empty())
     }
 
     /// How many images go through a block before the next block takes over,
@@ -162,11 +165,11 @@ impl Network {
 
     /// Bytes that are kept of an image: what convolutions get and give.
     fn kept(&self) -> usize {
-        let mut map = (self.skeleton.channels() * self.skeleton.side().pow(2)) as usize * 4;
+        let mut map = self.channels * self.side.pow(2) * 4;
         let kept = self.blocks.iter().map(|block| {
             let convolutions = match block {
-                super::Block::Cell(cell) => cell.convolutions(),
-                super::Block::Reduction(_) => {
+                plan::Block::Cell(cell) => cell.convolutions(),
+                plan::Block::Reduction(_) => {
                     map /= 2;
                     3
                 }
@@ -175,35 +178,41 @@ impl Network {
         });
         kept.sum()
     }
+}
 
-    /// The targets, where network and batch are of a kind that [`Pass`] serves.
-    fn suits(&self, inputs: &Tensor, targets: &Tensor) -> Result<Option<Vec<usize>>, NetError> {
-        let skeleton = &self.skeleton;
-        let (side, classes) = (skeleton.side(), skeleton.classes());
+impl Network {
+    /// The plan and the targets, where network and batch are of a kind that
+    /// [`Pass`] serves.
+    fn suits(
+        &self,
+        inputs: &Tensor,
+        targets: &Tensor,
+    ) -> Result<Option<(&Plan, Vec<usize>)>, NetError> {
+        let Some(plan) = &self.plan else {
+            return Ok(None);
+        };
+        let side = plan.side as i64;
         let count = targets.size1()?;
         let suits = count > 0
             && self.options() == (Kind::Float, Device::Cpu)
-            && inputs.size() == [count, 3, side as i64, side as i64]
+            && inputs.size() == [count, 3, side, side]
             && (inputs.kind(), inputs.device()) == self.options()
-            && serves(skeleton, Device::Cpu);
+            && serves(plan.channels, plan.side, Device::Cpu);
         if !suits {
             return Ok(None);
         }
         let targets = Vec::<i64>::try_from(targets)?.into_iter();
-        let class = |target| {
-            usize::try_from(target)
-                .ok()
-                .filter(|t| *t < classes as usize)
-        };
-        Ok(targets.map(class).collect())
+        let class = |target| usize::try_from(target).ok().filter(|t| *t < plan.classes);
+        let targets: Option<Vec<usize>> = targets.map(class).collect();
+        Ok(targets.map(|targets| (plan, targets)))
     }
 }
 
-/// Whether the pass without libtorch serves for networks of this size on this
-/// device, on this processor: for which norms, cells and batches, depends on
-/// these alone.
-pub fn serves(skeleton: &Skeleton, device: Device) -> bool {
-    let (channels, side) = (skeleton.channels(), skeleton.side());
+/// Whether the pass without libtorch serves for networks of a plan, whose stem
+/// has so many channels and which are shown images of this side, on this device,
+/// on this processor: for which norms and batches, depends on network and sizes
+/// alone.
+pub fn serves(channels: usize, side: usize, device: Device) -> bool {
     device == Device::Cpu
         && channels <= WIDEST
         && [channels, side].iter().all(|n| n.is_multiple_of(16))

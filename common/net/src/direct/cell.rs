@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use super::layers::{ConvNorm, Convolution, Gradients};
 use super::map::{Map, Store};
-use super::{memory, pooling};
+use super::{memory, plan, pooling};
 use crate::NetError;
 use crate::layers::Tensors;
-use crate::nb201;
 
 /// The maps that the blocks of a stage work on, one block after another.
 pub(super) struct Stage {
@@ -35,7 +34,7 @@ impl Stage {
     /// For cells like this one and so many maps of `channels` × `side` × `side`,
     /// of which `together` are normalised together.
     pub fn new(
-        cell: Option<&nb201::Cell>,
+        cell: Option<&plan::Cell>,
         [channels, side]: [usize; 2],
         images: usize,
         together: usize,
@@ -70,7 +69,7 @@ impl Stage {
 
 /// A cell, with what its backward pass needs of every image.
 pub(super) struct Cell<'n> {
-    program: &'n nb201::Cell,
+    program: &'n plan::Cell,
     /// By step; none where it pools.
     layers: Vec<Option<ConvNorm>>,
     /// By image, ReLU of each sum that a convolution reads; of others, nothing.
@@ -80,7 +79,7 @@ pub(super) struct Cell<'n> {
 impl<'n> Cell<'n> {
     /// Of this cell, on so many maps of `channels` × `side` × `side`.
     pub fn new(
-        program: &'n nb201::Cell,
+        program: &'n plan::Cell,
         [channels, side]: [usize; 2],
         images: usize,
         tensors: &Tensors,
@@ -89,8 +88,8 @@ impl<'n> Cell<'n> {
         let mut is_read = vec![false; program.sums.len()];
         for step in &program.steps {
             layers.push(match step.operation {
-                nb201::Operation::Pooling => None,
-                nb201::Operation::Convolution(layer) => {
+                plan::Operation::Pooling => None,
+                plan::Operation::Convolution(layer) => {
                     is_read[step.sum] = true;
                     Some(ConvNorm::new(layer, side, images, tensors)?)
                 }
@@ -111,7 +110,7 @@ impl<'n> Cell<'n> {
     /// Puts in the place of the maps of images, which are normalised together,
     /// what the cell makes of them.
     pub fn forward(&mut self, images: Range<usize>, stage: &mut Stage) {
-        let nb201::Cell { sums, steps, .. } = self.program;
+        let plan::Cell { sums, steps, .. } = self.program;
         let maps = &mut stage.maps[images.clone()];
         let slots = &mut stage.slots[..images.len()];
         for (map, slot) in maps.iter_mut().zip(&mut *slots) {
@@ -146,7 +145,7 @@ impl<'n> Cell<'n> {
     /// Puts in the place of the gradients of what the cell gave those of its
     /// input.
     pub fn backward(&mut self, images: Range<usize>, stage: &mut Stage) {
-        let nb201::Cell {
+        let plan::Cell {
             sums,
             steps,
             output,
@@ -249,7 +248,7 @@ struct Inputs {
 impl Reduction {
     /// Of this reduction, to so many maps of `channels` × `side` × `side`.
     pub fn new(
-        layer: nb201::Reduction,
+        layer: plan::Reduction,
         [channels, side]: [usize; 2],
         images: usize,
         tensors: &Tensors,

@@ -6,9 +6,10 @@ use super::convolution::{add_weight_gradient, convolve};
 use super::map::{Map, Store};
 use super::memory::values;
 use super::norm::Norm;
+use super::plan;
 use super::weights::Weights;
 use crate::layers::Tensors;
-use crate::{NetError, layers, nb201};
+use crate::{NetError, layers};
 
 /// Gradients by the place of their parameter: each is taken to the end of what is
 /// there.
@@ -93,7 +94,7 @@ impl ConvNorm {
     /// Of this layer, on maps that it leaves at `side` × `side` of so many
     /// images.
     pub fn new(
-        layer: nb201::ConvNorm,
+        layer: plan::ConvNorm,
         side: usize,
         images: usize,
         tensors: &Tensors,

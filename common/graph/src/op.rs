@@ -1,0 +1,163 @@
+//! What a layer can be.
+//!
+//! The list is closed, so that the compiler names every place that a new
+//! operation has to be told about.
+
+use crate::Shape;
+use crate::parameter::Place;
+
+/// An operation on values. What it reads and gives is told for one sample, as
+/// [`Shape`] tells it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Op {
+    /// What the network is shown. The first node, and no other.
+    Input(Shape),
+    /// A convolution without bias; out × in × window × window weights.
+    Convolution {
+        /// Its weight.
+        weight: Place,
+        /// The step between positions.
+        stride: usize,
+        /// Zeros on each side.
+        padding: usize,
+    },
+    /// A batch norm (Ioffe & Szegedy 2015).
+    BatchNorm {
+        /// One factor a channel.
+        weight: Place,
+        /// One summand a channel.
+        bias: Place,
+        /// Its place among the running statistics.
+        running: usize,
+    },
+    /// max(x, 0).
+    Relu,
+    /// Means over windows, which leave the padding out.
+    AveragePool {
+        /// The window's side.
+        window: usize,
+        /// The step between windows.
+        stride: usize,
+        /// Positions on each side that are not there.
+        padding: usize,
+    },
+    /// The mean over all positions.
+    GlobalPool,
+    /// A linear map with a bias: of a vector, or of every token's.
+    Linear {
+        /// Out × in.
+        weight: Place,
+        /// One summand an output.
+        bias: Place,
+    },
+    /// The sum of values of one shape, from left to right.
+    Add,
+    /// Divided by a number.
+    Divide(usize),
+    /// Zeros of the value's shape, through which no gradient flows.
+    Zeros,
+    /// The ids of a text's tokens.
+    TokenIds,
+    /// The types of a text's tokens: which sentence they belong to.
+    TokenTypes,
+    /// 1 for each token of a text, and 0 for padding.
+    TokenMask,
+    /// Positions in a text, from its mask. Without `padding`, 0, 1, 2 and so on;
+    /// with it, tokens are counted from the number after it, and padding has the
+    /// number itself.
+    Positions {
+        /// The padding's number.
+        padding: Option<usize>,
+    },
+    /// Rows of a table, looked up.
+    Embedding {
+        /// Rows × width.
+        table: Place,
+    },
+    /// A layer norm of each token's vector (Ba et al. 2016).
+    LayerNorm {
+        /// One factor a feature.
+        weight: Place,
+        /// One summand a feature.
+        bias: Place,
+        /// Added to variances.
+        epsilon: f64,
+    },
+    /// Multi-head self-attention (Vaswani et al. 2017, equation 1) of queries,
+    /// keys and values, which stand before the text's mask.
+    Attention {
+        /// How many heads share the width.
+        heads: usize,
+        /// The share of its weights that is dropped in training.
+        dropout: f64,
+    },
+    /// x·Φ(x), Φ the standard normal distribution function.
+    Gelu,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// Dropout, in training.
+    Dropout {
+        /// The share that is dropped.
+        rate: f64,
+    },
+    /// The vector of a text's first token.
+    FirstToken,
+}
+
+impl Op {
+    /// Its name in print.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Input(_) => "input",
+            Self::Convolution { .. } => "convolution",
+            Self::BatchNorm { .. } => "batch-norm",
+            Self::Relu => "relu",
+            Self::AveragePool { .. } => "average-pool",
+            Self::GlobalPool => "global-pool",
+            Self::Linear { .. } => "linear",
+            Self::Add => "add",
+            Self::Divide(_) => "divide",
+            Self::Zeros => "zeros",
+            Self::TokenIds => "token-ids",
+            Self::TokenTypes => "token-types",
+            Self::TokenMask => "token-mask",
+            Self::Positions { .. } => "positions",
+            Self::Embedding { .. } => "embedding",
+            Self::LayerNorm { .. } => "layer-norm",
+            Self::Attention { .. } => "attention",
+            Self::Gelu => "gelu",
+            Self::Tanh => "tanh",
+            Self::Dropout { .. } => "dropout",
+            Self::FirstToken => "first-token",
+        }
+    }
+
+    /// The parameter that names the layer: its weight, or its table.
+    #[must_use]
+    pub fn weight(&self) -> Option<Place> {
+        match *self {
+            Self::Convolution { weight, .. }
+            | Self::BatchNorm { weight, .. }
+            | Self::Linear { weight, .. }
+            | Self::LayerNorm { weight, .. } => Some(weight),
+            Self::Embedding { table } => Some(table),
+            Self::Input(_)
+            | Self::Relu
+            | Self::AveragePool { .. }
+            | Self::GlobalPool
+            | Self::Add
+            | Self::Divide(_)
+            | Self::Zeros
+            | Self::TokenIds
+            | Self::TokenTypes
+            | Self::TokenMask
+            | Self::Positions { .. }
+            | Self::Attention { .. }
+            | Self::Gelu
+            | Self::Tanh
+            | Self::Dropout { .. }
+            | Self::FirstToken => None,
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What a value is, and what an operation makes of it.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::op::Op;
+use crate::parameter::Parameter;
+
+/// What a value is, for one sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// channels × side × side.
+    Maps {
+        /// Channels.
+        channels: usize,
+        /// Height, and width.
+        side: usize,
+    },
+    /// One vector.
+    Vector {
+        /// Its length.
+        width: usize,
+    },
+    /// Three rows of integers: the tokens' ids, their types, and their mask.
+    Text {
+        /// Tokens, padding among them.
+        length: usize,
+    },
+    /// One integer a token.
+    Integers {
+        /// Tokens.
+        length: usize,
+    },
+    /// A vector a token.
+    Tokens {
+        /// Tokens.
+        length: usize,
+        /// Length of each vector.
+        width: usize,
+    },
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Maps { channels, side } => write!(f, "{channels}×{side}×{side}"),
+            Self::Vector { width } => write!(f, "{width}"),
+            Self::Text { length } => write!(f, "text of {length}"),
+            Self::Integers { length } => write!(f, "{length} integers"),
+            Self::Tokens { length, width } => write!(f, "{length} tokens×{width}"),
+        }
+    }
+}
+
+/// Why an operation does not go with what it is to read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Misfit {
+    /// Too few values, or too many.
+    #[error("it reads {wanted}, not {found} values")]
+    Count {
+        /// How many it takes, in words.
+        wanted: &'static str,
+        /// How many it was given.
+        found: usize,
+    },
+    /// A value of a sort that it does not take.
+    #[error("it reads {wanted}, not {found}")]
+    Sort {
+        /// What it takes.
+        wanted: &'static str,
+        /// What it was given.
+        found: Shape,
+    },
+    /// Values that should have one shape.
+    #[error("{first} and {other} cannot be read together")]
+    Different {
+        /// The first value's.
+        first: Shape,
+        /// Another one's.
+        other: Shape,
+    },
+    /// A parameter that is not there.
+    #[error("there is no parameter {0}")]
+    NoParameter(usize),
+    /// A value that is not there yet.
+    #[error("there is no value {0} yet")]
+    NoValue(usize),
+    /// A parameter of another shape than the layer needs.
+    #[error("\"{name}\" is {found:?}, not {wanted:?}")]
+    Parameter {
+        /// Its name.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// What the layer needs.
+        wanted: Vec<usize>,
+    },
+    /// Running statistics that are not there, or of other channels.
+    #[error("there are no running statistics {place} of {channels} channels")]
+    Running {
+        /// Their place.
+        place: usize,
+        /// Channels of what is normalised.
+        channels: usize,
+    },
+    /// A window that is larger than what it looks at.
+    #[error("a window of {window} does not fit into a side of {side}")]
+    Window {
+        /// The window's side.
+        window: usize,
+        /// The side with its padding.
+        side: usize,
+    },
+    /// A size of 0 where there must be something.
+    #[error("{0} is 0")]
+    Zero(&'static str),
+    /// Heads that do not share the width equally.
+    #[error("{heads} heads do not divide a width of {width}")]
+    Heads {
+        /// Heads.
+        heads: usize,
+        /// Width of a token's vector.
+        width: usize,
+    },
+    /// A share that is none.
+    #[error("a share of {0} is not from 0 to less than 1")]
+    Share(String),
+}
+
+/// The shape of what `op` gives.
+pub(crate) fn infer(
+    op: &Op,
+    inputs: &[Shape],
+    parameters: &[Parameter],
+    running: &[crate::Running],
+) -> Result<Shape, Misfit> {
+    use Shape::{Integers, Maps, Text, Tokens, Vector};
+    let parameter = |place: usize| parameters.get(place).ok_or(Misfit::NoParameter(place));
+    let holds = |place: usize, wanted: &[usize]| match parameter(place)? {
+        found if found.shape == wanted => Ok(()),
+        found => Err(Misfit::Parameter {
+            name: found.name.clone(),
+            found: found.shape.clone(),
+            wanted: wanted.into(),
+        }),
+    };
+    match *op {
+        Op::Input(shape) => match inputs {
+            [] => Ok(shape),
+            _ => Err(count("nothing", inputs)),
+        },
+        Op::Convolution {
+            weight,
+            stride,
+            padding,
+        } => {
+            let (channels, side) = maps(inputs)?;
+            let shape = &parameter(weight)?.shape;
+            let (outputs, window) = match shape[..] {
+                [outputs, _, window, _] => (outputs, window),
+                _ => (0, 0),
+            };
+            holds(weight, &[outputs, channels, window, window])?;
+            let side = slid(side, window, stride, padding)?;
+            Ok(Maps {
+                channels: outputs,
+                side,
+            })
+        }
+        Op::BatchNorm {
+            weight,
+            bias,
+            running: place,
+        } => {
+            let (channels, side) = maps(inputs)?;
+            holds(weight, &[channels])?;
+            holds(bias, &[channels])?;
+            match running.get(place) {
+                Some(found) if found.channels == channels => Ok(Maps { channels, side }),
+                _ => Err(Misfit::Running { place, channels }),
+            }
+        }
+        Op::AveragePool {
+            window,
+            stride,
+            padding,
+        } => {
+            let (channels, side) = maps(inputs)?;
+            let side = slid(side, window, stride, padding)?;
+            Ok(Maps { channels, side })
+        }
+        Op::GlobalPool => maps(inputs).map(|(width, _)| Vector { width }),
+        Op::Linear { weight, bias } => {
+            let outputs = parameter(bias)?.len();
+            let (width, shape) = match one(inputs)? {
+                Vector { width } => (width, Vector { width: outputs }),
+                Tokens { length, width } => {
+                    let width_out = outputs;
+                    let shape = Tokens {
+                        length,
+                        width: width_out,
+                    };
+                    (width, shape)
+                }
+                found => return Err(sort("a vector or tokens", found)),
+            };
+            holds(weight, &[outputs, width])?;
+            holds(bias, &[outputs])?;
+            Ok(shape)
+        }
+        Op::Add => match inputs {
+            [first, rest @ ..] if !rest.is_empty() => {
+                let other = rest.iter().find(|other| *other != first);
+                match other {
+                    None => Ok(*first),
+                    Some(&other) => Err(Misfit::Different {
+                        first: *first,
+                        other,
+                    }),
+                }
+            }
+            _ => Err(count("two values or more", inputs)),
+        },
+        Op::Divide(0) => Err(Misfit::Zero("the divisor")),
+        Op::Relu | Op::Divide(_) | Op::Zeros | Op::Gelu | Op::Tanh => one(inputs),
+        Op::Dropout { rate } => share(rate).and_then(|()| one(inputs)),
+        Op::TokenIds | Op::TokenTypes | Op::TokenMask => match one(inputs)? {
+            Text { length } => Ok(Integers { length }),
+            found => Err(sort("a text", found)),
+        },
+        Op::Positions { .. } => match one(inputs)? {
+            Integers { length } => Ok(Integers { length }),
+            found => Err(sort("a mask", found)),
+        },
+        Op::Embedding { table } => match (one(inputs)?, &parameter(table)?.shape[..]) {
+            (Integers { length }, &[_, width]) => Ok(Tokens { length, width }),
+            (found, _) => Err(sort("an integer a token, and a table", found)),
+        },
+        Op::LayerNorm { weight, bias, .. } => match one(inputs)? {
+            Tokens { length, width } => {
+                holds(weight, &[width])?;
+                holds(bias, &[width])?;
+                Ok(Tokens { length, width })
+            }
+            found => Err(sort("tokens", found)),
+        },
+        Op::Attention { heads, dropout } => {
+            share(dropout)?;
+            attended(inputs, heads)
+        }
+        Op::FirstToken => match one(inputs)? {
+            Tokens { width, .. } => Ok(Vector { width }),
+            found => Err(sort("tokens", found)),
+        },
+    }
+}
+
+fn attended(inputs: &[Shape], heads: usize) -> Result<Shape, Misfit> {
+    let &[query, key, value, mask] = inputs else {
+        return Err(count("queries, keys, values and a mask", inputs));
+    };
+    let Shape::Tokens { length, width } = query else {
+        return Err(sort("tokens", query));
+    };
+    let wanted = [
+        (key, query),
+        (value, query),
+        (mask, Shape::Integers { length }),
+    ];
+    if let Some(&(other, _)) = wanted.iter().find(|(found, wanted)| found != wanted) {
+        return Err(Misfit::Different {
+            first: query,
+            other,
+        });
+    }
+    if heads == 0 || !width.is_multiple_of(heads) {
+        return Err(Misfit::Heads { heads, width });
+    }
+    Ok(query)
+}
+
+/// The side of what windows leave of a side.
+fn slid(side: usize, window: usize, stride: usize, padding: usize) -> Result<usize, Misfit> {
+    let side = side + 2 * padding;
+    match (window, stride) {
+        (0, _) => Err(Misfit::Zero("the window")),
+        (_, 0) => Err(Misfit::Zero("the stride")),
+        _ if window > side => Err(Misfit::Window { window, side }),
+        _ => Ok((side - window) / stride + 1),
+    }
+}
+
+fn one(inputs: &[Shape]) -> Result<Shape, Misfit> {
+    match inputs {
+        [shape] => Ok(*shape),
+        _ => Err(count("one value", inputs)),
+    }
+}
+
+fn maps(inputs: &[Shape]) -> Result<(usize, usize), Misfit> {
+    match one(inputs)? {
+        Shape::Maps { channels, side } => Ok((channels, side)),
+        found => Err(sort("maps", found)),
+    }
+}
+
+fn share(share: f64) -> Result<(), Misfit> {
+    match (0.0..1.0).contains(&share) {
+        true => Ok(()),
+        false => Err(Misfit::Share(share.to_string())),
+    }
+}
+
+fn count(wanted: &'static str, inputs: &[Shape]) -> Misfit {
+    let found = inputs.len();
+    Misfit::Count { wanted, found }
+}
+
+fn sort(wanted: &'static str, found: Shape) -> Misfit {
+    Misfit::Sort { wanted, found }
+}

@@ -1,0 +1,55 @@
+//! A graph in print: a node a line, with its place, what it reads, the name of
+//! its layer and the shape of what it gives; a block and the features follow the
+//! node that completes them.
+
+use std::fmt;
+
+use crate::graph::{Graph, Mark, Node};
+use crate::op::Op;
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, node) in self.nodes().iter().enumerate() {
+            let inputs: Vec<String> = node.inputs.iter().map(|v| v.place().to_string()).collect();
+            write!(f, "{place} = {}({})", node.op.name(), inputs.join(", "))?;
+            self.details(node, f)?;
+            writeln!(f, ": {}", node.shape)?;
+            for mark in self.marks_after(place + 1) {
+                match mark {
+                    Mark::Block { input, output } => {
+                        writeln!(f, "block {} to {}", input.place(), output.place())?;
+                    }
+                    Mark::Features(value) => writeln!(f, "features {}", value.place())?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Graph {
+    fn details(&self, node: &Node, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(weight) = node.op.weight().and_then(|p| self.parameters().get(p)) {
+            let layer = weight.name.strip_suffix(".weight").unwrap_or(&weight.name);
+            write!(f, " {layer} {:?}", weight.shape)?;
+        }
+        match node.op {
+            Op::Convolution {
+                stride, padding, ..
+            } => write!(f, " stride {stride} padding {padding}"),
+            Op::AveragePool {
+                window,
+                stride,
+                padding,
+            } => write!(f, " window {window} stride {stride} padding {padding}"),
+            Op::Divide(by) => write!(f, " by {by}"),
+            Op::Positions {
+                padding: Some(from),
+            } => write!(f, " after {from}"),
+            Op::LayerNorm { epsilon, .. } => write!(f, " epsilon {epsilon:e}"),
+            Op::Attention { heads, dropout } => write!(f, " heads {heads} dropout {dropout}"),
+            Op::Dropout { rate } => write!(f, " {rate}"),
+            _ => Ok(()),
+        }
+    }
+}

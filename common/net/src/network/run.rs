@@ -1,0 +1,319 @@
+//! What a network computes: its graph's nodes, one after the other.
+
+use knas_graph::{Mark, Op, Value};
+use tch::{Device, Kind, Tensor};
+
+use super::Network;
+use crate::NetError;
+use crate::dropout::Dropout;
+use crate::event::{Event, Observer};
+use crate::layers::{Convolution, Norm, Normalisation, channels_last};
+
+impl Network {
+    /// Logits, N × classes, of a batch: of images, N × 3 × side × side; of texts,
+    /// N × 3 × length integers, which are the tokens' ids, their types, and 1 for
+    /// a token and 0 for padding. What stands in padding makes no difference.
+    ///
+    /// # Errors
+    /// When the shapes do not fit, or memory does not suffice; when texts are
+    /// longer than there are positions, or an id is beyond the vocabulary.
+    pub fn forward(&self, inputs: &Tensor, norm: Norm) -> Result<Tensor, NetError> {
+        self.run(inputs, norm, None, &mut |_| {})
+    }
+
+    /// As [`Network::forward`], and shows `observe` what happens on the way.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn forward_observed(
+        &self,
+        inputs: &Tensor,
+        norm: Norm,
+        observe: &mut Observer<'_>,
+    ) -> Result<Tensor, NetError> {
+        self.run(inputs, norm, None, observe)
+    }
+
+    /// As [`Network::forward`] with [`Norm::Train`] and with dropout.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn forward_training(
+        &self,
+        inputs: &Tensor,
+        dropout: &mut Dropout,
+    ) -> Result<Tensor, NetError> {
+        self.run(inputs, Norm::Train, Some(dropout), &mut |_| {})
+    }
+
+    fn run(
+        &self,
+        inputs: &Tensor,
+        norm: Norm,
+        dropout: Option<&mut Dropout>,
+        observe: &mut Observer<'_>,
+    ) -> Result<Tensor, NetError> {
+        if let Some(longest) = self.longest {
+            let found = inputs.size3()?.2;
+            if found > longest as i64 {
+                return Err(NetError::Length { found, longest });
+            }
+        }
+        let mut pass = Pass {
+            network: self,
+            norm,
+            dropout,
+            observe,
+            values: Vec::with_capacity(self.steps.len()),
+        };
+        for (place, step) in self.steps.iter().enumerate() {
+            for relu in &step.shared {
+                pass.show_relu(*relu);
+            }
+            let value = match place {
+                0 => pass.laid_out(inputs)?,
+                _ => pass.node(place)?,
+            };
+            pass.values.push(value);
+            pass.show_marks(place + 1);
+            for released in &step.releases {
+                pass.values[released.place()] = Tensor::new();
+            }
+        }
+        // A graph has its input at least.
+        Ok(pass.values.pop().unwrap_or_default())
+    }
+}
+
+/// A forward pass under way.
+struct Pass<'p, 'o> {
+    network: &'p Network,
+    norm: Norm,
+    dropout: Option<&'p mut Dropout>,
+    observe: &'p mut Observer<'o>,
+    /// By node; undefined where nothing looks at it any more.
+    values: Vec<Tensor>,
+}
+
+impl Pass<'_, '_> {
+    /// Every layer keeps to the layout that it gets. On a processor convolutions
+    /// are faster with channels last, but `group_norm` is very slow. With one
+    /// channel there is nothing to lay out.
+    fn laid_out(&self, inputs: &Tensor) -> Result<Tensor, NetError> {
+        let last = self.norm != Norm::Sample
+            && self.network.options == (Kind::Float, Device::Cpu)
+            && matches!(inputs.size()[..], [_, channels, _, _] if channels > 1);
+        match last {
+            true => channels_last(inputs),
+            false => Ok(inputs.shallow_clone()),
+        }
+    }
+
+    fn show_relu(&mut self, relu: Value) {
+        let node = &self.network.graph.nodes()[relu.place()];
+        if let Some(input) = node.inputs.first() {
+            (self.observe)(Event::Relu {
+                input: &self.values[input.place()],
+                output: &self.values[relu.place()],
+            });
+        }
+    }
+
+    /// Shows what is told of values once so many nodes are evaluated.
+    fn show_marks(&mut self, nodes: usize) {
+        for mark in self.network.graph.marks_after(nodes) {
+            (self.observe)(match mark {
+                Mark::Block { input, output } => Event::Block {
+                    input: &self.values[input.place()],
+                    output: &self.values[output.place()],
+                },
+                Mark::Features(value) => Event::Features {
+                    output: &self.values[value.place()],
+                },
+            });
+        }
+    }
+
+    /// What a node gives, which is not the first.
+    fn node(&mut self, place: usize) -> Result<Tensor, NetError> {
+        let network = self.network;
+        let node = &network.graph.nodes()[place];
+        let inputs: Vec<&Tensor> = node
+            .inputs
+            .iter()
+            .map(|v| &self.values[v.place()])
+            .collect();
+        let (input, rest) = match inputs[..] {
+            [first, ref rest @ ..] => (first, rest),
+            [] => return Ok(Tensor::new()), // only the first node reads nothing
+        };
+        let (tensors, observe) = (&network.tensors, &mut *self.observe);
+        Ok(match node.op {
+            Op::Input(_) => input.shallow_clone(),
+            Op::Convolution {
+                weight,
+                stride,
+                padding,
+            } => {
+                let layer = Convolution {
+                    weight,
+                    stride: stride as i64,
+                    padding: padding as i64,
+                };
+                tensors.convolution(layer, input, observe)?
+            }
+            Op::BatchNorm {
+                weight,
+                bias,
+                running,
+            } => {
+                let layer = Normalisation {
+                    weight,
+                    bias,
+                    running,
+                };
+                tensors.normalise(layer, input.shallow_clone(), self.norm, observe)?
+            }
+            Op::Relu => {
+                let output = input.f_relu()?;
+                observe(Event::Relu {
+                    input,
+                    output: &output,
+                });
+                output
+            }
+            Op::AveragePool {
+                window,
+                stride,
+                padding,
+            } => match network.steps[place].pooling {
+                Some(pooling) => {
+                    let output = network.poolings[pooling].forward(input)?;
+                    observe(Event::Pool { output: &output });
+                    output
+                }
+                None => {
+                    let [window, stride, padding] =
+                        [window, stride, padding].map(|n| [n as i64; 2]);
+                    input.f_avg_pool2d(window, stride, padding, false, false, None)?
+                }
+            },
+            Op::GlobalPool => input.f_mean_dim([2, 3].as_slice(), false, input.kind())?,
+            Op::Linear { weight, bias } => tensors.linear([weight, bias], input, observe)?,
+            Op::Add => {
+                let mut sum = input.shallow_clone();
+                for addend in rest {
+                    sum = sum.f_add(addend)?;
+                }
+                sum
+            }
+            Op::Divide(by) => input.f_div_scalar(by as f64)?,
+            Op::Zeros => input.f_zeros_like()?,
+            Op::TokenIds => input.f_select(1, 0)?,
+            Op::TokenTypes => input.f_select(1, 1)?,
+            Op::TokenMask => input.f_select(1, 2)?,
+            Op::Positions { padding } => positions(input, padding)?,
+            Op::Embedding { table } => {
+                let weight = &tensors.parameters[table].tensor;
+                let output = Tensor::f_embedding(weight, input, -1, false, false)?;
+                observe(Event::Embedding {
+                    table,
+                    ids: input,
+                    output: &output,
+                });
+                output
+            }
+            Op::LayerNorm {
+                weight,
+                bias,
+                epsilon,
+            } => tensors.layer_norm([weight, bias], input, epsilon, observe)?,
+            Op::Attention { heads, dropout } => match *rest {
+                [key, value, mask] => {
+                    let parts = [input, key, value].map(Tensor::shallow_clone);
+                    let mask = mask.shallow_clone();
+                    self.attend(parts, &mask, heads as i64, dropout)?
+                }
+                _ => return Ok(Tensor::new()), // which no graph holds
+            },
+            Op::Gelu => {
+                let output = input.f_gelu("none")?;
+                observe(Event::Activation {
+                    input,
+                    output: &output,
+                });
+                output
+            }
+            Op::Tanh => input.f_tanh()?,
+            Op::Dropout { rate } => {
+                let input = input.shallow_clone();
+                self.drop(input, rate)?
+            }
+            Op::FirstToken => input.f_select(1, 0)?,
+        })
+    }
+
+    /// Multi-head self-attention, before the map that mixes the heads: N × length
+    /// × width, from queries, keys and values of this shape.
+    fn attend(
+        &mut self,
+        parts: [Tensor; 3],
+        mask: &Tensor,
+        heads: i64,
+        dropout: f64,
+    ) -> Result<Tensor, NetError> {
+        let (count, length, width) = parts[0].size3()?;
+        let size = width / heads;
+        let by_head = |all: &Tensor| {
+            let apart = all.f_view([count, length, heads, size])?;
+            Ok::<_, NetError>(apart.f_transpose(1, 2)?)
+        };
+        let [query, key, value] = &parts;
+        let (query, key, value) = (by_head(query)?, by_head(key)?, by_head(value)?);
+        let query = query.f_mul_scalar(1.0 / (size as f64).sqrt())?;
+        let products = query.f_matmul(&key.f_transpose(2, 3)?)?;
+        let hidden = hidden(mask, products.kind())?;
+        let weights = products.f_add(&hidden)?.f_softmax(-1, None::<Kind>)?;
+        let dropped = self.drop(weights.shallow_clone(), dropout)?;
+        let output = dropped.f_matmul(&value)?;
+        (self.observe)(Event::Attention {
+            weights: &weights,
+            output: &output,
+        });
+        let together = output.f_transpose(1, 2)?;
+        Ok(together.f_reshape([count, length, width])?)
+    }
+
+    fn drop(&mut self, input: Tensor, rate: f64) -> Result<Tensor, NetError> {
+        match &mut self.dropout {
+            Some(dropout) => dropout.apply(&input, rate),
+            None => Ok(input),
+        }
+    }
+}
+
+/// Positions of the tokens of texts with this mask.
+fn positions(mask: &Tensor, padding: Option<usize>) -> Result<Tensor, NetError> {
+    Ok(match padding {
+        None => {
+            let length = mask.size2()?.1;
+            let options = (Kind::Int64, mask.device());
+            Tensor::f_arange(length, options)?.f_expand_as(mask)?
+        }
+        Some(padding) => {
+            let counted = mask.f_cumsum(1, Kind::Int64)?;
+            counted.f_mul(mask)?.f_add_scalar(padding as i64)?
+        }
+    })
+}
+
+/// N × 1 × 1 × length: 0 for tokens, and for padding a number that softmax makes
+/// 0.
+fn hidden(mask: &Tensor, kind: Kind) -> Result<Tensor, NetError> {
+    let lowest = match kind {
+        Kind::Double => f64::MIN,
+        _ => f32::MIN.into(),
+    };
+    let padding = mask.f_eq(0)?.f_unsqueeze(1)?.f_unsqueeze(1)?;
+    Ok(padding.f_to_kind(kind)?.f_mul_scalar(lowest)?)
+}

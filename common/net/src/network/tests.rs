@@ -1,0 +1,4 @@
+//! Networks against other software.
+
+mod cells;
+mod encoders;

@@ -1,0 +1,127 @@
+//! What architectures are lowered to, line by line, and what holds for all.
+
+// A failed expectation is how a test fails, in helpers too.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use knas_graph::{Graph, Op};
+use knas_space::nb201::network::{lower, lower_thin};
+use knas_space::nb201::{Cell, Edges, Form, Skeleton};
+use knas_space::roberta_skip::{self, Layout, Settings, Task};
+
+fn cell_network(index: usize, skeleton: Skeleton, edges: Edges) -> Graph {
+    lower(&Cell::from_index(index).unwrap(), &skeleton, edges).unwrap()
+}
+
+fn encoder(layout: &str) -> Graph {
+    let layout: Layout = layout.parse().unwrap();
+    let settings = Settings::of(layout.backbone().kind);
+    let task = Task {
+        tokens: 9,
+        classes: 3,
+    };
+    roberta_skip::network::lower(&layout, &settings, task).unwrap()
+}
+
+/// The printed graphs, by the names of their files.
+fn printed() -> [(&'static str, String); 5] {
+    let small = Skeleton::new(4, 1, 10, 8).unwrap();
+    let dead_edge = "|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|skip_connect~2|";
+    let all = lower(&dead_edge.parse().unwrap(), &small, Edges::All).unwrap();
+    let cut_off = Cell::new([knas_space::nb201::Op::None; 6]);
+    let bert = encoder("bert-l3-d8-h2-i16-v60-p20-t2:1|3~0|head~0~1:mean");
+    let roberta = encoder("roberta-l3-d8-h2-i16-v60-p20-t1:1|2|head");
+    [
+        ("nb201-6111", cell_network(6111, small, Edges::Live)),
+        ("nb201-dead-edge", all),
+        ("nb201-thin-cut-off", lower_thin(&cut_off, 3).unwrap()),
+        ("bert", bert),
+        ("roberta", roberta),
+    ]
+    .map(|(name, graph)| (name, graph.to_string()))
+}
+
+/// Where they are not, the message names files with what is printed now.
+#[test]
+fn graphs_are_printed_as_they_were() {
+    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/graphs");
+    let now = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut other = Vec::new();
+    for (name, printed) in printed() {
+        let file = format!("{name}.txt");
+        let known = known.join(&file);
+        if fs::read_to_string(&known).unwrap_or_default() != printed {
+            let now = now.join(&file);
+            fs::write(&now, &printed).unwrap();
+            other.push(format!(
+                "{} differs from {}",
+                now.display(),
+                known.display()
+            ));
+        }
+    }
+    assert!(other.is_empty(), "{}", other.join("\n"));
+}
+
+fn names(graph: &Graph) -> HashSet<&str> {
+    graph.parameters().iter().map(|p| &*p.name).collect()
+}
+
+#[test]
+fn what_is_evaluated_is_among_what_is_counted() {
+    let small = Skeleton::new(4, 2, 10, 8).unwrap();
+    for index in (0..15_625).step_by(97) {
+        let live = cell_network(index, small, Edges::Live);
+        let all = cell_network(index, small, Edges::All);
+        assert!(names(&live).is_subset(&names(&all)), "{index}");
+        for graph in [&live, &all] {
+            assert_eq!(names(graph).len(), graph.parameters().len(), "{index}");
+        }
+        let shape = |graph: &Graph, name: &str| {
+            let named = graph.parameters().iter().find(|p| p.name == name);
+            named.map(|p| p.shape.clone())
+        };
+        for name in names(&live) {
+            assert_eq!(shape(&live, name), shape(&all, name));
+        }
+    }
+}
+
+/// Official names aside: these tell on which edge of its notation a cell has an
+/// operation.
+#[test]
+fn cells_that_are_one_network_are_one_graph() {
+    let small = Skeleton::new(4, 1, 10, 8).unwrap();
+    let mut graphs: Vec<(Form, Graph)> = Vec::new();
+    for index in (0..15_625).step_by(11) {
+        let cell = Cell::from_index(index).unwrap();
+        let form = Form::of(&cell);
+        let graph = lower(&cell, &small, Edges::Live).unwrap();
+        let Some((_, known)) = graphs.iter().find(|(known, _)| *known == form) else {
+            graphs.push((form, graph));
+            continue;
+        };
+        assert_eq!(graph.nodes(), known.nodes(), "{cell}");
+        let keys = |graph: &Graph| -> Vec<String> {
+            graph.parameters().iter().map(|p| p.key.clone()).collect()
+        };
+        assert_eq!(keys(&graph), keys(known), "{cell}");
+    }
+}
+
+#[test]
+fn a_sum_and_its_relu_are_made_once() {
+    // Three convolutions of the input.
+    let cell: Cell =
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
+            .parse()
+            .unwrap();
+    let graph = lower_thin(&cell, 3).unwrap();
+    let count = |wanted: fn(&Op) -> bool| graph.nodes().iter().filter(|n| wanted(&n.op)).count();
+    assert_eq!(count(|op| matches!(op, Op::Convolution { .. })), 3);
+    assert_eq!(count(|op| matches!(op, Op::Relu)), 2); // theirs, and the last one
+    assert_eq!(count(|op| matches!(op, Op::Add)), 1);
+}
