@@ -290,10 +290,12 @@ mod tests {
         Worker(Some(process))
     }
 
+    // `exec`, since what a killed shell has started outlives it, and holds on to
+    // whatever the tests write to.
     #[test]
     fn a_process_that_is_never_ready_is_not_waited_for() {
         let limit = Duration::from_millis(50);
-        let error = Process::start(shell("sleep 1000"), limit).unwrap_err();
+        let error = Process::start(shell("exec sleep 1000"), limit).unwrap_err();
         assert_eq!(
             error.to_string(),
             "a job's process was not ready after 0.05 s"
@@ -315,15 +317,15 @@ mod tests {
             let answer = worker.ask(b"q\n".to_vec(), timeout, stop, read).unwrap();
             (answer, worker.0.is_some())
         };
-        let (answer, there) = ask("echo; read q; echo more; echo $q; sleep 9", None, None);
+        let (answer, there) = ask("echo; read q; echo more; echo $q; exec sleep 9", None, None);
         assert!(matches!(answer, Answer::Given(text) if text == "q") && there);
-        let (answer, there) = ask("echo; sleep 1000", Some(20), None);
+        let (answer, there) = ask("echo; exec sleep 1000", Some(20), None);
         assert!(matches!(answer, Answer::Late) && !there);
-        let (answer, there) = ask("echo; sleep 1000", None, Some(&AtomicBool::new(true)));
+        let (answer, there) = ask("echo; exec sleep 1000", None, Some(&AtomicBool::new(true)));
         assert!(matches!(answer, Answer::Unwanted) && !there);
         let (answer, there) = ask("echo; read q; kill -9 $$", None, None);
         assert!(matches!(answer, Answer::Gone(how) if how.contains("signal: 9")) && !there);
-        let (answer, there) = ask("echo; read q; echo torn; sleep 1000", None, None);
+        let (answer, there) = ask("echo; read q; echo torn; exec sleep 1000", None, None);
         assert!(matches!(answer, Answer::Gone(_)) && !there);
     }
 }
