@@ -35,7 +35,7 @@ target=finetune.valid_accuracy fit=(--acquire ei) flags=()
 while [ $# -gt 0 ]; do
     case $1 in
         -h | --help)
-            sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p;}' "$0"
+            manual
             exit 0
             ;;
         --)

@@ -95,7 +95,7 @@ for name in "$@"; do
     case $name in
         cifar10 | minilm) ;;
         -h | --help)
-            sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p;}' "$0"
+            manual
             exit 0
             ;;
         *) die "unknown data set $name (cifar10, minilm)" ;;

@@ -21,7 +21,7 @@ seconds=5 all='' targets=()
 while [ $# -gt 0 ]; do
     case $1 in
         -h | --help)
-            sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p;}' "$0"
+            manual
             exit 0
             ;;
         --seconds)

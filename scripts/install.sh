@@ -17,7 +17,7 @@ prefix='' with_libtorch='' bin=''
 while [ $# -gt 0 ]; do
     case $1 in
         -h | --help)
-            sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p;}' "$0"
+            manual
             exit 0
             ;;
         --prefix | --binaries)

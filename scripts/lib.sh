@@ -23,6 +23,9 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# The script's manual: the comment at its head.
+manual() { sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p;}' "$0"; }
+
 # ---- what a machine must have ------------------------------------------------
 
 need_rust() {

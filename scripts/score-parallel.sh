@@ -48,14 +48,13 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-usage() { sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p;}' "$0"; }
 
 output='' gpus='' jobs='' machines='' package='' program=knas-score joblog='' rounds=3
 cells=() flags=()
 while [ $# -gt 0 ]; do
     case $1 in
         -h | --help)
-            usage
+            manual
             exit 0
             ;;
         --)

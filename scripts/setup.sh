@@ -24,7 +24,7 @@ for argument in "$@"; do
         --cuda) cuda=1 ;;
         --data) data=1 ;;
         -h | --help)
-            sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p;}' "$0"
+            manual
             exit 0
             ;;
         *) die "unknown argument $argument (scripts/setup.sh [--cuda] [--data])" ;;

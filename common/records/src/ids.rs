@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::context::Context;
 use crate::input::Place;
 use crate::record::{Failure, Record};
-use crate::tool::Context;
 
 /// The fields that say what a record is about.
 const ABOUT: [&str; 3] = ["space", "arch", "size"];

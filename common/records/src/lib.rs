@@ -24,13 +24,15 @@
 //! | [`energy`] | joules of one candidate, measured or estimated |
 //! | `told` | what is said of candidates that failed |
 //! | `terminal` | a terminal's width, and what else a descriptor leads to |
-//! | [`tool`] | start-up, messages, interrupts, exit codes |
+//! | [`tool`] | start-up and exit codes |
+//! | [`Context`] | what a running tool says, counts and is interrupted by |
 //! | [`schema`] | the fields and their meaning, published as JSON Schema |
 //!
 //! Nothing here knows libtorch, search spaces or scores.
 
 pub mod again;
 pub mod cli;
+mod context;
 pub mod energy;
 pub mod ids;
 pub mod input;
@@ -51,6 +53,7 @@ pub mod truth;
 pub mod workers;
 
 pub use cli::{Common, Inputs, OnError};
+pub use context::Context;
 pub use input::{Input, Line, Place};
 pub use knas_files::Named;
 pub use names::Names;
@@ -58,5 +61,5 @@ pub use output::Output;
 pub use progress::Screen;
 pub use provenance::Comparison;
 pub use record::{Failure, Record, RecordError, finite, integer};
-pub use tool::{Context, Fatal, Tool};
+pub use tool::{Fatal, Tool};
 pub use truth::Truth;

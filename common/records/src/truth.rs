@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use knas_files::text::{self, Foreign};
 use serde_json::{Map, Value};
 
+use crate::context::Context;
 use crate::input::{Input, InputError};
 use crate::provenance::Comparison;
 use crate::record::{Record, RecordError};
-use crate::tool::{Context, Fatal};
+use crate::tool::Fatal;
 
 pub use table::{Rest, Unusable};
 

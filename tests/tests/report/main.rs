@@ -4,6 +4,7 @@ mod browser;
 mod hostile;
 mod input;
 mod page;
+mod plots;
 mod use_of;
 
 use std::fmt::Write as _;

@@ -2,7 +2,9 @@
 
 mod best;
 mod cli;
+mod comparable;
 mod expression;
+mod failed;
 mod format;
 mod join;
 mod run;

@@ -1,18 +1,19 @@
 //! The work of knas-rank: read, select, write.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use anyhow::Context as _;
 use knas_records::ids::{self, Repeats};
 use knas_records::sheet::Format;
 use knas_records::truth::file_and_columns;
-use knas_records::{Common, Comparison, Context, Failure, Named, OnError, Record, finite, integer};
+use knas_records::{Common, Context, Failure, Named, Record, finite, integer};
 use knas_space::Equivalence;
 
 use crate::best::{Best, Candidate, Place};
 use crate::cli::{Args, Sense};
-use crate::expression::{self, Expression};
+use crate::comparable::Comparable;
+use crate::expression::Expression;
+use crate::failed::Failed;
 use crate::format;
 use crate::join::Join;
 use crate::waiting::Waiting;
@@ -258,153 +259,4 @@ fn class(record: &Record<'_>, sense: Sense) -> Result<String, Failure> {
     // Of a space that is not known, or knows no such sense, only equal
     // notations are surely equal.
     Ok(format!("{name}\n{}", key.unwrap_or(arch)))
-}
-
-/// Candidates without a rank.
-struct Failed<'c> {
-    context: &'c Context,
-    /// Id and text of those that are to be passed on.
-    kept: Option<Vec<(String, String)>>,
-    earlier: u64,
-    here: u64,
-    /// Of those that failed here: they lack what ranks.
-    without: u64,
-    by: String,
-}
-
-impl<'c> Failed<'c> {
-    fn new(passes_on: bool, expression: &Expression, context: &'c Context) -> Self {
-        let keep = passes_on && context.on_error() == OnError::Emit;
-        Self {
-            context,
-            kept: keep.then(Vec::new),
-            earlier: 0,
-            here: 0,
-            without: 0,
-            by: expression.name(),
-        }
-    }
-
-    /// Takes one that an earlier stage marked.
-    fn earlier(&mut self, record: &Record<'_>, text: &str) {
-        self.earlier += 1;
-        if let Some(kept) = &mut self.kept {
-            kept.push((record.id().to_owned(), text.to_owned()));
-        }
-    }
-
-    /// Takes one that failed here.
-    fn here(
-        &mut self,
-        mut record: Record<'_>,
-        place: &dyn std::fmt::Display,
-        failure: &Failure,
-    ) -> anyhow::Result<()> {
-        self.here += 1;
-        if [expression::MISSING, Failure::UNDEFINED].contains(&failure.kind.as_str()) {
-            self.without += 1;
-        }
-        let counted = self.context.left_out(record.id(), place, failure);
-        if let Some(kept) = &mut self.kept {
-            record.fail(failure);
-            let mut text = Vec::new();
-            record.write_to(&mut text)?;
-            kept.push((record.id().to_owned(), String::from_utf8(text)?));
-        }
-        Ok(counted?)
-    }
-
-    /// Says how many there were; returns those that are to be passed on, in
-    /// the order of their ids.
-    fn report(self, ranked: usize) -> Vec<(String, String)> {
-        let done = if self.kept.is_some() {
-            "passed on without a rank"
-        } else {
-            "left out"
-        };
-        if self.earlier + self.here > 0 {
-            let without = match self.without {
-                0 => String::new(),
-                without => format!(", of which {without} have no value of {}", self.by),
-            };
-            self.context.warn(format_args!(
-                "failed candidates {done}: {} from earlier stages, {} from this one{without}",
-                self.earlier, self.here
-            ));
-        }
-        self.context
-            .detail(format_args!("{ranked} candidates ranked"));
-        let mut kept = self.kept.unwrap_or_default();
-        kept.sort_unstable();
-        kept
-    }
-}
-
-/// Whether the scores of the records can be compared with each other.
-#[derive(Default)]
-struct Comparable {
-    /// What the own score of the first record is of, and its id.
-    score_by: Option<(Option<String>, String)>,
-    /// By rank: the records of a ranking whose scores rest on all of it.
-    places: HashMap<u64, String>,
-    settings: Comparison,
-}
-
-impl Comparable {
-    /// Scores of different names have no common order, nor have those that two
-    /// rankings made of ranks.
-    fn check_name(&mut self, record: &Record<'_>) -> anyhow::Result<()> {
-        if record.raw("score").is_none() {
-            return Ok(());
-        }
-        let name = record.raw("score_by").map(|raw| {
-            let name = record.get::<String>("score_by").ok().flatten();
-            name.unwrap_or_else(|| raw.get().to_owned())
-        });
-        let of = |name: &Option<String>| match name {
-            Some(name) => format!("by {name:?}"),
-            None => "by nothing that is named".to_owned(),
-        };
-        match &self.score_by {
-            None => self.score_by = Some((name.clone(), record.id().to_owned())),
-            Some((first, id)) => anyhow::ensure!(
-                *first == name,
-                "{} has a score {}, but {id} one {}: they cannot be compared; name one score \
-                 with --by",
-                record.id(),
-                of(&name),
-                of(first)
-            ),
-        }
-        if let Some(name) = name.filter(|name| expression::rests_on_ranks(name))
-            && let Ok(Some(rank)) = record.get("rank")
-        {
-            let other = self.places.insert(rank, record.id().to_owned());
-            anyhow::ensure!(
-                other.as_deref().is_none_or(|other| other == record.id()),
-                "{} and {} both have rank {rank} by {name}: they are of two rankings, whose \
-                 scores cannot be compared; combine them anew with --by",
-                record.id(),
-                other.unwrap_or_default()
-            );
-        }
-        Ok(())
-    }
-
-    /// Scores of other data, seeds or networks have an order, but a doubtful one.
-    fn see(&mut self, record: &Record<'_>, expression: &Expression) {
-        match &self.score_by {
-            Some((name, _)) => {
-                let name = name.as_deref().unwrap_or("score");
-                self.settings.see(record, [name]);
-            }
-            None => self.settings.see(record, expression.names()),
-        }
-    }
-
-    fn report(&self, context: &Context) {
-        if let Some(warning) = self.settings.warning() {
-            context.caution(warning);
-        }
-    }
 }

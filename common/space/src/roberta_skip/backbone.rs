@@ -4,10 +4,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde_json::Value;
 use thiserror::Error;
 
+use super::config::Config;
 use crate::space::excerpt;
 
 /// Which family of encoders a backbone belongs to.
@@ -143,16 +142,7 @@ impl Backbone {
             found: excerpt(&config.model_type),
         })?;
         config.is_plain()?;
-        let sizes = [
-            config.num_hidden_layers,
-            config.hidden_size,
-            config.num_attention_heads,
-            config.intermediate_size,
-            config.vocab_size,
-            config.max_position_embeddings,
-            config.type_vocab_size,
-        ];
-        Self::new(kind, sizes).checked()
+        Self::new(kind, config.sizes()).checked()
     }
 
     /// Tokens that fit into one input.
@@ -198,69 +188,6 @@ impl Backbone {
             });
         }
         Ok(self)
-    }
-}
-
-/// What a backbone takes from `config.json`; the rest is the network's affair.
-#[derive(Deserialize)]
-struct Config {
-    model_type: String,
-    num_hidden_layers: usize,
-    hidden_size: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    vocab_size: usize,
-    max_position_embeddings: usize,
-    type_vocab_size: usize,
-    is_decoder: Option<Value>,
-    add_cross_attention: Option<Value>,
-    pruned_heads: Option<Value>,
-    auto_map: Option<Value>,
-    quantization_config: Option<Value>,
-}
-
-impl Config {
-    /// Whether the network is the plain encoder of its family, which sizes say
-    /// everything about.
-    fn is_plain(&self) -> Result<(), BackboneError> {
-        for (field, value, why) in [
-            (
-                "is_decoder",
-                &self.is_decoder,
-                "tokens would not see those after them",
-            ),
-            (
-                "add_cross_attention",
-                &self.add_cross_attention,
-                "layers would have more parts",
-            ),
-            (
-                "pruned_heads",
-                &self.pruned_heads,
-                "layers would lack heads",
-            ),
-            (
-                "auto_map",
-                &self.auto_map,
-                "a program of its own would say what it computes",
-            ),
-            (
-                "quantization_config",
-                &self.quantization_config,
-                "weights would be rounded",
-            ),
-        ] {
-            let unset = match value {
-                None | Some(Value::Null | Value::Bool(false)) => true,
-                Some(Value::Object(entries)) => entries.is_empty(),
-                Some(Value::Array(entries)) => entries.is_empty(),
-                Some(_) => false,
-            };
-            if !unset {
-                return Err(BackboneError::Field { field, why });
-            }
-        }
-        Ok(())
     }
 }
 

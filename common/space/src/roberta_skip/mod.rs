@@ -14,6 +14,7 @@
 //! | [`space`] | the search space |
 
 pub mod backbone;
+mod config;
 pub mod counts;
 pub mod fit;
 pub mod layout;
