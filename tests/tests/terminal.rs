@@ -150,8 +150,9 @@ fn training_shows_its_epochs() {
     let layouts = model::layout("a", "1|2|3|head") + &model::layout("b", "1|2|3|head~1:mean");
     fs::write(folder.path().join("layouts"), layouts).expect("a file");
     let weights = model::pretrained(folder.path());
+    // So many that the line is drawn a few times, on a fast machine too.
     let line = format!(
-        "knas-finetune -j 1 --data {} --weights {} --epochs 4 -o trained layouts",
+        "knas-finetune -j 1 --data {} --weights {} --epochs 60 -o trained layouts",
         model::texts(folder.path()),
         weights.display()
     );

@@ -165,18 +165,34 @@ impl Graph {
         }
     }
 
+    /// What `add` gives; where that is an error, the graph is as it was, without
+    /// the parameters of what was refused.
+    pub(crate) fn whole(
+        &mut self,
+        add: impl FnOnce(&mut Self) -> Result<Value, GraphError>,
+    ) -> Result<Value, GraphError> {
+        let (parameters, running) = (self.parameters.len(), self.running.len());
+        let added = add(self);
+        if added.is_err() {
+            self.parameters.truncate(parameters);
+            self.running.truncate(running);
+        }
+        added
+    }
+
     /// The nodes, in the order in which they are evaluated.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
-    /// What the nodes give, in the same order.
-    pub fn values(&self) -> impl Iterator<Item = Value> + use<> {
-        (0..self.nodes.len()).map(Value)
+    /// What the node at this place gives; none beyond the last one.
+    #[must_use]
+    pub fn value(&self, place: usize) -> Option<Value> {
+        (place < self.nodes.len()).then_some(Value(place))
     }
 
-    /// What a value is, for one sample.
+    /// What a value of this graph is, for one sample.
     #[must_use]
     pub fn shape(&self, value: Value) -> Shape {
         self.nodes[value.0].shape
@@ -321,10 +337,33 @@ mod tests {
             (Op::Relu, &[Value(7)], "there is no value 7 yet"),
             (Op::Embedding { table: 5 }, &[x], "there is no parameter 5"),
             (Op::Relu, &[], "it reads one value, not 0 values"),
+            (
+                Op::Input(graph.shape(x)),
+                &[],
+                "a network has one input, which is its first node",
+            ),
         ] {
             let said = said(&mut graph, op, inputs);
             assert!(said.contains(reason), "{said}");
         }
+    }
+
+    #[test]
+    fn a_layer_that_is_refused_leaves_nothing_behind() {
+        let mut graph = image();
+        let x = graph.input();
+        let x = graph.push(Op::GlobalPool, &[x]).unwrap();
+        let before = graph.clone();
+        let unknown = Value(9);
+        for value in [x, unknown] {
+            assert!(graph.convolution(value, named("a"), 4, 3, 1).is_err());
+            assert!(graph.batch_norm(value, named("b")).is_err());
+        }
+        let image = graph.input();
+        assert!(graph.convolution(image, named("c"), 4, 3, 0).is_err());
+        assert!(graph.layer_norm(image, named("d"), 1e-5).is_err());
+        assert!(graph.linear(image, named("e"), 2).is_err());
+        assert_eq!(graph, before);
     }
 
     #[test]

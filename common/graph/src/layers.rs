@@ -46,19 +46,18 @@ impl Graph {
         window: usize,
         stride: usize,
     ) -> Result<Value, GraphError> {
-        let inputs = match self.shape(input) {
-            Shape::Maps { channels, .. } => channels,
-            _ => 0, // which is refused below
-        };
-        let shape = [outputs, inputs, window, window];
-        let fan_in = inputs * window * window;
-        let weight = self.hold(named.parameter("weight", Role::ConvWeight, &shape, fan_in));
-        let op = Op::Convolution {
-            weight,
-            stride,
-            padding: window / 2,
-        };
-        self.push(op, &[input])
+        self.whole(|graph| {
+            let inputs = graph.channels(input);
+            let shape = [outputs, inputs, window, window];
+            let fan_in = inputs * window * window;
+            let weight = graph.hold(named.parameter("weight", Role::ConvWeight, &shape, fan_in));
+            let op = Op::Convolution {
+                weight,
+                stride,
+                padding: window / 2,
+            };
+            graph.push(op, &[input])
+        })
     }
 
     /// Appends a batch norm.
@@ -66,21 +65,20 @@ impl Graph {
     /// # Errors
     /// When it cannot read `input`.
     pub fn batch_norm(&mut self, input: Value, named: Named<'_>) -> Result<Value, GraphError> {
-        let channels = match self.shape(input) {
-            Shape::Maps { channels, .. } => channels,
-            _ => 0,
-        };
-        let (weight, bias) = self.norm(named, channels);
-        let running = self.track(Running {
-            name: named.name.to_owned(),
-            channels,
-        });
-        let op = Op::BatchNorm {
-            weight,
-            bias,
-            running,
-        };
-        self.push(op, &[input])
+        self.whole(|graph| {
+            let channels = graph.channels(input);
+            let (weight, bias) = graph.norm(named, channels);
+            let running = graph.track(Running {
+                name: named.name.to_owned(),
+                channels,
+            });
+            let op = Op::BatchNorm {
+                weight,
+                bias,
+                running,
+            };
+            graph.push(op, &[input])
+        })
     }
 
     /// Appends a layer norm.
@@ -93,13 +91,15 @@ impl Graph {
         named: Named<'_>,
         epsilon: f64,
     ) -> Result<Value, GraphError> {
-        let (weight, bias) = self.norm(named, self.width(input));
-        let op = Op::LayerNorm {
-            weight,
-            bias,
-            epsilon,
-        };
-        self.push(op, &[input])
+        self.whole(|graph| {
+            let (weight, bias) = graph.norm(named, graph.width(input));
+            let op = Op::LayerNorm {
+                weight,
+                bias,
+                epsilon,
+            };
+            graph.push(op, &[input])
+        })
     }
 
     /// Appends a linear map.
@@ -112,11 +112,13 @@ impl Graph {
         named: Named<'_>,
         outputs: usize,
     ) -> Result<Value, GraphError> {
-        let inputs = self.width(input);
-        let shape = [outputs, inputs];
-        let weight = self.hold(named.parameter("weight", Role::LinearWeight, &shape, inputs));
-        let bias = self.hold(named.parameter("bias", Role::LinearBias, &[outputs], inputs));
-        self.push(Op::Linear { weight, bias }, &[input])
+        self.whole(|graph| {
+            let inputs = graph.width(input);
+            let shape = [outputs, inputs];
+            let weight = graph.hold(named.parameter("weight", Role::LinearWeight, &shape, inputs));
+            let bias = graph.hold(named.parameter("bias", Role::LinearBias, &[outputs], inputs));
+            graph.push(Op::Linear { weight, bias }, &[input])
+        })
     }
 
     /// Adds a table of which an embedding looks up rows.
@@ -132,9 +134,17 @@ impl Graph {
 
     /// The length of a vector, or of every token's.
     fn width(&self, value: Value) -> usize {
-        match self.shape(value) {
-            Shape::Vector { width } | Shape::Tokens { width, .. } => width,
-            _ => 0,
+        match self.nodes().get(value.place()).map(|node| node.shape) {
+            Some(Shape::Vector { width } | Shape::Tokens { width, .. }) => width,
+            _ => 0, // which no layer reads
+        }
+    }
+
+    /// The channels of maps.
+    fn channels(&self, value: Value) -> usize {
+        match self.nodes().get(value.place()).map(|node| node.shape) {
+            Some(Shape::Maps { channels, .. }) => channels,
+            _ => 0, // which no layer reads
         }
     }
 }

@@ -80,6 +80,9 @@ pub enum Misfit {
         /// Another one's.
         other: Shape,
     },
+    /// What the network is shown, a second time.
+    #[error("a network has one input, which is its first node")]
+    SecondInput,
     /// A parameter that is not there.
     #[error("there is no parameter {0}")]
     NoParameter(usize),
@@ -146,10 +149,7 @@ pub(crate) fn infer(
         }),
     };
     match *op {
-        Op::Input(shape) => match inputs {
-            [] => Ok(shape),
-            _ => Err(count("nothing", inputs)),
-        },
+        Op::Input(_) => Err(Misfit::SecondInput),
         Op::Convolution {
             weight,
             stride,

@@ -49,7 +49,21 @@ impl Graph {
             Op::LayerNorm { epsilon, .. } => write!(f, " epsilon {epsilon:e}"),
             Op::Attention { heads, dropout } => write!(f, " heads {heads} dropout {dropout}"),
             Op::Dropout { rate } => write!(f, " {rate}"),
-            _ => Ok(()),
+            Op::Input(_)
+            | Op::BatchNorm { .. }
+            | Op::Relu
+            | Op::GlobalPool
+            | Op::Linear { .. }
+            | Op::Add
+            | Op::Zeros
+            | Op::TokenIds
+            | Op::TokenTypes
+            | Op::TokenMask
+            | Op::Positions { padding: None }
+            | Op::Embedding { .. }
+            | Op::Gelu
+            | Op::Tanh
+            | Op::FirstToken => Ok(()),
         }
     }
 }

@@ -53,6 +53,9 @@ pub enum NetError {
     /// There can be no such network.
     #[error(transparent)]
     Graph(#[from] knas_graph::GraphError),
+    /// A node reads fewer values than its operation does, which no graph holds.
+    #[error("node {0} of the network reads too few values")]
+    Unread(usize),
     /// A text is longer than the network can tell positions apart.
     #[error("a text has {found} tokens, and the encoder takes {longest} at most")]
     Length {

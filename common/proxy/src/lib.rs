@@ -291,7 +291,7 @@ impl ScoreError {
                 NetError::Weights(_) => "weights",
                 NetError::Memory(_) => "out_of_memory",
                 NetError::Torch(_) => "libtorch",
-                NetError::Graph(_) => "bad_network",
+                NetError::Graph(_) | NetError::Unread(_) => "bad_network",
                 NetError::Length { .. } => "too_long",
             },
             Self::Scope { .. } => "scope",

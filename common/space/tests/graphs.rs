@@ -4,10 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use knas_graph::{Graph, Op};
+use knas_graph::{Graph, Op, Parameter};
 use knas_space::nb201::network::{lower, lower_thin};
 use knas_space::nb201::{Cell, Edges, Form, Skeleton};
 use knas_space::roberta_skip::{self, Layout, Settings, Task};
@@ -26,6 +27,25 @@ fn encoder(layout: &str) -> Graph {
     roberta_skip::network::lower(&layout, &settings, task).unwrap()
 }
 
+/// A graph in print, and what its parameters are drawn from and looked for by.
+fn text(graph: &Graph) -> String {
+    let mut text = graph.to_string();
+    for parameter in graph.parameters() {
+        let Parameter {
+            name,
+            aliases,
+            key,
+            role,
+            part,
+            shape,
+            fan_in,
+        } = parameter;
+        let more = format!("key \"{key}\" fan-in {fan_in} or {aliases:?}");
+        let _ = writeln!(text, "{name} {shape:?} {role:?} {part:?} {more}");
+    }
+    text
+}
+
 /// The printed graphs, by the names of their files.
 fn printed() -> [(&'static str, String); 5] {
     let small = Skeleton::new(4, 1, 10, 8).unwrap();
@@ -41,7 +61,7 @@ fn printed() -> [(&'static str, String); 5] {
         ("bert", bert),
         ("roberta", roberta),
     ]
-    .map(|(name, graph)| (name, graph.to_string()))
+    .map(|(name, graph)| (name, text(&graph)))
 }
 
 /// Where they are not, the message names files with what is printed now.

@@ -186,7 +186,7 @@ struct Reader<'g> {
 impl<'g> Reader<'g> {
     /// The next node, and its value.
     fn node(&mut self) -> Option<(&'g Node, Value)> {
-        let found = self.graph.values().nth(self.next)?;
+        let found = self.graph.value(self.next)?;
         self.next += 1;
         Some((&self.graph.nodes()[found.place()], found))
     }

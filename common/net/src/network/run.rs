@@ -65,6 +65,7 @@ impl Network {
             dropout,
             observe,
             values: Vec::with_capacity(self.steps.len()),
+            hidden: None,
         };
         for (place, step) in self.steps.iter().enumerate() {
             for relu in &step.shared {
@@ -93,6 +94,9 @@ struct Pass<'p, 'o> {
     observe: &'p mut Observer<'o>,
     /// By node; undefined where nothing looks at it any more.
     values: Vec<Tensor>,
+    /// What hides padding from attention, and from which mask it was made: the
+    /// layers of an encoder share one.
+    hidden: Option<(Value, Tensor)>,
 }
 
 impl Pass<'_, '_> {
@@ -143,13 +147,12 @@ impl Pass<'_, '_> {
             .iter()
             .map(|v| &self.values[v.place()])
             .collect();
-        let (input, rest) = match inputs[..] {
-            [first, ref rest @ ..] => (first, rest),
-            [] => return Ok(Tensor::new()), // only the first node reads nothing
+        let [input, ref rest @ ..] = inputs[..] else {
+            return Err(NetError::Unread(place)); // the first node alone reads nothing
         };
         let (tensors, observe) = (&network.tensors, &mut *self.observe);
         Ok(match node.op {
-            Op::Input(_) => input.shallow_clone(),
+            Op::Input(_) => return Err(NetError::Unread(place)),
             Op::Convolution {
                 weight,
                 stride,
@@ -228,14 +231,14 @@ impl Pass<'_, '_> {
                 bias,
                 epsilon,
             } => tensors.layer_norm([weight, bias], input, epsilon, observe)?,
-            Op::Attention { heads, dropout } => match *rest {
-                [key, value, mask] => {
-                    let parts = [input, key, value].map(Tensor::shallow_clone);
-                    let mask = mask.shallow_clone();
-                    self.attend(parts, &mask, heads as i64, dropout)?
-                }
-                _ => return Ok(Tensor::new()), // which no graph holds
-            },
+            Op::Attention { heads, dropout } => {
+                let [key, value, mask] = *rest else {
+                    return Err(NetError::Unread(place));
+                };
+                let parts = [input, key, value].map(Tensor::shallow_clone);
+                let mask = (node.inputs[3], mask.shallow_clone());
+                self.attend(parts, mask, heads as i64, dropout)?
+            }
             Op::Gelu => {
                 let output = input.f_gelu("none")?;
                 observe(Event::Activation {
@@ -258,7 +261,7 @@ impl Pass<'_, '_> {
     fn attend(
         &mut self,
         parts: [Tensor; 3],
-        mask: &Tensor,
+        (value_of_mask, mask): (Value, Tensor),
         heads: i64,
         dropout: f64,
     ) -> Result<Tensor, NetError> {
@@ -272,7 +275,14 @@ impl Pass<'_, '_> {
         let (query, key, value) = (by_head(query)?, by_head(key)?, by_head(value)?);
         let query = query.f_mul_scalar(1.0 / (size as f64).sqrt())?;
         let products = query.f_matmul(&key.f_transpose(2, 3)?)?;
-        let hidden = hidden(mask, products.kind())?;
+        let hidden = match &self.hidden {
+            Some((of, hidden)) if *of == value_of_mask => hidden.shallow_clone(),
+            _ => {
+                let hidden = hidden(&mask, products.kind())?;
+                self.hidden = Some((value_of_mask, hidden.shallow_clone()));
+                hidden
+            }
+        };
         let weights = products.f_add(&hidden)?.f_softmax(-1, None::<Kind>)?;
         let dropped = self.drop(weights.shallow_clone(), dropout)?;
         let output = dropped.f_matmul(&value)?;
