@@ -72,6 +72,10 @@ done
 for tool in knas-rank knas-fit knas-finetune; do
     have "$tool" || die "$tool is not on the PATH"
 done
+knas-fit "${fit[@]}" --target "$target" --schema >/dev/null || exit 2 # what is wrong with its flags
+if grep -q -v -E '^(\{ *"id" *: *".*)?$' "$scored"; then
+    die "$scored has lines that do not begin with {\"id\":, as those of knas-score do"
+fi
 
 # What was trained with other settings must not be taken up again. The budget is
 # not among them, so that a search can be gone on with.
@@ -82,13 +86,20 @@ wanted="init=$init batch=$batch by=$by target=$target fit=${fit[*]} finetune=${f
 [ "$(cat "$work/settings")" = "$wanted" ] ||
     die "$work was made with other settings ($work/settings): name another file, or remove it"
 
-# propose COUNT: the next ones that are not trained yet, as a file of their own.
-# Whatever the fit cannot tell (too few labels, or all equal) the score tells.
+# propose COUNT: the next ones that were not proposed yet, as a file of their own.
+# What the fit cannot tell at all (too few labels, or all equal) the score tells;
+# a candidate that it cannot tell anything about is no reason.
 propose() {
-    local order=$work/order
+    local order=$work/order code=2
     cat "$work"/trained-*.ndjson >"$work/trained" 2>/dev/null || :
-    if ! [ -s "$work/trained" ] ||
-        ! knas-fit "${fit[@]}" --target "$target" --labels "$work/trained" "$scored" --on-error skip >"$work/fit"; then
+    cat "$work"/next-*.ndjson >"$work/proposed" 2>/dev/null || :
+    if [ -s "$work/trained" ]; then
+        code=0
+        knas-fit "${fit[@]}" --target "$target" --labels "$work/trained" "$scored" --on-error skip \
+            >"$work/fit" || code=$?
+        [ "$code" -le 2 ] || exit "$code"
+    fi
+    if [ "$code" -eq 2 ]; then
         knas-rank -q --by "$by" --on-error skip "$scored" >"$order" || [ $? -eq 1 ] ||
             die "$scored cannot be ranked by $by"
     elif ! [ -s "$work/fit" ]; then
@@ -99,7 +110,7 @@ propose() {
     # Records begin with their id: {"id":"ID",…
     awk -F '"' -v room="$1" '
         known { seen[$4]; next }
-        !($4 in seen) && room-- > 0' known=1 "$work/trained" known=0 "$order"
+        !($4 in seen) && room-- > 0' known=1 "$work/proposed" known=0 "$order"
 }
 
 spent() {
@@ -126,7 +137,8 @@ while [ "$count" -lt "$budget" ]; do
         knas-finetune --checkpoint-dir "$work/models" "${flags[@]}" --resume -o "$trained" "$next" || code=$?
         [ "$code" -le 1 ] || exit "$code"
     fi
-    count=$((count + $(wc -l <"$trained")))
+    # One that failed and was left out has been tried, too.
+    count=$((count + $(wc -l <"$next")))
     round=$((round + 1))
 done
 cat "$work"/trained-*.ndjson >"$output.part"

@@ -86,7 +86,7 @@ fn a_few_labels_put_the_others_in_order() {
             assert_eq!(record["fit"]["model"], model);
         }
         assert!(
-            run.stderr.contains("left out in turn: tau"),
+            run.stderr.contains("without its own: tau"),
             "{}",
             run.stderr
         );
@@ -132,6 +132,22 @@ fn labels_come_from_tables_fields_and_the_input() {
     mixed.extend_from_slice(&cells[20..]);
     write(folder.path(), "mixed", &mixed);
     assert_eq!(means(&of(&["mixed"])), expected);
+
+    // What a labelled record lacks, the candidate of its id has.
+    let mut scoreless = trained(&cells[..20]);
+    for record in &mut scoreless {
+        record.as_object_mut().unwrap().remove("scores");
+    }
+    write(folder.path(), "scoreless", &scoreless);
+    assert_eq!(means(&of(&["--labels", "scoreless", "cells"])), expected);
+
+    // Another score may rank where the first one is undefined.
+    let mut undefined = cells.clone();
+    undefined[30]["error"] = json!({"stage": "score", "kind": "undefined", "message": "x"});
+    write(folder.path(), "undefined", &undefined);
+    let records = of(&["--labels", "labels", "undefined"]);
+    assert_eq!(means(&records), expected);
+    assert!(records[30].get("error").is_none());
 
     // Their order does not matter.
     let reversed: Vec<Value> = trained(&cells[..20]).into_iter().rev().collect();
@@ -215,6 +231,24 @@ fn bad_labels_are_named() {
     let text = said(&unknown, 1);
     assert!(
         text.contains("nb201-x") && text.contains("not in the input"),
+        "{text}"
+    );
+
+    // One that cannot be described costs no other one its place.
+    let mut wrong = good.clone();
+    wrong[4]["arch"] = json!("|none~0|");
+    let text = said(&wrong, 1);
+    assert!(
+        text.contains("labels:5: ") && text.contains("bad_arch"),
+        "{text}"
+    );
+
+    let mut twice = good.clone();
+    twice.push(good[3].clone());
+    twice[20]["arch"] = good[5]["arch"].clone();
+    let text = said(&twice, 2);
+    assert!(
+        text.contains(id) && text.contains("something else"),
         "{text}"
     );
 

@@ -1,48 +1,16 @@
-//! Several models as one: each is fitted to labels without skew, and their
-//! predictions are averaged.
+//! Several models as one: the mean of what they expect.
 
 use crate::forest::Forest;
 use crate::gaussian_process::GaussianProcess;
-use crate::ridge::Ridge;
 use crate::{FitError, Fitted, Layout, Model, Prediction, Sample};
 
-/// The mean of a Gaussian process, a forest and ridge regression.
-#[derive(Clone, Debug)]
+/// A Gaussian process and a forest, which count alike.
+#[derive(Clone, Debug, Default)]
 pub struct Blend {
-    /// The members and their weights.
-    pub members: Vec<(f64, Member)>,
-}
-
-/// One of the models.
-#[derive(Clone, Debug)]
-pub enum Member {
-    /// Linear.
-    Ridge(Ridge),
-    /// Trees.
-    Forest(Forest),
-    /// Kernel.
-    Process(GaussianProcess),
-}
-
-impl Member {
-    fn model(&self) -> &dyn Model {
-        match self {
-            Self::Ridge(model) => model,
-            Self::Forest(model) => model,
-            Self::Process(model) => model,
-        }
-    }
-}
-
-impl Default for Blend {
-    fn default() -> Self {
-        Self {
-            members: vec![
-                (1.0, Member::Process(GaussianProcess::default())),
-                (1.0, Member::Forest(Forest::default())),
-            ],
-        }
-    }
+    /// The process.
+    pub process: GaussianProcess,
+    /// The forest.
+    pub forest: Forest,
 }
 
 impl Model for Blend {
@@ -57,25 +25,27 @@ impl Model for Blend {
         labels: &[f64],
         seed: u64,
     ) -> Result<Box<dyn Fitted>, FitError> {
-        let mut members = Vec::new();
-        for (weight, member) in &self.members {
-            members.push((*weight, member.model().fit(layout, samples, labels, seed)?));
-        }
-        let left_out = (0..labels.len())
-            .map(|place| mixture(members.iter().map(|(w, m)| (*w, m.left_out()[place]))))
-            .collect();
-        Ok(Box::new(FittedBlend { members, left_out }))
+        let process = self.process.fit(layout, samples, labels, seed)?;
+        let forest = self.forest.fit(layout, samples, labels, seed)?;
+        let left_out = process.left_out().iter().zip(forest.left_out());
+        let left_out = left_out.map(|(one, other)| mixture(*one, *other)).collect();
+        Ok(Box::new(FittedBlend {
+            process,
+            forest,
+            left_out,
+        }))
     }
 }
 
 struct FittedBlend {
-    members: Vec<(f64, Box<dyn Fitted>)>,
+    process: Box<dyn Fitted>,
+    forest: Box<dyn Fitted>,
     left_out: Vec<Prediction>,
 }
 
 impl Fitted for FittedBlend {
     fn predict(&self, sample: &Sample) -> Prediction {
-        mixture(self.members.iter().map(|(w, m)| (*w, m.predict(sample))))
+        mixture(self.process.predict(sample), self.forest.predict(sample))
     }
 
     fn left_out(&self) -> &[Prediction] {
@@ -83,18 +53,14 @@ impl Fitted for FittedBlend {
     }
 }
 
-/// Mean and deviation of a mixture of normal distributions.
-fn mixture(members: impl Iterator<Item = (f64, Prediction)>) -> Prediction {
-    let (mut weights, mut mean, mut square) = (0.0, 0.0, 0.0);
-    for (weight, prediction) in members {
-        weights += weight;
-        mean += weight * prediction.mean;
-        square += weight * (prediction.mean.powi(2) + prediction.std.powi(2));
-    }
-    let mean = mean / weights;
+/// Mean and deviation of a mixture of two normal distributions, half and half.
+fn mixture(one: Prediction, other: Prediction) -> Prediction {
+    let mean = 0.5 * (one.mean + other.mean);
+    let square = |p: Prediction| p.mean * p.mean + p.std * p.std;
+    let square = 0.5 * (square(one) + square(other));
     Prediction {
         mean,
-        std: (square / weights - mean * mean).max(0.0).sqrt(),
+        std: (square - mean * mean).max(0.0).sqrt(),
     }
 }
 
@@ -105,9 +71,9 @@ mod tests {
     #[test]
     fn a_mixture_has_the_mean_of_means_and_the_variance_within_and_between() {
         let of = |mean, std| Prediction { mean, std };
-        let one = mixture([(1.0, of(1.0, 2.0)), (3.0, of(5.0, 1.0))].into_iter());
-        // Mean (1 + 15)/4; E x² = (1·(1 + 4) + 3·(25 + 1))/4 = 20.75.
-        assert_eq!(one.mean, 4.0);
-        assert!((one.std - 4.75f64.sqrt()).abs() < 1e-12);
+        let one = mixture(of(1.0, 2.0), of(5.0, 1.0));
+        // E x² = ((1 + 4) + (25 + 1))/2 = 15.5.
+        assert_eq!(one.mean, 3.0);
+        assert!((one.std - 6.5f64.sqrt()).abs() < 1e-12);
     }
 }

@@ -1,6 +1,6 @@
 //! Samples from records: which features there are, and their values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -110,7 +110,9 @@ struct Described {
     space: Option<String>,
     kinds: BTreeMap<Kind, Vec<Feature>>,
     /// Names of scores that have no value for this network.
-    undefined: Vec<String>,
+    undefined: BTreeSet<String>,
+    /// Names of scores that are no numbers.
+    odd: BTreeSet<String>,
     flow: Option<Flow>,
 }
 
@@ -143,12 +145,10 @@ impl Described {
         let entries: Map<String, Value> = record.get("scores")?.unwrap_or_default();
         let mut scores = Vec::new();
         for (name, value) in entries {
-            if name == OWN {
-                continue;
-            }
-            match value.as_f64().filter(|value| value.is_finite()) {
+            match number(&value) {
+                _ if name == OWN || value.is_null() => {}
                 Some(value) => scores.push(Feature { name, value }),
-                None => return Err(FeatureError::NotANumber(name)),
+                None => drop(described.odd.insert(name)),
             }
         }
         scores.sort_by(|a, b| a.name.cmp(&b.name));
@@ -163,14 +163,31 @@ impl Described {
     }
 
     fn has(&self, kind: Kind, name: &str) -> bool {
-        self.value(kind, name).is_some()
-            || kind == Kind::Scores && self.undefined.iter().any(|other| other == name)
+        self.value(kind, name).is_some() || kind == Kind::Scores && self.undefined.contains(name)
     }
 
     fn value(&self, kind: Kind, name: &str) -> Option<f64> {
-        let mut features = self.kinds.get(&kind)?.iter();
-        features.find(|f| f.name == name).map(|f| f.value)
+        let features = self.kinds.get(&kind)?;
+        let place = match kind {
+            // A record may carry any number of them, in order.
+            Kind::Scores => features
+                .binary_search_by(|f| f.name.as_str().cmp(name))
+                .ok(),
+            _ => features.iter().position(|f| f.name == name),
+        };
+        place.map(|place| features[place].value)
     }
+}
+
+/// A score as a record holds it: integers that JSON's readers would round are
+/// strings.
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(digits) => digits.parse::<i128>().ok().map(|whole| whole as f64),
+        _ => None,
+    };
+    number.filter(|value| value.is_finite())
 }
 
 /// The features that all samples have.
@@ -188,6 +205,14 @@ struct Column {
     name: String,
     /// What stands for a value that is undefined: the lowest one known.
     lowest: f64,
+}
+
+/// Whether features can be had of a record.
+///
+/// # Errors
+/// Its architecture is none of its space, or a field is not what it should be.
+pub fn check(record: &Record<'_>) -> Result<(), FeatureError> {
+    Described::of(record).map(drop)
 }
 
 impl Columns {
@@ -256,12 +281,11 @@ impl Columns {
 
     /// Adds what all have of a kind, and notes what only some have.
     fn add(&mut self, kind: Kind, all: &[Described]) {
-        let mut names: Vec<&str> = Vec::new();
+        let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
         for described in all {
             for feature in described.kinds.get(&kind).into_iter().flatten() {
-                // Most have the same names in the same order.
-                if !names.contains(&feature.name.as_str()) {
-                    names.push(&feature.name);
+                if seen.insert(feature.name.as_str()) {
+                    names.push(feature.name.as_str());
                 }
             }
         }
@@ -307,6 +331,9 @@ impl Columns {
             match value {
                 Some(value) => values.push(value),
                 None if described.has(column.kind, &column.name) => values.push(column.lowest),
+                None if column.kind == Kind::Scores && described.odd.contains(&column.name) => {
+                    return Err(FeatureError::NotANumber(column.name.clone()));
+                }
                 None => missing.push(column.name.as_str()),
             }
         }

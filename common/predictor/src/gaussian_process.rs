@@ -10,7 +10,7 @@ mod hyper;
 use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 
 use crate::scale::{Scale, moments};
-use crate::{FitError, Fitted, Layout, Model, Prediction, Sample, check};
+use crate::{FitError, Fitted, Layout, Model, Prediction, Sample, check, check_pairs};
 
 pub use hyper::Hyper;
 
@@ -34,6 +34,7 @@ impl Model for GaussianProcess {
         _seed: u64,
     ) -> Result<Box<dyn Fitted>, FitError> {
         check(samples, labels)?;
+        check_pairs(labels)?;
         let scale = Scale::new(samples)?;
         let groups = layout.groups.iter().map(|group| scale.within(group));
         let space = Space {

@@ -6,7 +6,7 @@
 //! | [`forest`] | extremely randomised trees, each on a resample |
 //! | [`gaussian_process`] | a kernel with a length for each group of features |
 //! | [`gcn`] | a graph convolutional network over the architecture's graph |
-//! | [`blend`] | all of these, weighted by how well each predicts what it has not seen |
+//! | [`blend`] | the mean of the Gaussian process and the forest |
 //! | [`learned`] | a model fitted to labels on their own scale, and its leave-out τ |
 //! | [`features`] | samples from records |
 //! | [`acquire`] | which candidate to train next, from mean and deviation |
@@ -62,7 +62,7 @@ pub struct Prediction {
 }
 
 /// Something that learns labels.
-pub trait Model {
+pub trait Model: Send + Sync {
     /// The name on the command line.
     fn name(&self) -> &'static str;
 
@@ -84,8 +84,10 @@ pub trait Fitted {
     /// What it expects of a sample whose label it does not know.
     fn predict(&self, sample: &Sample) -> Prediction;
 
-    /// For each sample that it learnt, what it would expect had it not been
-    /// there.
+    /// For each sample that it learnt, what it would expect had its label not
+    /// been there: exactly so for given scales and kernels, which have seen all
+    /// labels; of a forest by the trees that did not draw it; of the graph
+    /// network by one of five that learnt from the others.
     fn left_out(&self) -> &[Prediction];
 }
 
@@ -95,6 +97,12 @@ pub enum FitError {
     /// There are too few labels.
     #[error("{0} labelled candidates are too few to learn from; at least {FEWEST} are needed")]
     TooFew(usize),
+    /// There are so many labels that a matrix of all pairs is out of reach.
+    #[error(
+        "{0} labelled candidates are too many for a model of all their pairs, which takes {MOST}: \
+         the forest takes more"
+    )]
+    TooMany(usize),
     /// All labels are the same.
     #[error("all {0} labels are equal, so there is nothing to learn")]
     Equal(usize),
@@ -147,6 +155,18 @@ pub fn by_name(name: &str) -> Option<Box<dyn Model>> {
 
 /// Labels below which nothing is fitted.
 pub const FEWEST: usize = 3;
+
+/// Labels beyond which no model of all pairs is fitted: a matrix of them has
+/// 128 MB, and is factorised some forty times.
+pub const MOST: usize = 4_000;
+
+/// Refuses more labels than a model of all pairs takes.
+fn check_pairs(labels: &[f64]) -> Result<(), FitError> {
+    match labels.len() {
+        count if count > MOST => Err(FitError::TooMany(count)),
+        _ => Ok(()),
+    }
+}
 
 /// Refuses what no model can learn from.
 ///

@@ -4,12 +4,12 @@
 //! With standardised features X (n × d) and centred labels y, the weights are
 //! (XᵀX + λI)⁻¹Xᵀy = Xᵀ(XXᵀ + λI)⁻¹y, and λ is the one of a grid whose
 //! leave-one-out error is least. It is solved in the n × n form, since labels
-//! are fewer than features.
+//! are few.
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 use crate::scale::Scale;
-use crate::{FitError, Fitted, Layout, Model, Prediction, Sample, check};
+use crate::{FitError, Fitted, Layout, Model, Prediction, Sample, check, check_pairs};
 
 /// The grid of λ, in decades around the number of features.
 const DECADES: [f64; 11] = [-3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
@@ -34,6 +34,7 @@ impl Model for Ridge {
         _seed: u64,
     ) -> Result<Box<dyn Fitted>, FitError> {
         check(samples, labels)?;
+        check_pairs(labels)?;
         let scale = Scale::new(samples)?;
         let rows: Vec<Vec<f64>> = samples.iter().map(|sample| scale.apply(sample)).collect();
         let x = DMatrix::from_fn(rows.len(), rows[0].len(), |row, column| rows[row][column]);
@@ -44,7 +45,7 @@ impl Model for Ridge {
         let mean = labels.iter().sum::<f64>() / labels.len() as f64;
         let y = DVector::from_iterator(labels.len(), labels.iter().map(|label| label - mean));
         let spectrum = SymmetricEigen::new(&centred * centred.transpose());
-        let grid = DECADES.map(|decade| x.ncols() as f64 * 10f64.powf(decade));
+        let grid = DECADES.map(|decade| x.ncols() as f64 * libm::pow(10.0, decade));
         let grid = self.lambda.map_or(grid.to_vec(), |lambda| vec![lambda]);
         let best = grid
             .into_iter()

@@ -181,3 +181,21 @@ fn labels_come_back_on_their_own_scale() {
     }
     assert!(error < 0.5, "{error}");
 }
+
+#[test]
+fn more_pairs_than_memory_holds_are_refused() {
+    let sample = |value: usize| Sample {
+        values: vec![value as f64],
+        flow: None,
+    };
+    let samples: Vec<Sample> = (0..=MOST).map(sample).collect();
+    let labels: Vec<f64> = (0..=MOST).map(|value| value as f64).collect();
+    let layout = Layout {
+        groups: std::iter::once(0..1).collect(),
+        scores: 0..1,
+    };
+    for name in ["auto", "ridge", "gp"] {
+        let refused = by_name(name).unwrap().fit(&layout, &samples, &labels, 0);
+        assert!(matches!(refused, Err(FitError::TooMany(count)) if count == MOST + 1));
+    }
+}

@@ -47,10 +47,10 @@ impl Unskew {
             least: 1e-3 * reach * range,
         };
         // The nearer the limit, the more the other tail is drawn in.
-        let (mut near, mut far) = (REACH.0.ln(), REACH.1.ln());
+        let (mut near, mut far) = (libm::log(REACH.0), libm::log(REACH.1));
         for _ in 0..40 {
             let middle = 0.5 * (near + far);
-            let changed = with(middle.exp());
+            let changed = with(libm::exp(middle));
             let changed: Vec<f64> = values.iter().map(|&v| changed.forward(v)).collect();
             if skewness(&changed) * side < 0.0 {
                 far = middle;
@@ -58,7 +58,7 @@ impl Unskew {
                 near = middle;
             }
         }
-        with((0.5 * (near + far)).exp())
+        with(libm::exp(0.5 * (near + far)))
     }
 
     /// The value on the new scale.

@@ -21,6 +21,9 @@ pub type Settings = Map<String, Value>;
 /// What begins the path of a number that training reached.
 const TRAINED: &str = "finetune.";
 
+/// The score of knas-fit, and the field that says what it was learnt from.
+const FIT: &str = "fit";
+
 /// Fields of `finetune` that say how a candidate was trained.
 const TRAINED_WITH: [&str; 6] = [
     "data",
@@ -227,6 +230,8 @@ pub struct Comparison {
     example: Option<Example>,
     /// The text of a `scored`, read: most records have that of the one before.
     read: Option<(String, Provenance)>,
+    /// The text of a `fit`, read.
+    fitted: Option<(String, Arc<Settings>)>,
 }
 
 #[derive(Debug)]
@@ -288,6 +293,9 @@ impl Comparison {
     }
 
     fn scored_with(&mut self, record: &Record<'_>, name: &str) -> Option<Arc<Settings>> {
+        if name == FIT || name.starts_with("fit-") {
+            return self.fitted_with(record);
+        }
         let raw = record.raw("scored")?;
         let known = matches!(&self.read, Some((text, _)) if text == raw.get());
         if !known {
@@ -296,6 +304,19 @@ impl Comparison {
             self.read = Some((raw.get().to_owned(), read));
         }
         self.read.as_ref()?.1.settings(name).cloned()
+    }
+
+    /// What a fit was learnt from, and how.
+    fn fitted_with(&mut self, record: &Record<'_>) -> Option<Arc<Settings>> {
+        let raw = record.raw(FIT)?;
+        if !matches!(&self.fitted, Some((text, _)) if text == raw.get()) {
+            let mut settings: Settings = record.get(FIT).ok()??;
+            settings.shift_remove("tool");
+            self.fitted = Some((raw.get().to_owned(), Arc::new(settings)));
+        }
+        self.fitted
+            .as_ref()
+            .map(|(_, settings)| Arc::clone(settings))
     }
 
     /// What is to be said where records differ.

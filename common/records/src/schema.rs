@@ -99,7 +99,8 @@ pub struct Candidate {
     /// Score name → value, the mean over seeds. Larger is better.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scores: Option<BTreeMap<String, f64>>,
-    /// Score name → standard deviation over seeds (n−1), with more than one seed.
+    /// Score name → standard deviation over seeds (n−1), with more than one seed;
+    /// of `fit`, that of what is expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scores_std: Option<BTreeMap<String, f64>>,
     /// The value that ranks this record. Larger is better.
@@ -328,7 +329,7 @@ pub struct Fit {
     /// What `score` is, where it says what to train next: `mean`, `ucb`, `ei`, `thompson`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acquire: Option<String>,
-    /// The seed of trees and draws.
+    /// The seed of trees, of the graph network and of draws.
     pub seed: Integer,
     /// Tool and version.
     pub tool: String,

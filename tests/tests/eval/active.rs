@@ -151,6 +151,38 @@ fn a_table_says_where_searches_stand() {
     }
 }
 
+/// Searches with other settings have other headings, and every row says which.
+#[test]
+fn searches_of_other_settings_are_not_mixed() {
+    let folder = scratch();
+    let (cells, truth) = space(&folder);
+    let other = format!("{SHORT},model=ridge,features=counts+cost");
+    let run = |format: &str, second: &str| {
+        let more = ["--protocol", second, "--format", format];
+        play(&cells, &truth, SHORT, &more)
+    };
+    let table = run("markdown", &other).expect_code(0).stdout;
+    assert_eq!(table.matches("searches have found").count(), 2, "{table}");
+    assert!(
+        table.contains("by ridge and ei from counts+cost"),
+        "{table}"
+    );
+    let rows = run("csv", &other).expect_code(0).stdout;
+    assert!(rows.contains(",ridge,ei,counts+cost,"), "{rows}");
+    let curves = run("ndjson", &other).expect_code(0).records();
+    let features: Vec<&Value> = curves.iter().map(|curve| &curve["features"]).collect();
+    assert!(features.contains(&&serde_json::json!(["counts", "cost"])));
+    // One file has one kind of rows; nothing is left out in silence.
+    let two_step = "pool=100,k=20,fine=val,reps=4";
+    let refused = run("csv", two_step).expect_code(2);
+    assert!(
+        refused.stderr.contains("--format ndjson"),
+        "{}",
+        refused.stderr
+    );
+    assert!(run("ndjson", two_step).expect_code(0).records().len() > 6);
+}
+
 #[test]
 fn what_cannot_be_played_is_said() {
     let folder = scratch();

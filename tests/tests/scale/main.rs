@@ -4,6 +4,7 @@
 // A failed expectation is how a test fails.
 #![allow(clippy::unwrap_used)]
 
+mod active;
 mod chaos;
 mod evolve;
 mod install;

@@ -12,7 +12,7 @@ mod spec;
 
 use anyhow::{Context as _, ensure};
 use knas_predictor::Sample;
-use knas_predictor::features::Columns;
+use knas_predictor::features::{self, Columns};
 use knas_records::{Context, Record};
 use rayon::prelude::*;
 
@@ -47,7 +47,20 @@ pub fn play(
             && tests.iter().all(|(_, test)| test[place].is_some())
             && scores.all(|score| score.values[place].is_some())
     };
-    let places: Vec<usize> = (0..fine.len()).filter(complete).collect();
+    let places = (0..fine.len()).filter(complete);
+    // A candidate without features costs no other one its search.
+    let described = |&place: &usize| {
+        let record = Record::parse(&candidates.lines[place]);
+        record.is_ok_and(|record| features::check(&record).is_ok())
+    };
+    let (places, without): (Vec<usize>, Vec<usize>) = places.partition(described);
+    if let [one, ..] = without[..] {
+        context.warn(format_args!(
+            "candidates whose architecture or fields cannot be read, left out: {} ({}, …)",
+            without.len(),
+            Record::parse(&candidates.lines[one])?.id()
+        ));
+    }
     ensure!(
         spec.budget <= places.len() && spec.pool <= places.len(),
         "budget={} or pool={} is more than the {} candidates that have every score and accuracy",
@@ -92,6 +105,7 @@ pub fn play(
     let game = Game {
         spec,
         seed,
+        model: spec.model().context("a model that is not known")?,
         layout: columns.layout(),
         samples: samples?,
         ids: records

@@ -230,7 +230,11 @@ impl Names {
                 value = record.number("score")?;
             }
             if let Some(value) = value {
-                let deviation = record.number(&format!("scores_std.{plain}"))?;
+                // That of a fit is not one between seeds.
+                let deviation = match plain {
+                    "fit" => None,
+                    _ => record.number(&format!("scores_std.{plain}"))?,
+                };
                 scores.insert(name, (sign * value, deviation));
             }
         }

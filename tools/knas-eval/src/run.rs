@@ -119,6 +119,16 @@ fn play_all(
     truth: &Truth,
     context: &Context,
 ) -> anyhow::Result<Vec<Line>> {
+    if matches!(args.format, Format::Csv | Format::Tsv)
+        && args.two_step().next().is_some()
+        && args.active().next().is_some()
+    {
+        anyhow::bail!(
+            "two-step and active searches have other columns and no common {} table: ask for \
+             them one by one, or for --format ndjson",
+            format!("{:?}", args.format).to_lowercase()
+        );
+    }
     let mut lines = Vec::new();
     for protocol in args.two_step() {
         let tested = protocol.test.as_ref().map_or(columns, slice::from_ref);
@@ -154,13 +164,7 @@ fn play_all(
                 protocol.fine
             );
         }
-        if !without.is_empty() {
-            context.warn(format_args!(
-                "without a fine column like {:?}, left out: {}",
-                protocol.fine,
-                without.join(", ")
-            ));
-        }
+        warn_without(&protocol.fine, &without, context);
     }
     for spec in args.active() {
         let curves = play_active(args, spec, columns, candidates, truth, context)?;
@@ -180,14 +184,19 @@ fn play_active(
     context: &Context,
 ) -> anyhow::Result<Vec<Curve>> {
     let mut tests: Vec<(String, Vec<active::Column<'_>>)> = Vec::new();
+    let mut without = Vec::new();
     for column in spec.test.as_ref().map_or(columns, slice::from_ref) {
         let fine = match &spec.test {
             Some(_) => Some(spec.fine.clone()), // both are named
             None => fine_column(column, &spec.fine, &truth.columns),
         };
-        let Some(fine) = fine.filter(|fine| spec.test.is_some() || fine != column) else {
+        let Some(fine) = fine else {
+            without.push(column.as_str());
             continue;
         };
+        if spec.test.is_none() && fine == *column {
+            continue;
+        }
         let column = (column.as_str(), values(truth, candidates, column)?);
         match tests.iter_mut().find(|(known, _)| *known == fine) {
             Some((_, columns)) => columns.push(column),
@@ -199,6 +208,7 @@ fn play_active(
         values(truth, candidates, &spec.fine)?; // says which columns there are
         anyhow::bail!("{}: the truth has no other column to be tested", told());
     }
+    warn_without(&spec.fine, &without, context);
     let mut curves = Vec::new();
     for (fine, tests) in tests {
         let own = Active {
@@ -210,6 +220,16 @@ fn play_active(
         curves.extend(played.with_context(told)?);
     }
     Ok(curves)
+}
+
+/// Names the columns that are not tested.
+fn warn_without(fine: &str, without: &[&str], context: &Context) {
+    if !without.is_empty() {
+        context.warn(format_args!(
+            "without a fine column like {fine:?}, left out: {}",
+            without.join(", ")
+        ));
+    }
 }
 
 fn told(protocol: &Protocol) -> String {
@@ -268,10 +288,7 @@ fn write(lines: &[Line], args: &Args, output: &mut Output) -> anyhow::Result<()>
             for block in searches.chunk_by(same) {
                 blocks.searches(block)?;
             }
-            let same = |a: &&Curve, b: &&Curve| {
-                (&a.truth, &a.fine, a.budget) == (&b.truth, &b.fine, b.budget)
-            };
-            for block in curves.chunk_by(same) {
+            for block in curves.chunk_by(|a, b| a.settings() == b.settings()) {
                 blocks.curves(block)?;
             }
         }
@@ -331,16 +348,24 @@ impl Blocks<'_> {
         };
         self.heading(&format!(
             "{} of what {} searches have found by {} among {} candidates (the best there is: {}); \
-             active search trains {} and then {} at a time, by {} and {}",
+             active search trains {} {} and then {} at a time, by {} and {}{}",
             first.truth,
             first.reps,
             first.fine,
             first.n,
             short(first.best),
             first.init,
+            match &first.first {
+                Some(score) => format!("by {score}"),
+                None => "at random".to_owned(),
+            },
             first.batch,
             first.model,
-            first.acquire
+            first.acquire,
+            match first.features.is_empty() {
+                true => String::new(),
+                false => format!(" from {}", first.features.join("+")),
+            }
         ))?;
         active::sheet(block, self.format).write(self.format, self.output)?;
         Ok(())

@@ -10,9 +10,10 @@ Learn from a few trained candidates what the others would reach, and add \
 `scores.fit` and `scores_std.fit`, on the scale of the labels; `score` is then \
 the former. The block `fit` says what was learnt from what.
 
-Standard error tells how well the labelled candidates are predicted when they \
-are left out (Kendall's tau), beside the best single score, and warns where the \
-fit is not better.
+Standard error tells how well labelled candidates are predicted without their own \
+label (Kendall's tau), beside the best single score, and warns where the fit is not \
+better. A Gaussian process has chosen its kernel by all labels, so with few of them \
+that is up to .1 too high.
 
 Candidates stream where the labelled records carry their own features, as those \
 of knas-finetune do. Where labels are a table, or are found in the input itself, \
@@ -45,7 +46,7 @@ some labelled candidates lack is left out; one that is undefined for a network \
 
 Acquisition (--acquire): mean; ucb, mean + deviation; ei, the expected \
 improvement over the best label; thompson, a draw from the distribution. `score` \
-is then its value, and candidates that have a label are not written, so that \
+is then its value, on a scale of labels without their skew, and candidates that have a label are not written, so that \
 `knas-rank -k` picks what to train.
 
 Exit: 0 all good; 1 some lines, labels or candidates failed; 2 nothing could be done.";
@@ -83,7 +84,7 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "HOW")]
     pub acquire: Option<Acquire>,
 
-    /// Seed of the trees and of draws
+    /// Seed of trees, of the graph network and of draws
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 

@@ -1,11 +1,13 @@
 //! Labelled candidates: from records, from a table, from the input itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use knas_predictor::features::Kind;
+use knas_records::ids::about;
 use knas_records::truth::file_and_columns;
 use knas_records::{Context, Failure, Input, Place, Record, Truth};
 
@@ -63,7 +65,7 @@ pub fn read(args: &Args, input: &mut Input, context: &Context) -> anyhow::Result
         let mut file = Input::from_reader(path.display().to_string(), whole);
         let lines = gather(&mut file, context)?;
         labels.add_records(&lines, &args.target, context)?;
-        labels.complete(input, context)?;
+        labels.complete(&args.features.0, input, context)?;
     } else {
         let (truth, rest) = Truth::table(whole, &columns).with_context(told)?;
         rest.report(&path, context)?;
@@ -111,7 +113,7 @@ impl Labels {
     ) -> anyhow::Result<()> {
         for (place, line) in lines {
             let record = Record::parse(line)?;
-            if record.has_failed() {
+            if record.has_failed() && !record.is_undefined() {
                 continue;
             }
             match record.number(target) {
@@ -133,7 +135,7 @@ impl Labels {
         truth: &Truth,
         context: &Context,
     ) -> anyhow::Result<()> {
-        let mut used = HashMap::new();
+        let mut used = HashSet::new();
         for (place, line) in lines {
             let record = Record::parse(line)?;
             let find = || -> anyhow::Result<Option<usize>> {
@@ -142,8 +144,12 @@ impl Labels {
             };
             match find() {
                 Ok(Some(row)) => {
-                    used.insert(row, ());
-                    if let Some(label) = truth.value(row, 0).filter(|_| !record.has_failed()) {
+                    let has_failed = record.has_failed() && !record.is_undefined();
+                    if let Some(label) = truth.value(row, 0) {
+                        used.insert(row);
+                        if has_failed {
+                            continue;
+                        }
                         self.add(&record, line, label, place)?;
                     }
                 }
@@ -154,12 +160,13 @@ impl Labels {
                 }
             }
         }
-        let unknown = truth.rows() - used.len();
+        let labels = (0..truth.rows()).filter(|&row| truth.value(row, 0).is_some());
+        let labels = labels.count();
+        let unknown = labels - used.len();
         if unknown > 0 {
             context.error(format_args!(
-                "{unknown} of the {} labels are about candidates that are not in the input; \
-                 nothing is learnt from them",
-                truth.rows()
+                "{unknown} of the {labels} labels are about candidates that are not in the \
+                 input; nothing is learnt from them"
             ));
             context.count_failure()?;
         }
@@ -173,35 +180,58 @@ impl Labels {
         label: f64,
         place: &Place,
     ) -> anyhow::Result<()> {
-        let labelled = Labelled {
+        let new = Labelled {
             line: line.to_owned(),
             label,
             place: place.clone(),
         };
-        match self.known.insert(record.id().to_owned(), labelled) {
-            None => Ok(()),
-            Some(other) if other.label == label => Ok(()), // it says the same again
-            Some(other) => bail!(
+        let Some(known) = self.known.get_mut(record.id()) else {
+            self.known.insert(record.id().to_owned(), new);
+            return Ok(());
+        };
+        if known.label != label {
+            bail!(
                 "{} has two labels, {} ({}) and {label} ({place}); keep one",
                 record.id(),
-                other.label,
-                other.place
-            ),
+                known.label,
+                known.place
+            );
         }
+        if about(&Record::parse(&known.line)?) != about(record) {
+            bail!(
+                "{}: {}: {} has the same id and says something else; keep one",
+                place,
+                record.id(),
+                known.place
+            );
+        }
+        // It says the same again: whatever the order, the same one is learnt from.
+        if new.line < known.line {
+            *known = new;
+        }
+        Ok(())
     }
 
-    /// Where labelled records say nothing about their architecture, takes that
-    /// from the candidates of the same id.
-    fn complete(&mut self, input: &mut Input, context: &Context) -> anyhow::Result<()> {
-        let bare = |line: &str| -> anyhow::Result<bool> {
+    /// Where labelled records lack what there is to learn from, an architecture
+    /// or scores, takes it from the candidates of the same id.
+    fn complete(
+        &mut self,
+        features: &[Kind],
+        input: &mut Input,
+        context: &Context,
+    ) -> anyhow::Result<()> {
+        let scores = features.is_empty() || features.contains(&Kind::Scores);
+        let lacks = |line: &str, names: &[&str]| -> anyhow::Result<bool> {
             let record = Record::parse(line)?;
-            Ok(["arch", "scores", "params"]
-                .iter()
-                .all(|name| record.raw(name).is_none()))
+            Ok(names.iter().all(|name| record.raw(name).is_none()))
+        };
+        let bare = |line: &str| lacks(line, &["arch", "scores", "params"]);
+        let wants = |line: &str| -> anyhow::Result<bool> {
+            Ok(bare(line)? || scores && lacks(line, &["scores", "scores_undefined"])?)
         };
         let mut wanting = Vec::new();
         for (id, labelled) in &self.known {
-            if bare(&labelled.line)? {
+            if wants(&labelled.line)? {
                 wanting.push(id.clone());
             }
         }
@@ -211,13 +241,18 @@ impl Labels {
         let lines = gather(input, context)?;
         let mut candidates: HashMap<String, &str> = HashMap::new();
         for (_, line) in &lines {
-            candidates.insert(Record::parse(line)?.id().to_owned(), line);
+            // Of two of one id the same one, whatever their order.
+            let known = candidates.entry(Record::parse(line)?.id().to_owned());
+            let known = known.or_insert(line);
+            *known = (*known).min(line);
         }
         for id in wanting {
             if let Some(line) = candidates.get(&id) {
                 if let Some(labelled) = self.known.get_mut(&id) {
                     labelled.line = (*line).to_owned();
                 }
+            } else if !bare(&self.known[&id].line)? {
+                // It has what it has.
             } else if let Some(unknown) = self.known.remove(&id) {
                 let failure = Failure::new(
                     "fit",
@@ -234,7 +269,10 @@ impl Labels {
 
     fn some(self, what: &str) -> anyhow::Result<Self> {
         if self.known.is_empty() {
-            bail!("{what} has no label {:?}", self.target);
+            bail!(
+                "{what} has no label {:?} that could be learnt from",
+                self.target
+            );
         }
         Ok(self)
     }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, anyhow};
 use knas_predictor::Sample;
 use knas_predictor::acquire::Acquisition;
-use knas_predictor::features::{Columns, FeatureError, OWN};
+use knas_predictor::features::{self, Columns, FeatureError, OWN};
 use knas_predictor::learned::Learned;
 use knas_records::ids::{self, Ids, Met, Repeats, about};
 use knas_records::output::Kept;
@@ -86,10 +86,18 @@ impl Predictor {
         context: &Context,
     ) -> anyhow::Result<Self> {
         // In the order of ids, so that the order of the labels does not matter.
-        let known: Vec<_> = labels.known.values().collect();
-        let mut records = Vec::with_capacity(known.len());
-        for labelled in &known {
-            records.push(Record::parse(&labelled.line)?);
+        let (mut known, mut records) = (Vec::new(), Vec::new());
+        for labelled in labels.known.values() {
+            let record = Record::parse(&labelled.line)?;
+            match features::check(&record) {
+                Ok(()) => {
+                    known.push(labelled);
+                    records.push(record);
+                }
+                Err(error) => {
+                    context.left_out(record.id(), &labelled.place, &failure(&error))?;
+                }
+            }
         }
         let columns = Columns::of(&records, &args.features.0).map_err(|(at, error)| match at {
             Some(at) => anyhow!("{}: {}: {error}", known[at].place, records[at].id()),
@@ -147,7 +155,7 @@ impl Predictor {
         }
         let fit: Option<Fit> = record.get("fit").map_err(|error| error.to_string())?;
         match fit {
-            Some(fit) if fit == self.fit => Ok(()),
+            Some(fit) if settled(&fit) == settled(&self.fit) => Ok(()),
             Some(_) => Err("it was fitted to other labels, or with other settings".to_owned()),
             None => Err("it was not written by knas-fit".to_owned()),
         }
@@ -155,15 +163,10 @@ impl Predictor {
 
     /// Adds what is expected of a candidate.
     fn add_to(&self, record: &mut Record<'_>) -> Result<(), Failure> {
-        let sample = self.columns.sample(record).map_err(|error| {
-            let kind = match error {
-                FeatureError::Missing(_) => "missing_feature",
-                FeatureError::Arch(_) => "bad_arch",
-                FeatureError::OtherSpace { .. } => "other_space",
-                _ => "bad_field",
-            };
-            Failure::new("fit", kind, error)
-        })?;
+        let sample = self
+            .columns
+            .sample(record)
+            .map_err(|error| failure(&error))?;
         let outlook = self.learned.predict(&sample);
         let (score, name) = match self.acquire {
             None => (outlook.natural.mean, OWN.to_owned()),
@@ -181,6 +184,7 @@ impl Predictor {
             record.merge("scores_std", [(OWN.to_owned(), Some(std))])?;
             record.set("score", &finite("score", score)?)?;
             record.set("score_by", &name)?;
+            record.remove("error"); // that another score, which ranked, is undefined
             record.set("fit", &self.fit)?;
             // What the other scores rest on is nothing that this one does.
             provenance::set(record, |name| match name {
@@ -226,7 +230,7 @@ impl Work<'_> {
         if self.predictor.acquire.is_some() && self.labels.known.contains_key(record.id()) {
             return Ok(());
         }
-        if record.has_failed() {
+        if record.has_failed() && !record.is_undefined() {
             self.failed_before += 1;
             return Ok(self.output.write(&record)?);
         }
@@ -242,14 +246,21 @@ impl Work<'_> {
 /// Says how far the fit can be trusted.
 fn tell(fit: &Fit, context: &Context) {
     let Some(tau) = fit.left_out_kendall else {
+        let alone = match (&fit.best_feature, fit.best_feature_kendall) {
+            (Some(name), Some(single)) => {
+                format!("; {name} alone has tau {single:.3}: rank by that")
+            }
+            _ => String::new(),
+        };
         context.warn(format_args!(
-            "{} labels are too few to tell how good the fit is",
-            fit.labels
+            "{} labels ({}): {} expects all the same of those that are left out, so it has found \
+             nothing{alone}",
+            fit.labels, fit.target, fit.model
         ));
         return;
     };
     let head = format!(
-        "{} labels ({}), each left out in turn: tau {tau:.3} by {}",
+        "{} labels ({}), each predicted without its own: tau {tau:.3} by {}",
         fit.labels, fit.target, fit.model
     );
     match (&fit.best_feature, fit.best_feature_kendall) {
@@ -263,18 +274,40 @@ fn tell(fit: &Fit, context: &Context) {
     }
 }
 
-/// SHA-256 of all that the fit depends on: ids, features and labels.
+/// Without the figures, whose last digits are the processor's: those that say
+/// what was learnt from what.
+fn settled(fit: &Fit) -> Fit {
+    Fit {
+        left_out_kendall: None,
+        best_feature: None,
+        best_feature_kendall: None,
+        ..fit.clone()
+    }
+}
+
+/// Why a record has no features.
+fn failure(error: &FeatureError) -> Failure {
+    let kind = match error {
+        FeatureError::Missing(_) => "missing_feature",
+        FeatureError::Arch(_) => "bad_arch",
+        FeatureError::OtherSpace { .. } => "other_space",
+        _ => "bad_field",
+    };
+    Failure::new("fit", kind, error)
+}
+
+/// SHA-256 of all that the fit depends on: ids, architectures, features and labels.
 fn hash(records: &[Record<'_>], samples: &[Sample], labels: &[f64]) -> String {
     let mut hash = Sha256::new();
     for ((record, sample), label) in records.iter().zip(samples).zip(labels) {
         hash.update((record.id().len() as u64).to_le_bytes());
         hash.update(record.id());
+        if let Some(arch) = record.raw("arch") {
+            hash.update(arch.get());
+        }
         for value in sample.values.iter().chain([label]) {
             hash.update(value.to_le_bytes());
         }
     }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    knas_files::hex(hash)
 }

@@ -86,9 +86,29 @@ fn what_cannot_be_had_is_said() {
         columns(&[wrong], &[]),
         Err((Some(0), FeatureError::Arch(_)))
     ));
-    let text = line("a", r#","scores":{"x":"high"}"#);
-    assert!(matches!(
-        columns(&[text], &[]),
-        Err((Some(0), FeatureError::NotANumber(_)))
-    ));
+    assert!(
+        check(&Record::parse(&line("a", "").replace("skip_connect", "skip")).unwrap()).is_err()
+    );
+}
+
+#[test]
+fn what_is_no_number_is_no_value_of_its_candidate_alone() {
+    let odd = line(
+        "a",
+        r#","scores":{"x":"high","y":null,"z":"9007199254740993","w":2}"#,
+    );
+    let plain = line("b", r#","scores":{"x":1,"y":2,"z":3,"w":4}"#);
+    let found = columns(&[odd.clone(), plain.clone()], &[Kind::Scores]).unwrap();
+    assert_eq!(found.scores().collect::<Vec<_>>(), ["w", "z"]);
+    assert_eq!(found.left_out, ["x", "y"]);
+    let sample = found.sample(&Record::parse(&odd).unwrap()).unwrap();
+    assert_eq!(sample.values, [2.0, 9_007_199_254_740_992.0]);
+    let all = columns(&[plain], &[Kind::Scores]).unwrap();
+    let error = all.sample(&Record::parse(&odd).unwrap()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("the score x is not a finite number"),
+        "{error}"
+    );
 }

@@ -90,7 +90,9 @@ pub(super) fn slope(parts: &Parts, y: &DVector<f64>, hyper: &Hyper) -> Option<(f
         all[(i, i)] += hyper.noise() + 1e-10;
     }
     let factor = Cholesky::new(all)?;
-    let half_log: f64 = (0..y.len()).map(|i| factor.l_dirty()[(i, i)].ln()).sum();
+    let half_log: f64 = (0..y.len())
+        .map(|i| libm::log(factor.l_dirty()[(i, i)]))
+        .sum();
     let inverse = factor.inverse();
     let alpha = &inverse * y;
     let mut density = -0.5 * y.dot(&alpha) - half_log;

@@ -137,3 +137,27 @@ fn training_is_compared_by_how_it_was_done() {
         "{said}"
     );
 }
+
+#[test]
+fn fits_to_other_labels_cannot_be_compared() {
+    let fit = |id: &str, labels: &str, tau: f64| {
+        let block =
+            format!(r#"{{"model":"gp","labels_sha256":"{labels}","left_out_kendall":{tau}}}"#);
+        format!(
+            r#"{{"id":"{id}","scores":{{"fit":1}},"score":1,"score_by":"fit-ei","fit":{block}}}"#
+        )
+    };
+    for name in ["fit", "fit-ei"] {
+        let mut comparison = Comparison::default();
+        for text in [fit("a", "x", 0.5), fit("b", "x", 0.5)] {
+            comparison.see(&record(&text), [name]);
+        }
+        assert_eq!(comparison.warning(), None);
+        comparison.see(&record(&fit("c", "y", 0.5)), [name]);
+        let warning = comparison.warning().unwrap();
+        assert!(
+            warning.contains("a and c") && warning.contains("labels_sha256"),
+            "{warning}"
+        );
+    }
+}

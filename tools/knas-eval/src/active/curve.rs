@@ -30,6 +30,13 @@ pub struct Curve {
     pub model: String,
     /// Its acquisition.
     pub acquire: String,
+    /// The kinds of features that it learns from; none where it takes all but
+    /// one-hot.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
+    /// The score by which the first ones are taken; none where they are random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
     /// Searches played.
     pub reps: u64,
     /// Their seed.
@@ -62,6 +69,17 @@ pub struct Point {
     pub regret: f64,
     /// The same of what training shows.
     pub fine_regret: f64,
+}
+
+impl Curve {
+    /// What searches of one table have in common: all settings.
+    pub fn settings(&self) -> impl PartialEq + '_ {
+        (
+            (&self.truth, &self.fine, self.init, self.batch, self.budget),
+            (self.pool, self.reps, &self.model, &self.acquire),
+            (&self.features, &self.first),
+        )
+    }
 }
 
 /// The curve of searches that train in these orders.
@@ -107,6 +125,8 @@ pub fn curve(
         pool: spec.pool as u64,
         model: spec.model.clone(),
         acquire: spec.acquire.name().to_owned(),
+        features: spec.features.iter().map(ToString::to_string).collect(),
+        first: spec.first.clone(),
         reps: spec.reps as u64,
         seed: game.seed,
         best,

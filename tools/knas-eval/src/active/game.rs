@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use knas_predictor::learned::Learned;
-use knas_predictor::{FitError, Layout, Sample};
+use knas_predictor::{FitError, Layout, Model, Sample};
 use knas_records::Record;
 use knas_space::{Architecture, Equivalence};
 use knas_stats::best_of;
@@ -21,6 +21,8 @@ const COMPETING: usize = 5;
 pub struct Game<'g> {
     pub spec: &'g Active,
     pub seed: u64,
+    /// What learns.
+    pub model: Box<dyn Model>,
     pub layout: Layout,
     pub samples: Vec<Sample>,
     pub ids: Vec<String>,
@@ -125,10 +127,7 @@ impl Game<'_> {
             .iter()
             .map(|&place| self.samples[place].clone())
             .collect();
-        let Some(model) = self.spec.model() else {
-            return Ok(left.into_iter().take(batch).collect());
-        };
-        let values = match Learned::new(&*model, &self.layout, &samples, &labels, seed) {
+        let values = match Learned::new(&*self.model, &self.layout, &samples, &labels, seed) {
             Ok(learned) => left
                 .iter()
                 .map(|&place| {
@@ -238,6 +237,7 @@ mod tests {
         Game {
             spec,
             seed: 1,
+            model: spec.model().unwrap(),
             layout: Layout {
                 groups: std::iter::once(0..2).collect(),
                 scores: 0..1,

@@ -43,8 +43,13 @@ fn table(curves: &[&Curve]) -> Sheet {
 
 fn points(curves: &[&Curve]) -> Sheet {
     let mut sheet = Sheet::new();
-    for name in ["truth", "strategy", "fine"] {
+    for name in [
+        "truth", "strategy", "fine", "model", "acquire", "features", "first",
+    ] {
         sheet.text(name);
+    }
+    for name in ["init", "batch", "pool"] {
+        sheet.number(name);
     }
     for name in ["trainings", "mean", "lo", "hi", "regret", "fine_regret"] {
         sheet.number(name);
@@ -56,6 +61,13 @@ fn points(curves: &[&Curve]) -> Sheet {
                 curve.truth.clone(),
                 curve.strategy.clone(),
                 curve.fine.clone(),
+                curve.model.clone(),
+                curve.acquire.clone(),
+                curve.features.join("+"),
+                curve.first.clone().unwrap_or_default(),
+                curve.init.to_string(),
+                curve.batch.to_string(),
+                curve.pool.to_string(),
                 point.trainings.to_string(),
                 point.mean.to_string(),
                 optional(point.lo),

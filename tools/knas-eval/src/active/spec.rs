@@ -64,6 +64,7 @@ impl FromStr for Active {
         for entry in entries {
             let (name, value) = entry
                 .split_once('=')
+                .map(|(name, value)| (name.trim(), value.trim()))
                 .ok_or_else(|| format!("{entry:?} is not NAME=VALUE"))?;
             let count = || match value.parse::<usize>() {
                 Ok(count) if count > 0 => Ok(count),
@@ -82,6 +83,7 @@ impl FromStr for Active {
                 "first" => spec.first = Some(value.to_owned()),
                 "model" => value.clone_into(&mut spec.model),
                 "acquire" => spec.acquire = value.parse()?,
+                "features" if value == "auto" => spec.features.clear(),
                 "features" => {
                     let kinds: Result<Vec<Kind>, String> =
                         value.split('+').map(str::parse).collect();
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn active_searches_are_read() {
-        let spec: Active = "active,init=8,fine=val,acquire=ucb,features=graf+scores"
+        let spec: Active = "active,init=8, fine = val,acquire=ucb,features=graf+scores"
             .parse()
             .unwrap();
         assert_eq!((spec.init, spec.batch, spec.budget), (8, 5, 100));
