@@ -155,7 +155,7 @@ minilm_ready() {
 # torch_python: sets $python to one that has PyTorch, for what is compared with
 # it: KNAS_PYTHON, or python3; fails where it has none. KNAS_PYTHON=venv is a
 # virtual environment in the cache, made the first time (5 GB, for PyTorch comes
-# with its CUDA libraries).
+# with its CUDA libraries). It has onnx and onnxruntime too, for exports.
 torch_python() {
     python=${KNAS_PYTHON:-python3}
     if [ "$python" = venv ]; then
@@ -166,6 +166,12 @@ torch_python() {
             python3 -m venv "$work/venv" || die "a virtual environment could not be made (Debian: apt-get install python3-venv)"
             PATH=$work/venv/bin:$PATH pip_install PyTorch torch==2.11.0 numpy safetensors
             publish "$work/venv" "${python%/bin/python3}"
+            end_work
+        fi
+        # What was made before exports were compared has neither.
+        if ! "$python" -c 'import onnx, onnxruntime' 2>/dev/null; then
+            begin_work
+            PATH=${python%/python3}:$PATH pip_install "ONNX and its runtime" onnx==1.19.1 onnxruntime==1.23.2
             end_work
         fi
     fi

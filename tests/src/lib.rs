@@ -22,7 +22,7 @@
 pub mod model;
 mod needs;
 
-pub use needs::{cifar10, missing, program, pytorch, shared};
+pub use needs::{cifar10, missing, onnxruntime, program, pytorch, shared};
 
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};

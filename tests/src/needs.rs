@@ -13,7 +13,7 @@ use std::process::Command;
 use std::thread;
 
 /// Says that the calling test goes without `what`: a program's name, or
-/// `cifar10`, `pytorch`, `mount` or `shared` (real data beside the repository).
+/// `cifar10`, `pytorch`, `onnxruntime`, `mount` or `shared` (real data beside the repository).
 /// `hint` tells how to have it.
 ///
 /// # Panics
@@ -72,6 +72,21 @@ pub fn pytorch() -> Option<PathBuf> {
         return Some(python.into());
     }
     missing("pytorch", "KNAS_PYTHON names a Python that has it");
+    None
+}
+
+/// The Python of [`pytorch`] where it has onnx and onnxruntime too; where it does
+/// not, that is said as [`missing`] does.
+#[must_use]
+#[track_caller]
+pub fn onnxruntime() -> Option<PathBuf> {
+    let python = pytorch()?;
+    let imports = ["-c", "import onnx, onnxruntime"];
+    let run = Command::new(&python).args(imports).output();
+    if run.is_ok_and(|run| run.status.success()) {
+        return Some(python);
+    }
+    missing("onnxruntime", "install onnx and onnxruntime beside PyTorch");
     None
 }
 

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use knas_tests::{Tool, binary, program};
 
-const TOOLS: [&str; 7] = [
+const TOOLS: [&str; 8] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
@@ -12,19 +12,21 @@ const TOOLS: [&str; 7] = [
     "knas-fit",
     "knas-eval",
     "knas-report",
+    "knas-export",
 ];
 
 /// The tools that evaluate networks.
-const EVALUATING: [&str; 2] = ["knas-score", "knas-finetune"];
+const EVALUATING: [&str; 3] = ["knas-score", "knas-finetune", "knas-export"];
 
 /// The tools that read records from standard input.
-const READERS: [&str; 6] = [
+const READERS: [&str; 7] = [
     "knas-score",
     "knas-rank",
     "knas-finetune",
     "knas-fit",
     "knas-eval",
     "knas-report",
+    "knas-export",
 ];
 
 #[test]

@@ -9,7 +9,7 @@ pub(crate) const PADDING: usize = 4;
 
 /// Mean and standard deviation of the three channels, of pixels from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Normalisation {
+pub struct Normalisation {
     /// Means of red, green and blue.
     pub mean: [f32; CHANNELS],
     /// Standard deviations of red, green and blue.

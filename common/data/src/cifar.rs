@@ -15,7 +15,8 @@ use crate::{DataError, PIXELS};
 /// Which of the two sets, and how its files are named.
 pub(crate) struct Layout {
     pub name: &'static str,
-    pub classes: usize,
+    /// Names of the classes, by label.
+    pub classes: &'static [&'static str],
     /// Whether `scripts/fetch-data.sh` fetches it.
     fetched: bool,
     /// Folder inside the official archive.
@@ -28,7 +29,18 @@ pub(crate) struct Layout {
 
 pub(crate) const CIFAR10: Layout = Layout {
     name: "cifar10",
-    classes: 10,
+    classes: &[
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ],
     fetched: true,
     archive: "cifar-10-batches-bin",
     labels: 1,
@@ -44,13 +56,30 @@ pub(crate) const CIFAR10: Layout = Layout {
 
 pub(crate) const CIFAR100: Layout = Layout {
     name: "cifar100",
-    classes: 100,
+    classes: &FINE,
     fetched: false,
     archive: "cifar-100-binary",
     labels: 2,
     train: &["train.bin"],
     test: "test.bin",
 };
+
+/// The names of CIFAR-100's classes, as its `fine_label_names.txt` has them.
+#[rustfmt::skip]
+const FINE: [&str; 100] = [
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle",
+    "bottle", "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle",
+    "caterpillar", "cattle", "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch",
+    "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish", "forest",
+    "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp", "lawn_mower",
+    "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain",
+    "mouse", "mushroom", "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear",
+    "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine", "possum", "rabbit",
+    "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk",
+    "skyscraper", "snail", "snake", "spider", "squirrel", "streetcar", "sunflower",
+    "sweet_pepper", "table", "tank", "telephone", "television", "tiger", "tractor", "train",
+    "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
+];
 
 impl Layout {
     fn row(&self) -> usize {
@@ -185,7 +214,7 @@ impl CifarRows {
 
     fn label(&self, path: &Path, number: usize, row: &[u8]) -> Result<u32, DataError> {
         let label = row[self.layout.labels - 1];
-        let Layout { name, classes, .. } = *self.layout;
+        let (name, classes) = (self.layout.name, self.layout.classes.len());
         if usize::from(label) < classes {
             return Ok(u32::from(label));
         }

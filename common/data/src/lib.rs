@@ -31,6 +31,7 @@ mod split;
 mod text;
 mod tokeniser;
 
+pub use augment::Normalisation;
 pub use batch::Batch;
 pub use error::DataError;
 pub use images::Images;

@@ -163,7 +163,8 @@ impl ImageSource {
     ) -> Result<(), DataError> {
         let cached = cache.join(layout.name);
         let (train, test) = layout.open(folder.as_deref().unwrap_or(&cached))?;
-        self.classes = layout.classes;
+        self.classes = layout.classes.len();
+        self.class_names = layout.classes.iter().map(|&name| name.into()).collect();
         self.content = Content::Files {
             train: Rows::Cifar(train),
             test: Some(Rows::Cifar(test)),
@@ -183,7 +184,13 @@ impl ImageSource {
         self.classes
     }
 
-    /// Names of the classes of an image folder; empty for other sets.
+    /// How its pixels are normalised.
+    #[must_use]
+    pub fn normalisation(&self) -> Normalisation {
+        self.normalisation
+    }
+
+    /// Names of the classes, by label; empty for noise.
     #[must_use]
     pub fn class_names(&self) -> &[String] {
         &self.class_names

@@ -26,6 +26,6 @@ pub mod text;
 pub use cost::Cost;
 pub use graph::{Graph, GraphError, Mark, Node, Value};
 pub use layers::Named;
-pub use op::Op;
+pub use op::{NORM_EPSILON, Op};
 pub use parameter::{Parameter, Part, Place, Role, Running};
 pub use shape::Shape;

@@ -6,6 +6,9 @@
 use crate::Shape;
 use crate::parameter::Place;
 
+/// What a batch norm adds to variances: PyTorch's default.
+pub const NORM_EPSILON: f64 = 1e-5;
+
 /// An operation on values. What it reads and gives is told for one sample, as
 /// [`Shape`] tells it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,14 +1,11 @@
 //! The layers of which networks are made, and what a pass shows of them.
 
-pub use knas_graph::{Part, Role};
+pub use knas_graph::{NORM_EPSILON, Part, Role};
 use tch::{Device, Kind, Tensor};
 
 use crate::NetError;
 use crate::batch_norm;
 use crate::event::{Event, Observer};
-
-/// Added to variances: PyTorch's default for batch norm.
-pub const NORM_EPSILON: f64 = 1e-5;
 
 /// A tensor that training would change.
 #[derive(Debug)]

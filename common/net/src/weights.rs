@@ -3,7 +3,7 @@
 //! The format is a table of names, shapes and offsets and then plain numbers:
 //! reading it runs nothing. The `safetensors` crate checks the table.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -63,6 +63,8 @@ pub struct WeightFile {
     tensors: HashMap<String, Tensor>,
     /// Those in a type that is not read, such as `F8_E4M3`, with its name.
     unread: HashMap<String, String>,
+    /// What it tells beside its tensors.
+    metadata: BTreeMap<String, String>,
 }
 
 impl WeightFile {
@@ -83,8 +85,10 @@ impl WeightFile {
             path: path.into(),
             reason,
         };
-        let file = SafeTensors::deserialize(bytes)
-            .map_err(|e| format(format!("not a safetensors file ({e})")))?;
+        let foreign = |e| format(format!("not a safetensors file ({e})"));
+        let file = SafeTensors::deserialize(bytes).map_err(foreign)?;
+        let (_, table) = SafeTensors::read_metadata(bytes).map_err(foreign)?;
+        let metadata = table.metadata().iter().flatten();
         let (mut tensors, mut unread) = (HashMap::new(), HashMap::new());
         for (name, view) in file.tensors() {
             // Only where a network needs it does its type matter.
@@ -101,7 +105,20 @@ impl WeightFile {
             path: path.into(),
             tensors,
             unread,
+            metadata: metadata.map(|(k, v)| (k.clone(), v.clone())).collect(),
         })
+    }
+
+    /// The file, as it was named.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file tells under `key` beside its tensors.
+    #[must_use]
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
     }
 
     /// The same tensors, for another thread: they are not copied.
@@ -127,6 +144,7 @@ impl WeightFile {
             unread: unread
                 .map(|(name, dtype)| (name.clone(), dtype.clone()))
                 .collect(),
+            metadata: self.metadata.clone(),
         }
     }
 
@@ -241,12 +259,24 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, WeightsError> {
 /// # Errors
 /// When it cannot be written.
 pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), WeightsError> {
+    write_with(path, tensors, &BTreeMap::new())
+}
+
+/// As [`write()`], with texts that the file tells beside its tensors.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_with(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    metadata: &BTreeMap<String, String>,
+) -> Result<(), WeightsError> {
     let io = |source| WeightsError::Io {
         path: path.into(),
         source,
     };
     let mut file = BufWriter::new(NewFile::create(path).map_err(io)?);
-    write_to(path, tensors, &mut file)?;
+    write_to(path, tensors, metadata, &mut file)?;
     let file = file.into_inner().map_err(|error| io(error.into_error()))?;
     file.finish().map_err(io)
 }
@@ -260,6 +290,7 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), WeightsErr
 pub fn write_to(
     path: &Path,
     tensors: &[(String, Tensor)],
+    metadata: &BTreeMap<String, String>,
     out: &mut impl Write,
 ) -> Result<(), WeightsError> {
     let format = |reason: String| WeightsError::Format {
@@ -288,8 +319,18 @@ pub fn write_to(
         };
         infos.push((name.clone(), info));
     }
-    let metadata = Metadata::new(None, infos).map_err(|e| format(e.to_string()))?;
-    let mut header = serde_json::to_vec(&metadata).map_err(|e| format(e.to_string()))?;
+    let mut table = serde_json::Map::new();
+    if !metadata.is_empty() {
+        table.insert("__metadata__".to_owned(), serde_json::json!(metadata));
+    }
+    let tensors = Metadata::new(None, infos).map_err(|e| format(e.to_string()))?;
+    // In order, which the crate's own map of metadata has none of.
+    match serde_json::to_value(&tensors) {
+        Ok(serde_json::Value::Object(tensors)) => table.extend(tensors),
+        Ok(_) => {}
+        Err(error) => return Err(format(error.to_string())),
+    }
+    let mut header = serde_json::to_vec(&table).map_err(|e| format(e.to_string()))?;
     header.resize(header.len().next_multiple_of(8), b' ');
     out.write_all(&(header.len() as u64).to_le_bytes())
         .map_err(io)?;

@@ -11,7 +11,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 /// The tools, which refer to one another.
-const TOOLS: [&str; 7] = [
+const TOOLS: [&str; 8] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
@@ -19,6 +19,7 @@ const TOOLS: [&str; 7] = [
     "knas-fit",
     "knas-eval",
     "knas-report",
+    "knas-export",
 ];
 
 /// What every tool takes from the environment, and what only those do that open

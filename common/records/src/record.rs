@@ -63,7 +63,7 @@ pub enum RecordError {
 /// Why a candidate failed: the value of a record's `error` field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
-    /// The stage in which it failed: `sample`, `score`, `rank`, `finetune`, `fit`, `eval`, `report`.
+    /// The stage in which it failed: `sample`, `score`, `rank`, `finetune`, `fit`, `eval`, `report`, `export`.
     pub stage: String,
     /// A word for programs, such as `non_finite`, `bad_arch`, `out_of_memory`, `timeout`.
     pub kind: String,

@@ -17,6 +17,7 @@
 
 mod manifest;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -106,6 +107,7 @@ pub struct Checkpoint {
     folder: PathBuf,
     stem: String,
     manifest: Manifest,
+    metadata: BTreeMap<String, String>,
     lock: PathBuf,
     _locked: File,
 }
@@ -147,11 +149,18 @@ impl Checkpoint {
             folder: folder.to_path_buf(),
             stem: stem.to_owned(),
             manifest: Manifest::new(about),
+            metadata: BTreeMap::new(),
             lock,
             _locked: locked,
         };
         checkpoint.look(start)?;
         Ok(checkpoint)
+    }
+
+    /// Has the files of models that are saved from here on tell this beside their
+    /// tensors.
+    pub fn tell(&mut self, metadata: BTreeMap<String, String>) {
+        self.metadata = metadata;
     }
 
     /// Finds out what is there.
@@ -228,10 +237,10 @@ impl Checkpoint {
         let mut write = || -> Result<(), TrainError> {
             if trainer.is_best() {
                 fresh.push(weights.clone());
-                next.weights_sha256 = self.write(&weights, &trainer.model()?)?;
+                next.weights_sha256 = self.write(&weights, &trainer.model()?, &self.metadata)?;
             }
             fresh.push(optimizer.clone());
-            next.optimizer_sha256 = self.write(&optimizer, &trainer.state())?;
+            next.optimizer_sha256 = self.write(&optimizer, &trainer.state(), &BTreeMap::new())?;
             Ok(())
         };
         if let Err(error) = write() {
@@ -242,11 +251,16 @@ impl Checkpoint {
     }
 
     /// Writes tensors beside their file, one after another; gives their SHA-256.
-    fn write(&self, file: &Path, tensors: &[(String, Tensor)]) -> Result<String, TrainError> {
+    fn write(
+        &self,
+        file: &Path,
+        tensors: &[(String, Tensor)],
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<String, TrainError> {
         let io = |source| self.write_error(file, source);
         let created = File::create(new(file)).map_err(io)?;
         let mut out = Hashing::new(BufWriter::with_capacity(1 << 20, created));
-        match write_to(file, tensors, &mut out) {
+        match write_to(file, tensors, metadata, &mut out) {
             Err(WeightsError::Io { source, .. }) => return Err(io(source).into()),
             written => written?,
         }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use knas_tests::{pytorch, repository};
+use knas_tests::{Tool, pytorch, repository};
 use serde_json::Value;
 
 use crate::Bench;
@@ -37,7 +37,8 @@ fn names_and_shapes_are_the_official_ones() {
     trained(&bench);
     let table = table(&bench.path().join("run/a.safetensors"));
     let mut found: Vec<String> = Vec::new();
-    for (name, entry) in table.as_object().unwrap() {
+    let tensors = table.as_object().unwrap().iter();
+    for (name, entry) in tensors.filter(|(name, _)| *name != "__metadata__") {
         let shape = entry["shape"].as_array().unwrap().iter();
         found.push(shape.fold(name.clone(), |text, size| format!("{text} {size}")));
     }
@@ -45,6 +46,37 @@ fn names_and_shapes_are_the_official_ones() {
     let mut official: Vec<&str> = OFFICIAL.lines().collect();
     official.sort_unstable();
     assert_eq!(found, official);
+}
+
+/// What a file of weights tells of itself suffices to use it.
+#[test]
+fn a_checkpoint_alone_says_what_it_is() {
+    let bench = Bench::set_up();
+    let record = trained(&bench);
+    let table = table(&bench.path().join("run/a.safetensors"));
+    let told = &table["__metadata__"];
+    assert_eq!(told["format"], "pt");
+    let card: Value = serde_json::from_str(told["knas"].as_str().unwrap()).unwrap();
+    assert_eq!((&card["id"], &card["arch"]), (&"a".into(), &ARCH.into()));
+    let trained = &record["finetune"];
+    assert_eq!(card["size"], trained["network"]);
+    assert_eq!(card["data_sha256"], trained["data_sha256"]);
+    assert_eq!(card["class_names"][9], "truck");
+    assert_eq!(card["images"]["mean"][0], 0.4914);
+    let export = Tool::new("knas-export")
+        .args(["-f", "torch", "-o", "out", "run/a.safetensors"])
+        .current_dir(bench.path());
+    let exported = export.run().expect_code(0).records()[0].clone();
+    assert_eq!(exported["id"], "a");
+    assert_eq!(exported["export"]["weights"], "run/a.safetensors");
+    let module = fs::read_to_string(bench.path().join("out/a.py")).unwrap();
+    assert!(module.contains("\"ship\",\"truck\"]"), "{module}");
+    let weights = |name: &str| fs::read(bench.path().join(name)).unwrap();
+    // All but the number of batches, which no evaluation depends on.
+    assert_eq!(
+        weights("out/a.safetensors").len(),
+        weights("run/a.safetensors").len()
+    );
 }
 
 #[test]

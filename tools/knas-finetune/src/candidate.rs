@@ -1,5 +1,6 @@
 //! One candidate's training and its checkpoint.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use knas_records::meta::Measurement;
 use knas_records::schema::Hyper;
 use knas_records::{Context, Record};
+use knas_study::{Card, Description};
 use knas_train::{Checkpoint, CheckpointError, End, Start, TrainError, Trainer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,6 +18,8 @@ use crate::outcome::{Reached, Stop, fail};
 use crate::plan::Plan;
 use crate::progress::Clock;
 use crate::subject::Candidate;
+
+const TOOL: &str = concat!("knas-finetune ", env!("CARGO_PKG_VERSION"));
 
 /// How often energy counters are looked at.
 const TICK: Duration = Duration::from_secs(10);
@@ -106,12 +110,9 @@ impl<'p> Worker<'p> {
             None => None,
             Some(site) => {
                 let about = self.about(record, candidate, started_from);
-                Some(Checkpoint::open(
-                    &site.folder,
-                    &site.stem,
-                    about,
-                    site.start,
-                )?)
+                let mut opened = Checkpoint::open(&site.folder, &site.stem, about, site.start)?;
+                opened.tell(self.card(record, candidate));
+                Some(opened)
             }
         };
         let reached =
@@ -197,6 +198,28 @@ impl<'p> Worker<'p> {
         })
     }
 
+    /// What the weights tell of themselves.
+    fn card(&self, record: &Record<'_>, candidate: &dyn Candidate) -> BTreeMap<String, String> {
+        let study = &self.plan.study;
+        let tells = candidate.tells();
+        let card = Card {
+            network: Description {
+                id: record.id().to_owned(),
+                space: study.space.to_owned(),
+                arch: candidate.arch(),
+                size: tells.size,
+                norm_epsilon: tells.norm_epsilon,
+            },
+            class_names: study.class_names.clone(),
+            images: tells.images,
+            texts: tells.texts,
+            data: study.data_name.to_owned(),
+            data_sha256: study.data_sha256.clone(),
+            tool: TOOL.to_owned(),
+        };
+        card.to_metadata()
+    }
+
     /// All that a training depends on: a checkpoint of another one is refused.
     fn about(
         &self,
@@ -216,7 +239,7 @@ impl<'p> Worker<'p> {
                 weights_sha256: started_from.clone(),
                 ..study.hyper.clone()
             },
-            "tool": concat!("knas-finetune ", env!("CARGO_PKG_VERSION")),
+            "tool": TOOL,
             "libtorch": knas_net::LIBTORCH,
         });
         for (name, value) in candidate.about() {

@@ -22,10 +22,13 @@ pub(super) struct Example {
     pub label: u32,
 }
 
+/// RTE's classes, by label.
+pub(super) const RTE: [&str; 2] = ["entailment", "not_entailment"];
+
 /// GLUE's RTE: `sentence1`, `sentence2`, `label`.
 pub(super) fn rte(path: &Path) -> Result<Vec<Example>, DataError> {
     let columns = ["sentence1", "sentence2", "label"];
-    table(path, columns, &["entailment", "not_entailment"])
+    table(path, columns, &RTE)
 }
 
 /// GLUE's MRPC, and Microsoft's own files: `#1 String`, `#2 String`, `Quality`.

@@ -119,6 +119,17 @@ impl TextSource {
         self.classes
     }
 
+    /// The names of the classes, by label; none where labels are mere numbers.
+    #[must_use]
+    pub fn class_names(&self) -> Vec<String> {
+        let names: &[&str] = match self.name {
+            "rte" => &files::RTE,
+            "mrpc" => &["not_equivalent", "equivalent"],
+            _ => &[],
+        };
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
     /// Whether class 1 is what is looked for, so that F1 tells more than
     /// accuracy: MRPC's paraphrases.
     #[must_use]

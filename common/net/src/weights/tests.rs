@@ -18,12 +18,22 @@ fn the_bytes_are_those_of_the_crate() {
         ("a".to_owned(), Tensor::from_slice(&[1f32, -2.0, 3.5])),
     ];
     let mut found = Vec::new();
-    write_to(Path::new("x"), &tensors, &mut found).unwrap();
+    let mut metadata = BTreeMap::new();
+    write_to(Path::new("x"), &tensors, &metadata, &mut found).unwrap();
     let float = || TensorView::new(Dtype::F32, vec![3], &values).unwrap();
     let seven = 7i64.to_le_bytes();
     let seven = TensorView::new(Dtype::I64, vec![], &seven).unwrap();
     let all = [("w", float()), ("n", seven), ("a", float())];
-    assert_eq!(found, serialize(all, None).unwrap());
+    assert_eq!(found, serialize(all.clone(), None).unwrap());
+
+    metadata.insert("format".to_owned(), "p\"t".to_owned());
+    let mut found = Vec::new();
+    write_to(Path::new("x"), &tensors, &metadata, &mut found).unwrap();
+    let told = metadata.clone().into_iter().collect();
+    assert_eq!(found, serialize(all, Some(told)).unwrap());
+    let file = WeightFile::from_bytes(Path::new("x"), &found).unwrap();
+    assert_eq!(file.metadata("format"), Some("p\"t"));
+    assert_eq!(file.view().metadata("knas"), None);
 }
 
 #[cfg(unix)]

@@ -204,8 +204,8 @@ mod tests {
         let (parts, mut optimiser) = (parameters(), AdamW::new(0.1));
         steps(&mut optimiser, &parts, 0..3);
         let path = std::path::Path::new("state");
-        let mut bytes = Vec::new();
-        knas_net::weights::write_to(path, &optimiser.state(&parts), &mut bytes).unwrap();
+        let (mut bytes, none) = (Vec::new(), std::collections::BTreeMap::new());
+        knas_net::weights::write_to(path, &optimiser.state(&parts), &none, &mut bytes).unwrap();
         let state = WeightFile::from_bytes(path, &bytes).unwrap();
         let mut optimiser = AdamW::new(0.1);
         optimiser.restore(&parts, &state, 3).unwrap();

@@ -1,20 +1,24 @@
 //! NAS-Bench-201 networks, which learn to classify images.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use knas_data::{DataSpec, ImageSource, Images, SIDE, Training};
+use knas_data::{DataSpec, ImageSource, Images, Normalisation, SIDE, Training};
 use knas_net::weights::{self, WeightFile, WeightsError};
 use knas_net::{Init, Initial, NetError, Network, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
 use knas_space::nb201::network::lower;
 use knas_space::nb201::{Cell, Edges, Skeleton};
+use knas_study::ImageCard;
 use knas_train::{ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
 use tch::{Device, Kind};
 
-use super::{Candidate, Study, Subject, Trained, arch, by_part, named_by, network, with_new_head};
+use super::{
+    Candidate, Study, Subject, Tells, Trained, arch, by_part, named_by, network, with_new_head,
+};
 use crate::cli::Args;
 use crate::outcome::fail;
 
@@ -23,6 +27,7 @@ pub const SPACE: &str = "nb201";
 
 struct Cells {
     skeleton: Skeleton,
+    normalisation: Normalisation,
     /// What the flags say of the size, where records say it too: to be evaluated.
     sizes: Option<[(&'static str, Option<u64>); 2]>,
     data: Training,
@@ -103,12 +108,6 @@ pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Resu
         None => None,
     };
     let data = source.training(args.limits())?;
-    let sizes = [
-        ("channels", skeleton.channels()),
-        ("cells", skeleton.cells()),
-        ("classes", skeleton.classes()),
-        ("side", skeleton.side()),
-    ];
     let hyper = hyper(args);
     let parts = ([&data.train, &data.valid], data.test.as_ref());
     Ok(Study {
@@ -116,13 +115,15 @@ pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Resu
         examples_are: "images",
         schedule: Schedule::Cosine,
         hyper: hyper.clone(),
-        network: sizes.map(|(name, size)| (name.to_owned(), size)).into(),
+        network: sizes(&skeleton),
+        class_names: source.class_names().to_vec(),
         data_name: source.name(),
         left_out: source.left_out().cloned(),
         data_sha256: by_part(parts.0, parts.1, Images::content_hash),
         examples: by_part(parts.0, parts.1, |images| images.len() as u64),
         subject: Box::new(Cells {
             skeleton,
+            normalisation: source.normalisation(),
             sizes: args
                 .evaluate
                 .then_some([("channels", args.channels), ("cells", args.cells)]),
@@ -135,6 +136,16 @@ pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Resu
             seed: args.seed,
         }),
     })
+}
+
+fn sizes(skeleton: &Skeleton) -> BTreeMap<String, u64> {
+    let sizes = [
+        ("channels", skeleton.channels()),
+        ("cells", skeleton.cells()),
+        ("classes", skeleton.classes()),
+        ("side", skeleton.side()),
+    ];
+    sizes.map(|(name, size)| (name.to_owned(), size)).into()
 }
 
 fn hyper(args: &Args) -> Hyper {
@@ -259,6 +270,16 @@ impl Candidate for CellCandidate<'_> {
             label_smoothing: self.all.hyper.label_smoothing,
             unused: initial,
         }))
+    }
+
+    fn tells(&self) -> Tells {
+        let Normalisation { mean, std } = self.all.normalisation;
+        Tells {
+            size: sizes(&self.skeleton),
+            norm_epsilon: None,
+            images: Some(ImageCard::new(&mean, &std)),
+            texts: None,
+        }
     }
 
     fn optimiser(&self) -> Box<dyn Optimiser> {

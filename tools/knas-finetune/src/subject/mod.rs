@@ -13,6 +13,7 @@ use knas_data::{DataSpec, LeftOut};
 use knas_net::weights::{WeightFile, WeightsError};
 use knas_records::schema::Hyper;
 use knas_records::{Context, Failure, Record};
+use knas_study::{ImageCard, TextCard};
 use knas_train::{Optimiser, Schedule, Task, TrainError};
 use tch::Device;
 
@@ -61,6 +62,9 @@ pub trait Candidate {
         None
     }
 
+    /// What its trained weights tell of themselves, beside what all candidates share.
+    fn tells(&self) -> Tells;
+
     /// Makes what other software wants beside the file of its trained weights.
     ///
     /// # Errors
@@ -68,6 +72,18 @@ pub trait Candidate {
     fn publish(&self, _weights: &Path) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What trained weights tell of one candidate.
+pub struct Tells {
+    /// The size of its network.
+    pub size: BTreeMap<String, u64>,
+    /// What its layer norms add to variances, where it has some.
+    pub norm_epsilon: Option<f64>,
+    /// How images are prepared, where it is shown some.
+    pub images: Option<ImageCard>,
+    /// How texts are, where it is shown these.
+    pub texts: Option<TextCard>,
 }
 
 /// What a training has left.
@@ -92,6 +108,8 @@ pub struct Study {
     pub hyper: Hyper,
     /// The network's size, by the names of its space.
     pub network: BTreeMap<String, u64>,
+    /// The names of the classes, where they have some.
+    pub class_names: Vec<String>,
     /// The data set's name.
     pub data_name: &'static str,
     /// SHA-256 of the examples of each part.

@@ -13,11 +13,14 @@ use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
 use knas_space::roberta_skip::network::lower;
 use knas_space::roberta_skip::{Backbone, Kind as Family, Layout, Settings, Task as Classes};
+use knas_study::TextCard;
 use knas_train::{AdamW, Optimiser, Schedule, Task, TextOptions, TextTask, TrainError};
 use serde_json::Value;
 use tch::{Device, Kind};
 
-use super::{Candidate, Study, Subject, Trained, arch, by_part, network, publish, with_new_head};
+use super::{
+    Candidate, Study, Subject, Tells, Trained, arch, by_part, network, publish, with_new_head,
+};
 use crate::cli::Args;
 use crate::outcome::fail;
 
@@ -71,6 +74,7 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
         examples_are: "texts",
         schedule: Schedule::WarmUpLinear,
         network: sizes.map(|(name, size)| (name.to_owned(), size)).into(),
+        class_names: source.class_names(),
         data_name: source.name(),
         data_sha256: by_part(parts.0, parts.1, Texts::content_hash),
         examples: by_part(parts.0, parts.1, |texts| texts.len() as u64),
@@ -180,20 +184,22 @@ impl Subject for Encoders {
             let held = pretrained.holds(layout.backbone());
             held.map_err(|error| fail("weights", error))?;
         }
-        let data = self.data_of(record)?;
+        let length = self.length_of(record)?;
+        let data = self.data_of(length)?;
         takes(layout.backbone(), extent(&data))?;
         Ok(Box::new(EncoderCandidate {
             all: self,
             layout,
+            length,
             data,
         }))
     }
 }
 
 impl Encoders {
-    /// The texts of the length that the record was trained at, where that is to be
-    /// evaluated; otherwise of that of the flags.
-    fn data_of(&self, record: &Record<'_>) -> Result<Arc<TextTraining>, Failure> {
+    /// The length that the record was trained at, where that is to be evaluated;
+    /// otherwise that of the flags.
+    fn length_of(&self, record: &Record<'_>) -> Result<usize, Failure> {
         let trained = match self.evaluate {
             Some(_) => network(record)?.and_then(|network| network.get("length").copied()),
             None => None,
@@ -205,6 +211,11 @@ impl Encoders {
             let message = format!("it was trained with a length of {length} tokens, not {given}");
             return Err(fail("other_size", message));
         }
+        Ok(length)
+    }
+
+    /// The texts, cut to this length.
+    fn data_of(&self, length: usize) -> Result<Arc<TextTraining>, Failure> {
         let mut all = self.data.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(data) = all.get(&length) {
             return Ok(Arc::clone(data));
@@ -236,6 +247,8 @@ fn takes(backbone: &Backbone, extent: Extent) -> Result<(), Failure> {
 struct EncoderCandidate<'s> {
     all: &'s Encoders,
     layout: Layout,
+    /// The most tokens that a text is given.
+    length: usize,
     data: Arc<TextTraining>,
 }
 
@@ -296,6 +309,20 @@ impl Candidate for EncoderCandidate<'_> {
         let network = self.network(trained)?;
         let task = TextTask::new(network, &self.data, self.all.options)?;
         Ok(Box::new(task))
+    }
+
+    fn tells(&self) -> Tells {
+        let length = self.length as u64;
+        let size = [("classes", self.all.classes), ("length", length)];
+        Tells {
+            size: size.map(|(name, size)| (name.to_owned(), size)).into(),
+            norm_epsilon: Some(self.settings().norm_epsilon),
+            images: None,
+            texts: Some(TextCard {
+                tokenizer: self.all.tokenizer.display().to_string(),
+                length,
+            }),
+        }
     }
 
     fn optimiser(&self) -> Box<dyn Optimiser> {

@@ -1,0 +1,291 @@
+//! An operation of a graph in operators of ONNX.
+
+use std::f64::consts::SQRT_2;
+
+use knas_graph::{Graph, NORM_EPSILON, Op, Place, Shape, Value};
+
+use crate::builder::{Builder, float, int, ints};
+use crate::message::data_type;
+
+/// The three rows of a text, by the names that `transformers` gives its inputs.
+pub(crate) const TEXT: [&str; 3] = ["input_ids", "token_type_ids", "attention_mask"];
+
+/// What images are shown as.
+pub(crate) const IMAGE: &str = "input";
+
+/// What a model gives.
+pub(crate) const LOGITS: &str = "logits";
+
+/// Nodes for a graph's nodes.
+pub(crate) struct Lowering<'g> {
+    pub graph: &'g Graph,
+    pub builder: Builder,
+    /// By node, the name of what it gives.
+    names: Vec<String>,
+    /// What hides padding from attention, by the mask that it was made from.
+    hidden: Vec<(Value, String)>,
+}
+
+impl<'g> Lowering<'g> {
+    /// Nodes for all nodes of a graph, whose input is called `input`.
+    pub fn of(graph: &'g Graph, builder: Builder, input: &str) -> Builder {
+        let mut lowering = Self {
+            graph,
+            builder,
+            names: vec![input.to_owned()],
+            hidden: Vec::new(),
+        };
+        for place in 1..graph.nodes().len() {
+            let name = lowering.name(place);
+            let given = lowering.node(place, &name);
+            lowering.names.push(given);
+        }
+        // Where the last node passes on what another gives.
+        if let Some(last) = lowering.names.last().filter(|last| *last != LOGITS) {
+            let last = last.clone();
+            lowering.builder.node("Identity", &[&last], LOGITS, vec![]);
+        }
+        lowering.builder
+    }
+
+    /// The name of what a node gives: its layer's, or what it does; and its place.
+    fn name(&self, place: usize) -> String {
+        if place + 1 == self.graph.nodes().len() {
+            return LOGITS.to_owned();
+        }
+        let op = &self.graph.nodes()[place].op;
+        let weight = op.weight().map(|weight| self.parameter(weight));
+        let layer = weight.map(|name| name.strip_suffix(".weight").unwrap_or(name));
+        format!("{}/{place}", layer.unwrap_or(op.name()))
+    }
+
+    fn parameter(&self, place: Place) -> &'g str {
+        &self.graph.parameters()[place].name
+    }
+
+    /// The name of what the node at this place gives, which is `name` unless it
+    /// passes on what another gives.
+    fn node(&mut self, place: usize, name: &str) -> String {
+        let node = &self.graph.nodes()[place];
+        let read: Vec<String> = node
+            .inputs
+            .iter()
+            .map(|input| self.names[input.place()].clone())
+            .collect();
+        let read: Vec<&str> = read.iter().map(String::as_str).collect();
+        let first = read.first().copied().unwrap_or_default();
+        let simple = |builder: &mut Builder, operator: &str| {
+            builder.node(operator, &read, name, vec![]);
+        };
+        match node.op {
+            // What a network is shown, and what an evaluation does not do.
+            Op::Input(_) | Op::Dropout { .. } => return first.to_owned(),
+            Op::TokenIds => return TEXT[0].to_owned(),
+            Op::TokenTypes => return TEXT[1].to_owned(),
+            Op::TokenMask => return TEXT[2].to_owned(),
+            Op::Convolution {
+                weight,
+                stride,
+                padding,
+            } => {
+                let weight = self.parameter(weight);
+                let settings = vec![
+                    ints("strides", &[stride as i64; 2]),
+                    ints("pads", &[padding as i64; 4]),
+                ];
+                let read = [first, weight];
+                self.builder.node("Conv", &read, name, settings);
+            }
+            Op::BatchNorm {
+                weight,
+                bias,
+                running,
+            } => {
+                let [weight, bias] = [weight, bias].map(|place| self.parameter(place));
+                let layer = &self.graph.running()[running].name;
+                let [mean, variance] =
+                    ["running_mean", "running_var"].map(|what| format!("{layer}.{what}"));
+                let read = [first, weight, bias, &mean, &variance];
+                let settings = vec![float("epsilon", NORM_EPSILON)];
+                self.builder
+                    .node("BatchNormalization", &read, name, settings);
+            }
+            Op::Relu => simple(&mut self.builder, "Relu"),
+            Op::Tanh => simple(&mut self.builder, "Tanh"),
+            Op::AveragePool {
+                window,
+                stride,
+                padding,
+            } => {
+                let settings = vec![
+                    ints("kernel_shape", &[window as i64; 2]),
+                    ints("strides", &[stride as i64; 2]),
+                    ints("pads", &[padding as i64; 4]),
+                    int("count_include_pad", 0),
+                ];
+                self.builder.node("AveragePool", &read, name, settings);
+            }
+            Op::GlobalPool => {
+                let pooled = format!("{name}/maps");
+                let builder = &mut self.builder;
+                builder.node("GlobalAveragePool", &read, &pooled, vec![]);
+                builder.node("Flatten", &[&pooled], name, vec![int("axis", 1)]);
+            }
+            Op::Linear { weight, bias } => self.linear([weight, bias], first, node.shape, name),
+            Op::Add => self.add(&read, name),
+            Op::Divide(by) => {
+                let by = self.builder.float(by as f32);
+                self.builder.node("Div", &[first, &by], name, vec![]);
+            }
+            Op::Zeros => {
+                // Not a product with 0, which infinities survive.
+                let shape = format!("{name}/shape");
+                let builder = &mut self.builder;
+                builder.node("Shape", &[first], &shape, vec![]);
+                builder.node("ConstantOfShape", &[&shape], name, vec![]);
+            }
+            Op::Positions { padding } => self.positions(padding, first, name),
+            Op::Embedding { table } => {
+                let read = [self.parameter(table), first];
+                self.builder.node("Gather", &read, name, vec![]);
+            }
+            Op::LayerNorm {
+                weight,
+                bias,
+                epsilon,
+            } => {
+                let read = [first, self.parameter(weight), self.parameter(bias)];
+                let settings = vec![int("axis", -1), float("epsilon", epsilon)];
+                self.builder
+                    .node("LayerNormalization", &read, name, settings);
+            }
+            Op::Attention { heads, .. } => self.attention(place, &read, heads, name),
+            Op::Gelu => self.gelu(first, name),
+            Op::FirstToken => {
+                let zero = self.builder.int(0);
+                let settings = vec![int("axis", 1)];
+                self.builder.node("Gather", &[first, &zero], name, settings);
+            }
+        }
+        name.to_owned()
+    }
+
+    /// A linear map; of tokens, whose batches have three dimensions, as a product
+    /// of matrices. The weight is stored as other software has it, out × in.
+    fn linear(&mut self, places: [Place; 2], input: &str, shape: Shape, name: &str) {
+        let [weight, bias] = places.map(|place| self.parameter(place));
+        let builder = &mut self.builder;
+        if matches!(shape, Shape::Vector { .. }) {
+            let read = [input, weight, bias];
+            return builder.node("Gemm", &read, name, vec![int("transB", 1)]);
+        }
+        let [turned, product] = ["weight", "product"].map(|what| format!("{name}/{what}"));
+        let order = vec![ints("perm", &[1, 0])];
+        builder.node("Transpose", &[weight], &turned, order);
+        builder.node("MatMul", &[input, &turned], &product, vec![]);
+        builder.node("Add", &[&product, bias], name, vec![]);
+    }
+
+    /// From left to right, as it is summed here.
+    fn add(&mut self, read: &[&str], name: &str) {
+        let mut sum = read.first().copied().unwrap_or_default().to_owned();
+        for (number, addend) in read.iter().enumerate().skip(1) {
+            let next = match number + 1 == read.len() {
+                true => name.to_owned(),
+                false => format!("{name}/first_{}", number + 1),
+            };
+            self.builder.node("Add", &[&sum, addend], &next, vec![]);
+            sum = next;
+        }
+    }
+
+    fn positions(&mut self, padding: Option<usize>, mask: &str, name: &str) {
+        let builder = &mut self.builder;
+        let part = |what: &str| format!("{name}/{what}");
+        let (zero, one) = (builder.int(0), builder.int(1));
+        if let Some(padding) = padding {
+            let [counted, tokens] = [part("counted"), part("tokens")];
+            let padding = builder.int(padding as i64);
+            builder.node("CumSum", &[mask, &one], &counted, vec![]);
+            builder.node("Mul", &[&counted, mask], &tokens, vec![]);
+            return builder.node("Add", &[&tokens, &padding], name, vec![]);
+        }
+        let [shape, length, row] = [part("shape"), part("length"), part("row")];
+        builder.node("Shape", &[mask], &shape, vec![]);
+        let first_axis = vec![int("axis", 0)];
+        builder.node("Gather", &[&shape, &one], &length, first_axis);
+        builder.node("Range", &[&zero, &length, &one], &row, vec![]);
+        builder.node("Expand", &[&row, &shape], name, vec![]);
+    }
+
+    /// x·Φ(x), by the error function.
+    fn gelu(&mut self, input: &str, name: &str) {
+        let builder = &mut self.builder;
+        let part = |what: &str| format!("{name}/{what}");
+        let [scaled, erf, more, product] =
+            [part("scaled"), part("erf"), part("more"), part("product")];
+        let root = builder.float(SQRT_2 as f32);
+        let (one, half) = (builder.float(1.0), builder.float(0.5));
+        builder.node("Div", &[input, &root], &scaled, vec![]);
+        builder.node("Erf", &[&scaled], &erf, vec![]);
+        builder.node("Add", &[&erf, &one], &more, vec![]);
+        builder.node("Mul", &[input, &more], &product, vec![]);
+        builder.node("Mul", &[&product, &half], name, vec![]);
+    }
+
+    /// Self-attention of queries, keys and values; the mask hides padding.
+    fn attention(&mut self, place: usize, read: &[&str], heads: usize, name: &str) {
+        let node = &self.graph.nodes()[place];
+        let (&[query, key, value, mask], Shape::Tokens { width, .. }) = (read, node.shape) else {
+            return; // which no graph holds
+        };
+        let hidden = self.hidden(node.inputs[3], mask);
+        let builder = &mut self.builder;
+        let size = width / heads;
+        // 0 stands for the size that is there.
+        let apart = builder.ints(&[0, 0, heads as i64, size as i64]);
+        let mut by_head = |input: &str, what: &str, order: [i64; 4]| {
+            let [split, turned] = ["split", "by_head"].map(|how| format!("{name}/{what}/{how}"));
+            builder.node("Reshape", &[input, &apart], &split, vec![]);
+            let order = vec![ints("perm", &order)];
+            builder.node("Transpose", &[&split], &turned, order);
+            turned
+        };
+        let query = by_head(query, "query", [0, 2, 1, 3]);
+        let key = by_head(key, "key", [0, 2, 3, 1]);
+        let value = by_head(value, "value", [0, 2, 1, 3]);
+        let part = |what: &str| format!("{name}/{what}");
+        let [scaled, products, masked] = [part("scaled"), part("products"), part("masked")];
+        let [weights, mixed, together] = [part("weights"), part("mixed"), part("together")];
+        let factor = builder.float((1.0 / (size as f64).sqrt()) as f32);
+        builder.node("Mul", &[&query, &factor], &scaled, vec![]);
+        builder.node("MatMul", &[&scaled, &key], &products, vec![]);
+        builder.node("Add", &[&products, &hidden], &masked, vec![]);
+        builder.node("Softmax", &[&masked], &weights, vec![int("axis", -1)]);
+        builder.node("MatMul", &[&weights, &value], &mixed, vec![]);
+        let order = vec![ints("perm", &[0, 2, 1, 3])];
+        builder.node("Transpose", &[&mixed], &together, order);
+        let whole = builder.ints(&[0, 0, width as i64]);
+        builder.node("Reshape", &[&together, &whole], name, vec![]);
+    }
+
+    /// 0 for tokens, and for padding a number that softmax makes 0; the layers of
+    /// an encoder share it.
+    fn hidden(&mut self, of: Value, mask: &str) -> String {
+        if let Some((_, made)) = self.hidden.iter().find(|(mask, _)| *mask == of) {
+            return made.clone();
+        }
+        let builder = &mut self.builder;
+        let part = |what: &str| format!("padding/{}/{what}", of.place());
+        let [is, number, wide, hidden] = [part("is"), part("number"), part("wide"), part("hidden")];
+        let (zero, lowest) = (builder.int(0), builder.float(f32::MIN));
+        let axes = builder.ints(&[1, 2]);
+        builder.node("Equal", &[mask, &zero], &is, vec![]);
+        let kind = vec![int("to", i64::from(data_type::FLOAT))];
+        builder.node("Cast", &[&is], &number, kind);
+        builder.node("Unsqueeze", &[&number, &axes], &wide, vec![]);
+        builder.node("Mul", &[&wide, &lowest], &hidden, vec![]);
+        self.hidden.push((of, hidden.clone()));
+        hidden
+    }
+}

@@ -1,0 +1,135 @@
+//! What training reached, and how.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Integer;
+
+/// What training reached. Accuracies are fractions, 0 to 1; they and the losses,
+/// which are means, are of the best epoch and its model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Finetune {
+    /// On validation examples: what epochs and candidates are chosen by.
+    pub valid_accuracy: f64,
+    /// F1 of class 1 on validation examples, where that is what is looked for (MRPC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_f1: Option<f64>,
+    /// Cross-entropy on validation examples.
+    pub valid_loss: f64,
+    /// On test examples, where there are any; not of candidates that successive
+    /// halving left behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_accuracy: Option<f64>,
+    /// F1 of class 1 on test examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_f1: Option<f64>,
+    /// Cross-entropy on test examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_loss: Option<f64>,
+    /// On training examples, augmented, while they were learnt.
+    pub train_accuracy: f64,
+    /// The loss that was minimised.
+    pub train_loss: f64,
+    /// The epoch with the highest validation accuracy, from 1; of several, that
+    /// with the lowest validation loss.
+    pub best_epoch: u64,
+    /// How many epochs were trained.
+    pub epochs: u64,
+    /// Why there were no more: `epochs`, `patience` or `halving`.
+    pub stopped: String,
+    /// The file of the best epoch's model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+    /// The data set: `cifar10`, `folder`, `mrpc`, …
+    pub data: String,
+    /// SHA-256 of the examples of each part: `train`, `valid`, `test`.
+    pub data_sha256: BTreeMap<String, String>,
+    /// How many examples each part has.
+    pub examples: BTreeMap<String, u64>,
+    /// The size of the network, by the names of its space.
+    pub network: BTreeMap<String, u64>,
+    /// How it was trained.
+    pub hyper: Hyper,
+    /// Tool and version.
+    pub tool: String,
+    /// The version of libtorch.
+    pub libtorch: String,
+}
+
+/// How a candidate was trained: with the data, all that its numbers depend on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Hyper {
+    /// `sgd` or `adamw`.
+    pub optimizer: String,
+    /// The epochs that the schedule spans.
+    pub epochs: u64,
+    /// Examples in a step.
+    pub batch: u64,
+    /// The highest learning rate of the schedule.
+    pub lr: f64,
+    /// `cosine` or `warm-up-linear`.
+    pub schedule: String,
+    /// Nesterov momentum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<f64>,
+    /// The factor of the weights that is added to their gradients (`sgd`), or
+    /// that times the learning rate is taken from them (`adamw`).
+    pub weight_decay: f64,
+    /// What is done to training examples: `flip-crop` or `none`.
+    pub augment: String,
+    /// The share of a target that is spread over all classes.
+    pub label_smoothing: f64,
+    /// The share of values that dropout takes: `hidden`, `attention`, `classifier`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<BTreeMap<String, f64>>,
+    /// What is not trained: `embeddings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
+    /// Passes whose gradients make a step, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accumulate: Option<u64>,
+    /// Epochs without improvement after which training stops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
+    /// The seed of weights, order and augmentation.
+    pub seed: Integer,
+    /// How weights were initialised: `default`, or `file`.
+    pub init: String,
+    /// `drawn` where weights are a file's but for the classifier (`--new-head`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// SHA-256 of the file that weights came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<String>,
+    /// libtorch threads of a candidate: sums depend on it in their last bits.
+    pub threads: u64,
+}
+
+/// What trained weights reach, as [`Finetune`] has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Evaluated {
+    /// On validation examples.
+    pub valid_accuracy: f64,
+    /// F1 of class 1 on validation examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_f1: Option<f64>,
+    /// Cross-entropy on validation examples.
+    pub valid_loss: f64,
+    /// On test examples, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_accuracy: Option<f64>,
+    /// F1 of class 1 on test examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_f1: Option<f64>,
+    /// Cross-entropy on test examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_loss: Option<f64>,
+    /// The file of the weights.
+    pub weights: String,
+    /// The data set.
+    pub data: String,
+    /// SHA-256 of the examples of each part: `valid`, `test`.
+    pub data_sha256: BTreeMap<String, String>,
+}

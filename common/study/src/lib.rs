@@ -1,0 +1,14 @@
+//! From what is told of a network to the network.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`description`] | which network it is: space, architecture, size |
+//! | [`card`] | what a file of trained weights tells of itself |
+//!
+//! This is where search spaces and networks meet; whoever comes after sees graphs.
+
+pub mod card;
+pub mod description;
+
+pub use card::{Card, CardError, ImageCard, TextCard};
+pub use description::{Description, DescriptionError, Lowered};

@@ -1,0 +1,171 @@
+//! Other software finds the logits that knas has.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use knas_net::weights::{self, WeightFile};
+use knas_net::{Network, Norm, Source};
+use knas_study::{Card, Description};
+use knas_tests::{onnxruntime, repository, scratch};
+use tch::{Device, Kind, Tensor};
+
+use crate::{BERT, CELL, CUT, ROBERTA, export, record};
+
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+const WHOLE: (Kind, Device) = (Kind::Int64, Device::Cpu);
+
+/// A network that is exported, as a file of weights describes it.
+fn described(space: &str, arch: &str, size: &[(&str, u64)]) -> Description {
+    Description {
+        id: "a".to_owned(),
+        space: space.to_owned(),
+        arch: arch.to_owned(),
+        size: size.iter().map(|&(n, v)| (n.to_owned(), v)).collect(),
+        norm_epsilon: None,
+    }
+}
+
+/// Weights that training could have left, with their card.
+fn trained(folder: &Path, description: &Description) {
+    let size: Vec<String> = description
+        .size
+        .iter()
+        .map(|(name, number)| format!("{name}={number}"))
+        .collect();
+    let size = size.join(",");
+    let input = record("a", &description.space, &description.arch);
+    let args = ["-f", "safetensors", "-o", "drawn", "--size", &size];
+    let _ = export(folder, &args, &input).run().expect_code(0);
+    let lowered = description.lower().unwrap();
+    let source = WeightFile::read(&folder.join("drawn/a.safetensors")).unwrap();
+    let network = Network::new(lowered.whole, Source::File(&source), FLOAT).unwrap();
+    let mut tensors = network.state();
+    for (name, tensor) in &mut tensors {
+        if tensor.kind() != Kind::Float {
+            continue;
+        }
+        let wave = Tensor::arange(tensor.numel() as i64, FLOAT).sin();
+        let wave = wave.reshape(tensor.size());
+        *tensor = match name.ends_with(".running_var") {
+            true => wave * 0.3 + 0.7,
+            false => &*tensor + wave * 0.1,
+        };
+    }
+    let card = Card {
+        network: description.clone(),
+        class_names: ["a \"b\"", "é\\", "c"].map(str::to_owned).into(),
+        images: None,
+        texts: None,
+        data: "folder".to_owned(),
+        data_sha256: BTreeMap::new(),
+        tool: "a test".to_owned(),
+    };
+    let path = folder.join("trained.safetensors");
+    weights::write_with(&path, &tensors, &card.to_metadata()).unwrap();
+}
+
+/// Images of random pixels, as they are and as a network takes them.
+fn images(count: i64, side: i64) -> Vec<(&'static str, Tensor)> {
+    let raw = Tensor::arange(count * 3 * side * side, FLOAT) * 1.7;
+    let raw = ((raw.sin() + 1.0) * 127.5)
+        .round()
+        .reshape([count, 3, side, side]);
+    let channels = |of: [f32; 3]| Tensor::from_slice(&of).reshape([1, 3, 1, 1]);
+    let mean = channels([0.4914, 0.4822, 0.4465]);
+    let std = channels([0.2470, 0.2435, 0.2616]);
+    vec![("input", (&raw / 255.0 - mean) / std), ("raw", raw)]
+}
+
+/// Texts of several lengths, with what fills them up.
+fn texts(count: i64, length: i64, types: i64) -> Vec<(&'static str, Tensor)> {
+    let places = Tensor::arange(length, WHOLE).unsqueeze(0);
+    let lengths = (Tensor::arange(count, WHOLE).unsqueeze(1) * 3).remainder(length - 1) + 2;
+    let mask = places.lt_tensor(&lengths).to_kind(Kind::Int64);
+    let ids = (Tensor::arange(count * length, WHOLE) * 7).remainder(60);
+    let ids = ids.reshape([count, length]);
+    let types = places.remainder(types).expand_as(&ids).contiguous();
+    vec![
+        ("input_ids", ids),
+        ("token_type_ids", types),
+        ("attention_mask", mask),
+    ]
+}
+
+/// Exports what is described and has Python compare it.
+fn check(python: &Path, description: &Description, batches: &[Vec<(&'static str, Tensor)>]) {
+    let folder = scratch();
+    let path = folder.path();
+    trained(path, description);
+    let raw = batches[0].iter().any(|(name, _)| *name == "raw");
+    for args in [
+        &["-o", "out"][..],
+        &["-o", "out", "--format", "torch"],
+        &["-o", "out/raw", "--with-preprocessing"],
+    ] {
+        if raw || !args.contains(&"--with-preprocessing") {
+            let run = export(path, args, "").arg("trained.safetensors").run();
+            let _ = run.expect_code(0);
+        }
+    }
+    let _guard = tch::no_grad_guard();
+    let weights = WeightFile::read(&path.join("trained.safetensors")).unwrap();
+    let live = description.lower().unwrap().live;
+    let network = Network::new(live, Source::File(&weights), FLOAT).unwrap();
+    let mut expected = Vec::new();
+    for (place, batch) in batches.iter().enumerate() {
+        let shown = match batch[0].0 {
+            "input" => batch[0].1.shallow_clone(),
+            _ => {
+                let rows: Vec<&Tensor> = batch.iter().map(|(_, rows)| rows).collect();
+                Tensor::stack(&rows, 1)
+            }
+        };
+        let logits = network.forward(&shown, Norm::Eval).unwrap();
+        expected.push((format!("logits.{place}"), logits));
+        for (name, tensor) in batch {
+            expected.push((format!("{name}.{place}"), tensor.shallow_clone()));
+        }
+    }
+    weights::write(&path.join("out/expected.safetensors"), &expected).unwrap();
+    let run = Command::new(python)
+        .arg(repository().join("tests/tests/export/check.py"))
+        .args(["out", "a"])
+        .current_dir(path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{description:?}\n{said}");
+}
+
+#[test]
+fn cells_give_the_same_logits_elsewhere() {
+    let Some(python) = onnxruntime() else {
+        return;
+    };
+    let small = [("channels", 8), ("cells", 1), ("classes", 3), ("side", 16)];
+    let usual = [("channels", 16)];
+    for (arch, size, side) in [
+        (CELL, &small[..], 16),
+        (CUT, &small, 16),
+        (CELL, &usual, 32),
+    ] {
+        let description = described("nb201", arch, size);
+        check(&python, &description, &[images(1, side), images(7, side)]);
+    }
+}
+
+#[test]
+fn encoders_give_the_same_logits_elsewhere() {
+    let Some(python) = onnxruntime() else {
+        return;
+    };
+    for (arch, types) in [(BERT, 2), (ROBERTA, 1)] {
+        let description = Description {
+            norm_epsilon: Some(1e-6),
+            ..described("roberta-skip", arch, &[("classes", 3), ("length", 20)])
+        };
+        let batches = [texts(1, 9, types), texts(7, 9, types), texts(7, 20, types)];
+        check(&python, &description, &batches);
+    }
+}

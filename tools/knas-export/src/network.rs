@@ -1,0 +1,197 @@
+//! The network that a record describes, with its weights.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use knas_net::network::unused;
+use knas_net::weights::WeightFile;
+use knas_net::{Init, Initial, NetError, Network, Source};
+use knas_records::{Failure, Record, RecordError};
+use knas_study::{Card, Description, DescriptionError, Lowered};
+use tch::{Device, Kind, Tensor};
+
+use crate::cli::Args;
+
+/// The name of this stage in records.
+pub const STAGE: &str = "export";
+
+/// A network that is to be written.
+pub struct Subject {
+    /// Which it is.
+    pub description: Description,
+    /// Its graphs.
+    pub lowered: Lowered,
+    /// What its weights tell of themselves.
+    pub card: Option<Card>,
+    /// The weights that are read.
+    pub weights: Option<WeightFile>,
+}
+
+/// A failure of this stage.
+pub fn fail(kind: &str, message: impl std::fmt::Display) -> Failure {
+    Failure::new(STAGE, kind, message)
+}
+
+/// A failure for a record that lacks something.
+pub fn bad_record(error: RecordError) -> Failure {
+    fail("bad_record", error)
+}
+
+fn net(error: NetError) -> Failure {
+    match error.is_out_of_memory() {
+        true => fail("out_of_memory", error),
+        false => fail("weights", error),
+    }
+}
+
+fn described(error: DescriptionError) -> Failure {
+    fail(error.kind(), error)
+}
+
+/// The file of a record's weights, where it has one.
+pub fn weights_of(record: &Record<'_>, args: &Args) -> Result<Option<PathBuf>, Failure> {
+    if let Some(file) = &args.weights {
+        return Ok(Some(file.clone()));
+    }
+    if let Some(folder) = &args.checkpoint_dir {
+        let stem = record.file_stem().map_err(|error| fail("bad_id", error))?;
+        return Ok(Some(folder.join(format!("{stem}.safetensors"))));
+    }
+    let named = record.get::<String>("finetune.checkpoint");
+    Ok(named.map_err(bad_record)?.map(PathBuf::from))
+}
+
+impl Subject {
+    /// What the record and the flags tell of a network, and the weights in `file`.
+    ///
+    /// # Errors
+    /// When there is no such network, or record, flags and weights contradict one
+    /// another.
+    pub fn new(record: &Record<'_>, args: &Args, file: Option<&Path>) -> Result<Self, Failure> {
+        let text = |name: &str| {
+            let value = record.get::<String>(name).map_err(bad_record)?;
+            value.ok_or_else(|| fail("bad_record", format_args!("there is no \"{name}\"")))
+        };
+        let mut description = Description {
+            id: record.id().to_owned(),
+            space: text("space")?,
+            arch: text("arch")?,
+            size: size_of(record)?,
+            norm_epsilon: None,
+        };
+        let weights = file.map(WeightFile::read).transpose();
+        let weights = weights.map_err(|error| fail("weights", error))?;
+        let card = weights.as_ref().map(Card::of).transpose();
+        let card = card.map_err(|error| fail("weights", error))?.flatten();
+        if let Some(card) = &card {
+            same(&description, &card.network)?;
+            agree(&mut description.size, &card.network.size, "its weights")?;
+            description.norm_epsilon = card.network.norm_epsilon;
+        } else if let Some(classes) = weights.as_ref().and_then(WeightFile::classes)
+            && let Ok(classes) = u64::try_from(classes)
+        {
+            let told = [("classes".to_owned(), classes)].into();
+            agree(&mut description.size, &told, "its weights")?;
+        }
+        let flags = args.size.iter().cloned().collect();
+        agree(&mut description.size, &flags, "--size")?;
+        Ok(Self {
+            lowered: description.lower().map_err(described)?,
+            description,
+            card,
+            weights,
+        })
+    }
+
+    /// The tensors by their official names: of all that the network's official form
+    /// holds. What the weights lack of what is not needed is drawn, and so is
+    /// everything where none are read.
+    ///
+    /// # Errors
+    /// When the weights do not fit the network, or memory does not suffice.
+    pub fn tensors(&self, seed: u64) -> Result<BTreeMap<String, Tensor>, Failure> {
+        let initial = Initial {
+            init: Init::Default,
+            seed,
+        };
+        let source = match &self.weights {
+            Some(weights) => Source::File(weights),
+            None => Source::Random(initial),
+        };
+        let Lowered { live, whole } = &self.lowered;
+        let network = Network::new(live.clone(), source, (Kind::Float, Device::Cpu));
+        let network = network.map_err(net)?;
+        let mut tensors: BTreeMap<_, _> = network.state().into_iter().collect();
+        for (name, drawn) in unused(whole, live, initial).map_err(net)? {
+            let is_float = drawn.kind() == Kind::Float;
+            let weights = self.weights.as_ref().filter(|_| is_float);
+            let read = weights.map(|weights| weights.optional(&name, &drawn.size()));
+            let read = read.transpose().map_err(|error| fail("weights", error))?;
+            tensors.insert(name, read.flatten().unwrap_or(drawn));
+        }
+        Ok(tensors)
+    }
+}
+
+/// The size that a record tells, or was trained at.
+fn size_of(record: &Record<'_>) -> Result<BTreeMap<String, u64>, Failure> {
+    let told = |name| {
+        record
+            .get::<BTreeMap<String, u64>>(name)
+            .map_err(bad_record)
+    };
+    let mut size = told("size")?.unwrap_or_default();
+    let trained = told("finetune.network")?.unwrap_or_default();
+    agree(&mut size, &trained, "its training")?;
+    Ok(size)
+}
+
+/// Adds what `more` tells of a size.
+fn agree(
+    size: &mut BTreeMap<String, u64>,
+    more: &BTreeMap<String, u64>,
+    who: &str,
+) -> Result<(), Failure> {
+    for (name, &number) in more {
+        let known = *size.entry(name.clone()).or_insert(number);
+        if known != number {
+            let message = format!("it has {known} {name}, and {who} {number}");
+            return Err(fail("other_size", message));
+        }
+    }
+    Ok(())
+}
+
+/// Whether weights are of the record's architecture.
+fn same(record: &Description, weights: &Description) -> Result<(), Failure> {
+    for (what, here, there) in [
+        ("space", &record.space, &weights.space),
+        ("arch", &record.arch, &weights.arch),
+    ] {
+        if here != there {
+            let message = format!("the {what} is {here}, and that of its weights is {there}");
+            return Err(fail("other_network", message));
+        }
+    }
+    Ok(())
+}
+
+/// The record that stands for a file of weights.
+///
+/// # Errors
+/// When the file cannot be read, or does not say what it is of.
+pub fn record_of(path: &Path) -> anyhow::Result<Record<'static>> {
+    let (card, _) = Card::open(path)?;
+    let Description {
+        id,
+        space,
+        arch,
+        size,
+        ..
+    } = card.network;
+    let mut record = Record::new(id);
+    record.set("space", &space)?;
+    record.set("arch", &arch)?;
+    record.set("size", &size)?;
+    Ok(record)
+}
