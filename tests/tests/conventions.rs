@@ -4,7 +4,7 @@ use std::process::Command;
 
 use knas_tests::{Tool, binary, program};
 
-const TOOLS: [&str; 8] = [
+const TOOLS: [&str; 9] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
@@ -13,13 +13,14 @@ const TOOLS: [&str; 8] = [
     "knas-eval",
     "knas-report",
     "knas-export",
+    "knas-predict",
 ];
 
 /// The tools that evaluate networks.
-const EVALUATING: [&str; 3] = ["knas-score", "knas-finetune", "knas-export"];
+const EVALUATING: [&str; 4] = ["knas-score", "knas-finetune", "knas-export", "knas-predict"];
 
 /// The tools that read records from standard input.
-const READERS: [&str; 7] = [
+const READERS: [&str; 8] = [
     "knas-score",
     "knas-rank",
     "knas-finetune",
@@ -27,6 +28,7 @@ const READERS: [&str; 7] = [
     "knas-eval",
     "knas-report",
     "knas-export",
+    "knas-predict",
 ];
 
 #[test]

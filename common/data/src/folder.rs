@@ -153,7 +153,7 @@ impl FolderRows {
 
 /// Entries of `folder` that are not hidden, by name: those that `keep` accepts, and
 /// the others.
-fn visible(
+pub(crate) fn visible(
     folder: &Path,
     keep: impl Fn(&Path) -> bool,
 ) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
@@ -196,7 +196,7 @@ pub(crate) fn is_image_name(path: &Path) -> bool {
 }
 
 /// Decodes a file to 3 × 32 × 32 bytes, or says what is wrong with it.
-fn read_image(path: &Path, out: &mut [u8]) -> Result<(), String> {
+pub(crate) fn read_image(path: &Path, out: &mut [u8]) -> Result<(), String> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| error.to_string())?;
     file.take(MAX_FILE + 1)

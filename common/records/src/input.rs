@@ -118,6 +118,8 @@ pub struct Input {
     number: u64,
     /// Whether a line that is not empty has been met in the current file.
     begun: bool,
+    /// Whether lines may be something else than records.
+    any: bool,
     line: Vec<u8>,
 }
 
@@ -131,6 +133,10 @@ impl Input {
     /// When a file cannot be opened or does not hold lines of records, or standard
     /// input is a terminal.
     pub fn open(files: &[PathBuf]) -> Result<Self, InputError> {
+        Self::open_as(files, false)
+    }
+
+    fn open_as(files: &[PathBuf], any: bool) -> Result<Self, InputError> {
         let stdin = PathBuf::from("-");
         let files = if files.is_empty() {
             std::slice::from_ref(&stdin)
@@ -155,7 +161,7 @@ impl Input {
                 return Err(io(io::ErrorKind::IsADirectory.into()));
             }
             // What is read from a pipe is gone.
-            if meta.is_file() {
+            if meta.is_file() && !any {
                 let mut head = Vec::new();
                 file.take(HEAD).read_to_end(&mut head).map_err(io)?;
                 check_head(&head).map_err(|source| InputError::Foreign {
@@ -169,8 +175,17 @@ impl Input {
             current: None,
             number: 0,
             begun: false,
+            any,
             line: vec![],
         })
+    }
+
+    /// As [`Input::open`], for lines that are no records, such as paths.
+    ///
+    /// # Errors
+    /// When a file cannot be opened, or standard input is a terminal.
+    pub fn open_lines(files: &[PathBuf]) -> Result<Self, InputError> {
+        Self::open_as(files, true)
     }
 
     /// The lines of what is open already; `name` stands for it in messages.
@@ -181,6 +196,7 @@ impl Input {
             current: Some((name, Box::new(reader))),
             number: 0,
             begun: false,
+            any: false,
             line: vec![],
         }
     }
@@ -222,7 +238,7 @@ impl Input {
             if self.line.iter().all(u8::is_ascii_whitespace) && !too_long {
                 continue;
             }
-            if !self.begun {
+            if !self.begun && !self.any {
                 self.begun = true;
                 check_head(&self.line).map_err(foreign)?;
             }

@@ -11,7 +11,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 /// The tools, which refer to one another.
-const TOOLS: [&str; 8] = [
+const TOOLS: [&str; 9] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
@@ -20,6 +20,7 @@ const TOOLS: [&str; 8] = [
     "knas-eval",
     "knas-report",
     "knas-export",
+    "knas-predict",
 ];
 
 /// What every tool takes from the environment, and what only those do that open

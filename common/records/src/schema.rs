@@ -9,9 +9,11 @@ use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod prediction;
 mod training;
 
 pub use crate::record::Failure;
+pub use prediction::{Guess, Label, Prediction, prediction};
 pub use training::{Evaluated, Finetune, Hyper};
 
 /// What records are usually ranked by: every score of knas-score, and a few other

@@ -10,7 +10,7 @@ use knas_tests::{missing, repository, scratch};
 use crate::machines::{self, Machine, is_root};
 use crate::{TINY, binaries, cells, expect, has, said, scores, script};
 
-const TOOLS: [&str; 8] = [
+const TOOLS: [&str; 9] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
@@ -19,6 +19,7 @@ const TOOLS: [&str; 8] = [
     "knas-eval",
     "knas-report",
     "knas-export",
+    "knas-predict",
 ];
 
 /// One of the scripts without any environment but a bare search path.

@@ -37,6 +37,14 @@ impl Texts {
         }
     }
 
+    /// Texts that nothing is known of; each has label 0.
+    #[must_use]
+    pub fn unlabelled(tokens: Vec<Tokens>, padding: u32) -> Self {
+        let labels = vec![0; tokens.len()];
+        let indices = (0..tokens.len()).collect();
+        Self::new(tokens, labels, indices, padding)
+    }
+
     /// Number of texts.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -131,7 +139,8 @@ impl Texts {
     }
 
     /// All texts in one batch.
-    pub(crate) fn whole(&self) -> TextBatch {
+    #[must_use]
+    pub fn whole(&self) -> TextBatch {
         self.batch(&(0..self.len()).collect::<Vec<_>>())
     }
 
