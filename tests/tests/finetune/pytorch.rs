@@ -63,6 +63,22 @@ fn a_checkpoint_alone_says_what_it_is() {
     assert_eq!(card["data_sha256"], trained["data_sha256"]);
     assert_eq!(card["class_names"][9], "truck");
     assert_eq!(card["images"]["mean"][0], 0.4914);
+    // Without its record, and without what else was left beside it.
+    fs::create_dir(bench.path().join("alone")).unwrap();
+    let alone = bench.path().join("alone/model.safetensors");
+    fs::copy(bench.path().join("run/a.safetensors"), alone).unwrap();
+    let evaluate = Tool::new("knas-finetune")
+        .args([
+            "--evaluate",
+            "--data",
+            "cifar10:images",
+            "alone/model.safetensors",
+        ])
+        .current_dir(bench.path());
+    let evaluated = evaluate.run().expect_code(0).records()[0].clone();
+    for part in ["valid_accuracy", "test_accuracy", "test_loss"] {
+        assert_eq!(evaluated["evaluated"][part], trained[part], "{part}");
+    }
     let export = Tool::new("knas-export")
         .args(["-f", "torch", "-o", "out", "run/a.safetensors"])
         .current_dir(bench.path());

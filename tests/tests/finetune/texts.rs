@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use knas_tests::{Tool, scratch, shared};
+use knas_tests::{Tool, model, scratch, shared};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -332,4 +332,47 @@ fn paraphrases_are_judged_by_accuracy_and_f1() {
     let entry: Value = serde_json::from_str(&entry).unwrap();
     assert_eq!(entry["valid_f1"], record["finetune"]["valid_f1"]);
     assert!(entry["texts_per_second"].as_f64().unwrap() > 0.0);
+}
+
+/// Its tokenizer, length and epsilon are those of training.
+#[test]
+fn a_file_of_weights_alone_gives_the_recorded_numbers() {
+    let folder = scratch();
+    let path = folder.path();
+    let _ = model::pretrained(path);
+    let data = model::texts(path);
+    let finetune = |args: &[&str]| {
+        let tool = Tool::new("knas-finetune").current_dir(path);
+        tool.args(["--data", &data, "--quiet"]).args(args)
+    };
+    let train = ["--weights", "model", "--length", "12", "--epochs", "1"];
+    let run = finetune(&train)
+        .args(["--lr", "1e-3", "--checkpoint-dir", "run"])
+        .stdin(model::layout("a", "1|2|3~0|head:mean"))
+        .run();
+    let trained = run.expect_code(0).records()[0]["finetune"].clone();
+    fs::rename(path.join("run/a.safetensors"), path.join("b.safetensors")).unwrap();
+    let run = finetune(&["--evaluate", "b.safetensors"]).run();
+    let evaluated = run.expect_code(0).records()[0]["evaluated"].clone();
+    for field in ["valid_accuracy", "valid_loss"] {
+        assert_eq!(evaluated[field], trained[field], "{field}");
+    }
+    assert_eq!(
+        evaluated["data_sha256"]["valid"],
+        trained["data_sha256"]["valid"]
+    );
+    for (args, said) in [
+        (&["b.safetensors"][..], "--evaluate evaluates"),
+        (
+            &["--evaluate", "b.safetensors", "-"],
+            "either records or files",
+        ),
+        (
+            &["--evaluate", "--weights", "x", "b.safetensors"],
+            "its own weights",
+        ),
+    ] {
+        let run = finetune(args).stdin("").run().expect_code(2);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
 }

@@ -66,6 +66,9 @@ Examples:
   knas-finetune --evaluate trained.ndjson
       what the models in the records' checkpoints reach, without training
 
+  knas-finetune --evaluate --data cifar10:DIR run/nb201-6111.safetensors
+      what a file of weights reaches, which says what network it is of
+
 Exit: 0 all trained; 1 some lines or candidates failed; 2 nothing could be done; 130 interrupted.";
 
 /// Train candidates, keep the best model of each
@@ -199,7 +202,7 @@ pub struct Args {
     pub log: Option<PathBuf>,
 
     /// Do not train: add `evaluated`, what the models in --weights, --checkpoint-dir or
-    /// `finetune.checkpoint` reach
+    /// `finetune.checkpoint` reach, or files of weights in the place of records
     #[arg(long, conflicts_with_all = ["halving", "select", "log", "patience"], hide_short_help = true)]
     pub evaluate: bool,
 

@@ -1,15 +1,87 @@
 //! `--evaluate`: what trained weights reach.
 
+use std::collections::BTreeMap;
+use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
+use anyhow::{Result, bail};
 use knas_net::weights::WeightFile;
 use knas_records::schema::Evaluated;
-use knas_records::{Failure, Record};
+use knas_records::{Context, Failure, Input, Record};
+use knas_study::{Card, Description};
 use knas_train::{Metrics, TrainError, checkpoint};
+use serde_json::json;
 
 use crate::candidate::Worker;
+use crate::cli::Args;
 use crate::outcome::{bad_record, fail};
 use crate::subject::{Candidate, Trained, named_by};
+
+/// Files of weights that are evaluated without records.
+pub struct Alone(Vec<(PathBuf, Card)>);
+
+impl Alone {
+    /// Those among the arguments; they stand by themselves.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or does not say what network it is of.
+    pub fn among(args: &Args) -> Result<Option<Self>> {
+        let is_file = |path: &&PathBuf| path.extension() == Some("safetensors".as_ref());
+        let files: Vec<&PathBuf> = args.inputs.files.iter().filter(is_file).collect();
+        let Some(first) = files.first() else {
+            return Ok(None);
+        };
+        if !args.evaluate {
+            bail!(
+                "{} holds weights, which --evaluate evaluates; to train from them, name a record \
+                 and --weights FILE",
+                first.display()
+            );
+        }
+        if files.len() < args.inputs.files.len() {
+            bail!("name either records or files of weights");
+        }
+        if args.weights.is_some() || args.checkpoint_dir.is_some() {
+            bail!("{} has its own weights", first.display());
+        }
+        let open = |path: &PathBuf| Ok((path.clone(), Card::open(path)?.0));
+        let cards = files.into_iter().map(open).collect::<Result<_>>()?;
+        Ok(Some(Self(cards)))
+    }
+
+    /// Their records. Where no tokenizer is named, that of the first training is
+    /// meant.
+    ///
+    /// # Errors
+    /// Never, for what can be written as JSON.
+    pub fn input(&self, args: &mut Args, context: &Context) -> Result<Input> {
+        let mut lines = Vec::new();
+        for (_, card) in &self.0 {
+            let Description {
+                id,
+                space,
+                arch,
+                size,
+                ..
+            } = &card.network;
+            let line = json!({"id": id, "space": space, "arch": arch, "size": size});
+            writeln!(lines, "{line}")?;
+        }
+        let texts = self.0.iter().find_map(|(_, card)| card.texts.as_ref());
+        if args.tokenizer.is_none() {
+            args.tokenizer = texts.map(|card| context.fetched(Path::new(&card.tokenizer)));
+        }
+        args.inputs.files.clear(); // which hold no lines that could be counted
+        let name = "the files of weights".to_owned();
+        Ok(Input::from_reader(name, Cursor::new(lines)))
+    }
+
+    /// By id.
+    pub fn files(self) -> BTreeMap<String, PathBuf> {
+        let by_id = |(path, card): (PathBuf, Card)| (card.network.id, path);
+        self.0.into_iter().map(by_id).collect()
+    }
+}
 
 impl Worker<'_> {
     /// What trained weights reach: those of --weights or --checkpoint-dir, or
@@ -17,12 +89,14 @@ impl Worker<'_> {
     ///
     /// # Errors
     /// When there are none, or they cannot be used.
-    pub fn evaluate(&self, record: &Record<'_>) -> Result<Evaluated, Failure> {
+    pub fn evaluate(&self, record: &Record<'_>) -> std::result::Result<Evaluated, Failure> {
         let study = &self.plan.study;
         let candidate = study.subject.candidate(record)?;
-        let path = match (&self.plan.weights, &self.plan.checkpoints) {
-            (Some(path), _) | (None, Some(path)) => named_by(path, record)?,
-            (None, None) => {
+        let given = (&self.plan.weights, &self.plan.checkpoints);
+        let path = match (self.plan.alone.get(record.id()), given) {
+            (Some(path), _) => path.clone(),
+            (None, (Some(path), _) | (None, Some(path))) => named_by(path, record)?,
+            (None, (None, None)) => {
                 let named = record
                     .get::<String>("finetune.checkpoint")
                     .map_err(bad_record)?;
@@ -54,7 +128,7 @@ impl Worker<'_> {
 fn evaluate_file(
     candidate: &dyn Candidate,
     path: &Path,
-) -> Result<(Metrics, Option<Metrics>), TrainError> {
+) -> std::result::Result<(Metrics, Option<Metrics>), TrainError> {
     // Beside the weights of a checkpoint lies what they should be.
     let folder = path.parent().unwrap_or(Path::new("."));
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -63,10 +137,13 @@ fn evaluate_file(
             weights,
             about: Some(manifest.about),
         },
-        None => Trained {
-            weights: WeightFile::read(path)?,
-            about: None,
-        },
+        None => {
+            let weights = WeightFile::read(path)?;
+            // What cannot be understood is of no use here, and of no harm.
+            let card = Card::of(&weights).ok().flatten();
+            let about = card.map(|card| json!({"norm_epsilon": card.network.norm_epsilon}));
+            Trained { weights, about }
+        }
     };
     let task = candidate.task(Some(&trained))?;
     Ok((task.validate()?, task.test()?))

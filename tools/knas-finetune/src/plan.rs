@@ -1,6 +1,7 @@
 //! Everything that is settled before the first record is read: what is trained,
 //! how, and where.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -28,6 +29,8 @@ pub struct Plan {
     pub start: Start,
     /// The folder of checkpoints.
     pub checkpoints: Option<PathBuf>,
+    /// Files of weights that stand in the place of records, by id.
+    pub alone: BTreeMap<String, PathBuf>,
     /// A file of weights, or a folder of files named by id.
     pub weights: Option<PathBuf>,
     /// What measures candidates, where records get `meta`.
@@ -72,6 +75,7 @@ impl Plan {
                 false => Start::Anew,
             },
             checkpoints: args.checkpoint_dir.clone(),
+            alone: BTreeMap::new(),
             weights: args.weights.clone(),
             gauge: args.meta.then(|| context.gauge(args.gpu)),
             threads: args.threads,

@@ -15,6 +15,7 @@ use knas_records::{Common, Context, Failure, Input, Named, Place, Record, Screen
 
 use crate::candidate::{Site, Worker};
 use crate::cli::Args;
+use crate::evaluate::Alone;
 use crate::halving;
 use crate::job::{self, Job};
 use crate::log::Log;
@@ -39,7 +40,11 @@ pub fn run(mut args: Args, context: &Context) -> Result<()> {
         return job::serve(&args, context);
     }
     apart(&args, context)?;
-    let input = context.input(&args.inputs.files)?;
+    let alone = Alone::among(&args)?;
+    let input = match &alone {
+        Some(alone) => alone.input(&mut args, context)?,
+        None => context.input(&args.inputs.files)?,
+    };
     let whole = args.select.is_some() || args.halving.is_some();
     if args.common.resume && whole && args.checkpoint_dir.is_none() {
         bail!(
@@ -53,7 +58,9 @@ pub fn run(mut args: Args, context: &Context) -> Result<()> {
         // it is its process that ends, however it ends.
         first.start()?;
     }
-    let plan = Plan::new(&args, context)?;
+    let mut plan = Plan::new(&args, context)?;
+    plan.alone = alone.map(Alone::files).unwrap_or_default();
+    let plan = plan;
     if limited {
         workers::check_room(plan.jobs)?;
     }

@@ -200,9 +200,14 @@ fn arch(record: &Record<'_>, space: &str, examples: &str) -> Result<String, Fail
     Err(fail("unknown_space", message))
 }
 
-/// The size of the network that a record's training was of, by name.
+/// The size of the network that a record's training was of, or that it says, by
+/// name.
 fn network(record: &Record<'_>) -> Result<Option<BTreeMap<String, u64>>, Failure> {
-    record.get("finetune.network").map_err(bad_record)
+    let told = |name| record.get(name).map_err(bad_record);
+    Ok(match told("finetune.network")? {
+        Some(trained) => Some(trained),
+        None => told("size")?,
+    })
 }
 
 /// The file itself, or in a folder the one named by the record's id; in a folder
