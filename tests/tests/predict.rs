@@ -188,6 +188,14 @@ fn texts_are_classified_as_by_hand() {
     let path = folder.path();
     let _ = model::pretrained(path);
     let data = model::texts(path);
+    // Labels may be names.
+    let names = ["other", "same"];
+    let pairs = fs::read_to_string(path.join("pairs.jsonl")).unwrap();
+    let named = (0..2).fold(pairs, |pairs, label| {
+        let name = format!("\"label\":\"{}\"", names[label]);
+        pairs.replace(&format!("\"label\":{label}"), &name)
+    });
+    fs::write(path.join("pairs.jsonl"), named).unwrap();
     let run = Tool::new("knas-finetune")
         .args([
             "--data",
@@ -223,8 +231,8 @@ fn texts_are_classified_as_by_hand() {
         let (shown, _) = texts.whole().tensors(Device::Cpu);
         let logits = tch::no_grad(|| network.forward(&shown, Norm::Eval).unwrap());
         let probabilities = logits.softmax(-1, Kind::Double);
-        let class = found["class"].as_i64().unwrap();
-        let probability = probabilities.double_value(&[0, class]);
+        let class = names.iter().position(|name| found["class"] == **name);
+        let probability = probabilities.double_value(&[0, class.unwrap() as i64]);
         assert!(probability >= 0.5 - 1e-6, "{found}");
         let difference = found["probability"].as_f64().unwrap() - probability;
         assert!(difference.abs() < 2e-6, "{found} {probability}");

@@ -116,6 +116,51 @@ fn json_lines_are_read_and_a_fifth_of_each_class_validates() {
     assert_eq!(few.valid.indices(), parts.valid.indices()[..3].to_vec());
 }
 
+/// Names are numbered in their own order, not in that of the lines.
+#[test]
+fn labels_may_be_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    let tokeniser = letters(folder.path());
+    let read = |labels: [&str; 3]| {
+        let lines: String = (0..30)
+            .map(|i| format!("{{\"text\": \"a {i}\", \"label\": {}}}\n", labels[i % 3]))
+            .collect();
+        fs::write(&path, lines).unwrap();
+        let source = named("jsonl", &path).unwrap();
+        let parts = source.training(&tokeniser, Limits::default()).unwrap();
+        let hash = parts.train.content_hash();
+        (hash, source.classes(), source.class_names().to_vec())
+    };
+    let (hash, classes, names) = read(["\"ok\"", "\"Bad\"", "\"ö k\""]);
+    assert_eq!(
+        (classes, &names[..]),
+        (3, &["Bad", "ok", "ö k"].map(str::to_owned)[..])
+    );
+    let numbers = read(["1", "0", "2"]);
+    assert_eq!(numbers, (hash, 3, Vec::new()));
+    for (labels, said) in [
+        (
+            ["\"a\"", "1", "\"b\""],
+            "line 2: \"label\" is \"1\", and those before are names",
+        ),
+        (["0", "\"a\"", "1"], "those before are numbers"),
+        (
+            ["\"a\"", "\"a\"", "\"a\""],
+            "every label of the file is \"a\"",
+        ),
+        (["\"a\"", "\" \"", "\"a\""], "line 2: \"label\" is empty"),
+    ] {
+        let lines: String = labels
+            .iter()
+            .map(|label| format!("{{\"text\": \"a\", \"label\": {label}}}\n"))
+            .collect();
+        fs::write(&path, lines).unwrap();
+        let error = named("jsonl", &path).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
 #[test]
 fn marks_empty_lines_and_line_ends_change_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -25,7 +25,8 @@ that goes up over 6 % of the steps and then down to 0, and the model's own \
 dropout. They start from --weights DIR, a folder of Hugging Face with the \
 record's backbone, or from random weights with --tokenizer DIR. --lr 1e-5 to 3e-5 \
 and up to 10 epochs are usual for large models; small ones take higher rates. A \
-model for another number of classes gives its body with --new-head.
+model for another number of classes gives its body with --new-head. In jsonl:FILE \
+every line has `text`, perhaps `text_pair`, and `label`, a number from 0 or a name.
 
 The model that is kept and tested is that of the epoch with the best validation \
 accuracy.

@@ -7,13 +7,11 @@ use std::path::Path;
 use knas_files::text;
 use serde_json::Value;
 
+use super::labels::Labels;
 use crate::DataError;
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 4 << 30;
-/// The largest label of JSON lines.
-const MAX_LABEL: u64 = 999;
-
 /// A text, or two, and its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Example {
@@ -89,48 +87,34 @@ fn table(path: &Path, columns: [&str; 3], labels: &[&str]) -> Result<Vec<Example
     }
 }
 
-/// One JSON object a line: `text`, perhaps `text_pair`, `label`.
-pub(super) fn jsonl(path: &Path) -> Result<Vec<Example>, DataError> {
+/// One JSON object a line: `text`, perhaps `text_pair`, `label`; and the names of
+/// the classes, where labels are names.
+pub(super) fn jsonl(path: &Path) -> Result<(Vec<Example>, Vec<String>), DataError> {
     let bytes = read(path)?;
     let wrong = |line: usize, reason: String| DataError::Line {
         path: path.into(),
         line,
         reason,
     };
-    let mut examples = Vec::new();
-    let mut first_of_class = Vec::new();
+    let (mut examples, mut labels) = (Vec::new(), Labels::default());
     for (line, text) in lines(path, &bytes)? {
         let text = text.map_err(|e| wrong(line, e))?;
         if examples.is_empty() {
             text::begins_records(text).map_err(foreign(path))?;
         }
-        let example = example(text).map_err(|reason| wrong(line, reason))?;
-        let class = example.label as usize;
-        if class >= first_of_class.len() {
-            first_of_class.resize(class + 1, None);
-        }
-        first_of_class[class].get_or_insert(line);
+        let example = example(text, line, &mut labels).map_err(|reason| wrong(line, reason))?;
         examples.push(example);
     }
     if examples.is_empty() {
         return Err(DataError::NoExamples { path: path.into() });
     }
-    let largest = first_of_class.len() - 1;
-    let line = first_of_class[largest].unwrap_or_default();
-    if largest == 0 {
-        let reason = "every label of the file is 0, and there have to be two classes";
-        return Err(wrong(line, reason.to_owned()));
-    }
-    match first_of_class.iter().position(Option::is_none) {
-        Some(empty) => Err(wrong(
-            line,
-            format!("the label is {largest}, but no example has the label {empty}"),
-        )),
-        None => Ok(examples),
-    }
+    let names = labels
+        .settle(&mut examples)
+        .map_err(|(line, reason)| wrong(line, reason))?;
+    Ok((examples, names))
 }
 
-fn example(line: &str) -> Result<Example, String> {
+fn example(line: &str, number: usize, labels: &mut Labels) -> Result<Example, String> {
     let value: Value = serde_json::from_str(line).map_err(|e| format!("no JSON: {e}"))?;
     let text = |name: &str| match value.get(name) {
         Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -144,15 +128,10 @@ fn example(line: &str) -> Result<Example, String> {
         return Err(format!("{} is no JSON object", excerpt(line)));
     }
     let label = value.get("label").ok_or("there is no \"label\"")?;
-    let number = label.as_u64().filter(|&number| number <= MAX_LABEL);
-    let number = number.ok_or_else(|| {
-        let found = excerpt(&label.to_string());
-        format!("\"label\" is {found}, not a whole number from 0 to {MAX_LABEL}")
-    })?;
     Ok(Example {
+        label: labels.number(label, number)?,
         text: text("text")?.ok_or("there is no \"text\"")?,
         pair: text("text_pair")?,
-        label: number as u32,
     })
 }
 
@@ -191,7 +170,7 @@ fn foreign(path: &Path) -> impl FnOnce(text::Foreign) -> DataError + '_ {
 }
 
 /// The beginning of a text from outside, quoted and fit to be printed.
-fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{:?}...", &text[..end]),

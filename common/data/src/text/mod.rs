@@ -2,6 +2,7 @@
 
 mod batch;
 mod files;
+mod labels;
 
 use knas_stats::random::stream;
 
@@ -19,6 +20,7 @@ const SHARE: usize = 5;
 pub struct TextSource {
     name: &'static str,
     classes: usize,
+    class_names: Vec<String>,
     train: Vec<Example>,
     valid: Option<Vec<Example>>,
     test: Option<Vec<Example>>,
@@ -58,21 +60,26 @@ impl TextSource {
     /// literal characters. Label 1 is a paraphrase (MRPC), or that the first
     /// sentence does not entail the second (RTE).
     ///
-    /// A file of JSON lines has `text`, perhaps `text_pair`, and `label`, a
-    /// number from 0; there are as many classes as the largest label says, and
-    /// each needs an example.
+    /// A file of JSON lines has `text`, perhaps `text_pair`, and `label`: a
+    /// number from 0, of which there are as many as the largest says, and each needs
+    /// an example; or a name, and classes are numbered in the order of the names'
+    /// bytes.
     ///
     /// # Errors
     /// For images; where a file is missing or cannot be read, and by line where
     /// it is not UTF-8, lacks a column or has a label that is none.
     pub fn open(spec: &DataSpec) -> Result<Self, DataError> {
+        let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let class_names: Vec<String>;
         let (classes, train, valid, test) = match spec {
             DataSpec::Rte(folder) => {
+                class_names = named(&files::RTE);
                 let train = files::rte(&folder.join("train.tsv"))?;
                 let valid = files::rte(&folder.join("dev.tsv"))?;
                 (2, train, Some(valid), None)
             }
             DataSpec::Mrpc(folder) => {
+                class_names = named(&["not_equivalent", "equivalent"]);
                 let train = files::mrpc(&folder.join("train.tsv"))?;
                 let valid = files::mrpc(&folder.join("dev.tsv"))?;
                 let test = folder.join("msr_paraphrase_test.txt");
@@ -80,7 +87,8 @@ impl TextSource {
                 (2, train, Some(valid), test)
             }
             DataSpec::Jsonl(file) => {
-                let train = files::jsonl(file)?;
+                let (train, names) = files::jsonl(file)?;
+                class_names = names;
                 let largest = train.iter().map(|example| example.label).max();
                 (
                     largest.map_or(0, |label| label as usize + 1),
@@ -101,6 +109,7 @@ impl TextSource {
         Ok(Self {
             name: spec.name(),
             classes,
+            class_names,
             train,
             valid,
             test,
@@ -121,13 +130,8 @@ impl TextSource {
 
     /// The names of the classes, by label; none where labels are mere numbers.
     #[must_use]
-    pub fn class_names(&self) -> Vec<String> {
-        let names: &[&str] = match self.name {
-            "rte" => &files::RTE,
-            "mrpc" => &["not_equivalent", "equivalent"],
-            _ => &[],
-        };
-        names.iter().map(|&name| name.to_owned()).collect()
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
     }
 
     /// Whether class 1 is what is looked for, so that F1 tells more than

@@ -74,7 +74,7 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
         examples_are: "texts",
         schedule: Schedule::WarmUpLinear,
         network: sizes.map(|(name, size)| (name.to_owned(), size)).into(),
-        class_names: source.class_names(),
+        class_names: source.class_names().to_vec(),
         data_name: source.name(),
         data_sha256: by_part(parts.0, parts.1, Texts::content_hash),
         examples: by_part(parts.0, parts.1, |texts| texts.len() as u64),
