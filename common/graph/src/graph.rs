@@ -218,6 +218,15 @@ impl Graph {
             .map(|(_, mark)| *mark)
     }
 
+    /// Its blocks, in order: after how many nodes each is whole, what goes in and
+    /// what comes out.
+    pub fn blocks(&self) -> impl Iterator<Item = (usize, Value, Value)> + '_ {
+        self.marks.iter().filter_map(|&(after, mark)| match mark {
+            Mark::Block { input, output } => Some((after, input, output)),
+            Mark::Features(_) => None,
+        })
+    }
+
     /// For every node, the values that nothing looks at after it. What the
     /// network gives is never among them.
     #[must_use]

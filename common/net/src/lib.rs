@@ -53,6 +53,9 @@ pub enum NetError {
     /// There can be no such network.
     #[error(transparent)]
     Graph(#[from] knas_graph::GraphError),
+    /// An architecture is no network in this setting.
+    #[error(transparent)]
+    Lower(#[from] knas_space::LowerError),
     /// A node reads fewer values than its operation does, which no graph holds.
     #[error("node {0} of the network reads too few values")]
     Unread(usize),

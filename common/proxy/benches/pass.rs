@@ -6,7 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
-use knas_proxy::{Architecture, Evaluation, Overrides, Samples, Subject, by_name, score};
+use knas_proxy::{Evaluation, Overrides, Samples, Subject, by_name, score};
 use knas_space::nb201::{Cell, Skeleton};
 use rustix::time::{ClockId, clock_gettime};
 use tch::{Device, Kind, Tensor};
@@ -44,10 +44,8 @@ fn main() {
         targets: Tensor::arange(IMAGES, (Kind::Int64, Device::Cpu)).remainder(10),
     };
     let subject = Subject {
-        architecture: Architecture::Cell {
-            cell: &cell,
-            skeleton,
-        },
+        architecture: &cell,
+        setting: skeleton.setting(),
         weights: None,
         seed: 0,
         device: Device::Cpu,
@@ -61,7 +59,7 @@ fn main() {
     for round in 0..=rounds {
         let product_seconds = seconds(|| drop(a.matmul(&b)));
         let pass_seconds = seconds(|| {
-            let mut evaluation = Evaluation::new(subject, &samples, Overrides::default());
+            let mut evaluation = Evaluation::new(subject.clone(), &samples, Overrides::default());
             score(mgm, &mut evaluation).expect("a value");
         });
         if round == 0 {

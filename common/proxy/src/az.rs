@@ -70,15 +70,10 @@ pub(crate) static TRAINABILITY: Score = Score {
 struct Blocks(Vec<Tensor>);
 
 impl Blocks {
-    fn of(
-        info: &Info,
-        evaluation: &mut Evaluation<'_>,
-        mode: Mode,
-    ) -> Result<Rc<Self>, ScoreError> {
+    fn of(evaluation: &mut Evaluation<'_>, mode: Mode) -> Result<Rc<Self>, ScoreError> {
         evaluation.share("az blocks", mode, |evaluation| {
             let network = evaluation.network(mode.init)?;
-            let side = evaluation.cell(info)?.1.side() as i64;
-            let images = evaluation.noise("az images", &[BATCH, 3, side, side])?;
+            let images = evaluation.noise("az images", &evaluation.images(BATCH)?)?;
             evaluation.count(1, 0);
             let mut blocks = Vec::new();
             let _ = network.forward_observed(&images, mode.norm, &mut |event| {
@@ -93,7 +88,7 @@ impl Blocks {
 
 fn entropies(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<Vec<f64>, ScoreError> {
     let mode = evaluation.mode(info);
-    let blocks = Blocks::of(info, evaluation, mode)?;
+    let blocks = Blocks::of(evaluation, mode)?;
     let entropies: Vec<f64> = blocks.0.iter().map(entropy).collect::<Result<_, _>>()?;
     if entropies.iter().any(|entropy| entropy.is_nan()) {
         return Err(info.undefined("the features of a block are constant"));
@@ -138,7 +133,7 @@ impl Sigmas {
         mode: Mode,
     ) -> Result<Rc<Self>, ScoreError> {
         evaluation.share("az sigmas", mode, |evaluation| {
-            let blocks = Blocks::of(info, evaluation, mode)?;
+            let blocks = Blocks::of(evaluation, mode)?;
             evaluation.count(0, 1);
             let mut sigmas = Vec::new();
             for (place, pair) in blocks.0.windows(2).enumerate() {

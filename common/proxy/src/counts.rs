@@ -1,10 +1,9 @@
 //! Counts: the baselines that every score has to beat.
 
 use knas_net::NetError;
-use knas_space::Cost;
-use knas_space::roberta_skip::{self, Layout, Task};
+use knas_space::{Cost, Extent};
 
-use crate::evaluation::{Architecture, Evaluation};
+use crate::evaluation::Evaluation;
 use crate::score::Score;
 use crate::{Info, Proxy, Scope, ScoreError};
 
@@ -26,21 +25,8 @@ const fn info(name: &'static str, summary: &'static str) -> Info {
     }
 }
 
-/// The usual number of tokens, and as many classes as there are.
-fn task(layout: &Layout, classes: usize) -> Task {
-    Task {
-        classes,
-        ..Task::usual(layout)
-    }
-}
-
 fn cost(evaluation: &Evaluation<'_>) -> Result<Cost, NetError> {
-    Ok(match evaluation.subject().architecture {
-        Architecture::Cell { cell, skeleton } => skeleton.cost(cell)?,
-        Architecture::Layout {
-            layout, classes, ..
-        } => roberta_skip::counts::cost(layout, task(layout, classes))?,
-    })
+    Ok(evaluation.subject().lower(Extent::Whole)?.cost())
 }
 
 /// The parameters of the network as it is scored.
@@ -89,8 +75,8 @@ pub(crate) static LAYERS: Score = Score {
         scope: Scope::Texts,
         ..info("layers", "layers that the encoder keeps")
     },
-    value: |info, evaluation| match evaluation.subject().architecture {
-        Architecture::Layout { layout, .. } => Ok(layout.layers().len() as f64),
-        Architecture::Cell { .. } => Err(info.elsewhere(Scope::Texts)),
+    value: |_, evaluation| {
+        let graph = evaluation.subject().lower(Extent::Live)?;
+        Ok(graph.blocks().count() as f64)
     },
 };

@@ -41,7 +41,7 @@ fn epe(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
     for (sample, target) in (0..).zip(targets) {
         classes.entry(target).or_default().push(sample);
     }
-    let many = evaluation.subject().architecture.classes() > MANY;
+    let many = evaluation.subject().setting.classes > MANY;
     let mut terms = Vec::new();
     for members in classes.values() {
         let rows = gradients

@@ -8,18 +8,19 @@ use std::rc::Rc;
 use knas_graph::Graph;
 use knas_net::weights::WeightFile;
 use knas_net::{Init, Initial, NetError, Network, Norm, Source};
-use knas_space::nb201::{self, Cell, Edges, Skeleton};
-use knas_space::roberta_skip::{self, Layout, Settings, Task};
+use knas_space::{Architecture, Extent, Setting};
 use knas_stats::random::stream;
 use tch::{Device, Kind, Tensor};
 
-use crate::{Info, Scope, ScoreError};
+use crate::{Info, ScoreError};
 
 /// The network to be scored.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Subject<'a> {
     /// What it looks like.
-    pub architecture: Architecture<'a>,
+    pub architecture: &'a dyn Architecture,
+    /// What it is for, and how large it is.
+    pub setting: Setting,
     /// Its weights, where they are not to be drawn.
     pub weights: Option<&'a WeightFile>,
     /// The seed of what is drawn.
@@ -28,69 +29,26 @@ pub struct Subject<'a> {
     pub device: Device,
 }
 
-/// What a network looks like.
-#[derive(Clone, Copy)]
-pub enum Architecture<'a> {
-    /// A cell in the skeleton of NAS-Bench-201, which looks at images.
-    Cell {
-        /// The cell.
-        cell: &'a Cell,
-        /// The network's size.
-        skeleton: Skeleton,
-    },
-    /// An encoder, which reads texts.
-    Layout {
-        /// How it is laid out.
-        layout: &'a Layout,
-        /// What else its forward pass depends on; nothing is dropped out.
-        settings: Settings,
-        /// Outputs of its classifier.
-        classes: usize,
-    },
-}
-
-impl Architecture<'_> {
-    /// Outputs of the classifier.
-    pub fn classes(&self) -> usize {
-        match self {
-            Self::Cell { skeleton, .. } => skeleton.classes() as usize,
-            Self::Layout { classes, .. } => *classes,
+impl<'a> Subject<'a> {
+    /// Where its weights come from: from a file where there is one.
+    pub fn source(&self, init: Init) -> Source<'a> {
+        let initial = Initial {
+            init,
+            seed: self.seed,
+        };
+        match self.weights {
+            None => Source::Random(initial),
+            Some(weights) if self.setting.reads_texts() => Source::Pretrained { weights, initial },
+            Some(weights) => Source::File(weights),
         }
     }
 
-    /// Whether the network reads texts; otherwise it looks at images.
-    pub fn reads_texts(&self) -> bool {
-        matches!(self, Self::Layout { .. })
-    }
-
-    /// The network, as far as it reaches the output.
+    /// Its network, or only what reaches the output of it.
     ///
     /// # Errors
     /// When there can be no such network.
-    pub fn lower(&self) -> Result<Graph, NetError> {
-        Ok(match self {
-            Self::Cell { cell, skeleton } => nb201::network::lower(cell, skeleton, Edges::Live)?,
-            Self::Layout {
-                layout,
-                settings,
-                classes,
-            } => {
-                let task = Task {
-                    classes: *classes,
-                    ..Task::usual(layout)
-                };
-                roberta_skip::network::lower(layout, settings, task)?
-            }
-        })
-    }
-
-    /// Where its weights come from: from a file where there is one.
-    pub fn source<'w>(&self, weights: Option<&'w WeightFile>, initial: Initial) -> Source<'w> {
-        match weights {
-            None => Source::Random(initial),
-            Some(weights) if self.reads_texts() => Source::Pretrained { weights, initial },
-            Some(weights) => Source::File(weights),
-        }
+    pub fn lower(&self, extent: Extent) -> Result<Graph, NetError> {
+        Ok(self.architecture.lower(&self.setting, extent)?)
     }
 }
 
@@ -214,7 +172,7 @@ impl<'a> Evaluation<'a> {
     /// its [`Info`] says what it does.
     pub fn mode(&self, info: &Info) -> Mode {
         let init = self.overrides.init.or(info.init).unwrap_or(Init::Default);
-        let init = init.of(self.subject.architecture.reads_texts());
+        let init = init.of(self.subject.setting.reads_texts());
         let norm = self.overrides.norm.or(info.norm).unwrap_or(Norm::Batch);
         Mode { init, norm }
     }
@@ -228,40 +186,33 @@ impl<'a> Evaluation<'a> {
         if let Some(network) = self.networks.get(&init) {
             return Ok(Rc::clone(network));
         }
-        let network = Rc::new(self.build(self.subject.architecture, init, Kind::Float)?);
+        let network = Rc::new(self.build(&self.subject.setting, init, Kind::Float)?);
         self.networks.insert(init, Rc::clone(&network));
         Ok(network)
     }
 
-    /// The subject's cell and size, for a score that only looks at those.
+    /// The shape of so many images of the side that the network takes.
     ///
     /// # Errors
-    /// When the subject is an encoder.
-    pub(crate) fn cell(&self, info: &Info) -> Result<(&'a Cell, Skeleton), ScoreError> {
-        match self.subject.architecture {
-            Architecture::Cell { cell, skeleton } => Ok((cell, skeleton)),
-            Architecture::Layout { .. } => Err(info.elsewhere(Scope::Images)),
-        }
+    /// When it reads texts.
+    pub(crate) fn images(&self, count: i64) -> Result<[i64; 4], NetError> {
+        let side = self.subject.setting.side()? as i64;
+        Ok([count, 3, side, side])
     }
 
-    /// A network of this architecture with the subject's weights, in any type.
+    /// The subject's architecture in any setting, with its weights, in any type.
     ///
     /// # Errors
     /// When it cannot be built.
     pub(crate) fn build(
         &self,
-        architecture: Architecture<'_>,
+        setting: &Setting,
         init: Init,
         kind: Kind,
     ) -> Result<Network, NetError> {
-        let Subject {
-            weights,
-            seed,
-            device,
-            ..
-        } = self.subject;
-        let source = architecture.source(weights, Initial { init, seed });
-        Network::new(architecture.lower()?, source, (kind, device))
+        let graph = self.subject.architecture.lower(setting, Extent::Live)?;
+        let options = (kind, self.subject.device);
+        Network::new(graph, self.subject.source(init), options)
     }
 
     /// What `make` gives, made once for each name and mode however many scores

@@ -157,7 +157,7 @@ impl Evaluation<'_> {
     /// Whether a batch can be worked off in parts: no sample sees another.
     fn is_divisible(&self, mode: Mode) -> bool {
         let alone = matches!(mode.norm, Norm::Sample | Norm::Eval | Norm::Off);
-        alone || self.subject().architecture.reads_texts()
+        alone || self.subject().setting.reads_texts()
     }
 
     fn gradients_in_parts(&mut self, mode: Mode) -> Result<Vec<Gradient>, ScoreError> {

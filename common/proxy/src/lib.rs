@@ -40,7 +40,7 @@ use std::fmt;
 
 use knas_net::{Init, NetError, Norm};
 
-pub use evaluation::{Architecture, Evaluation, Mode, Overrides, Passes, Samples, Subject};
+pub use evaluation::{Evaluation, Mode, Overrides, Passes, Samples, Subject};
 pub use gradients::Gradient;
 pub use samples::SampleGradients;
 
@@ -291,7 +291,7 @@ impl ScoreError {
                 NetError::Weights(_) => "weights",
                 NetError::Memory(_) => "out_of_memory",
                 NetError::Torch(_) => "libtorch",
-                NetError::Graph(_) | NetError::Unread(_) => "bad_network",
+                NetError::Graph(_) | NetError::Lower(_) | NetError::Unread(_) => "bad_network",
                 NetError::Length { .. } => "too_long",
             },
             Self::Scope { .. } => "scope",
@@ -321,7 +321,7 @@ impl fmt::Debug for dyn Proxy {
 /// value is NaN or infinite.
 pub fn score(proxy: &dyn Proxy, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let Info { name, scope, .. } = *proxy.info();
-    if !scope.holds(evaluation.subject().architecture.reads_texts()) {
+    if !scope.holds(evaluation.subject().setting.reads_texts()) {
         return Err(proxy.info().elsewhere(scope));
     }
     let value = proxy.evaluate(evaluation).map_err(|error| match error {

@@ -3,16 +3,16 @@
 use std::rc::Rc;
 
 use knas_net::{Event, NetError};
-use knas_space::nb201::Skeleton;
+use knas_space::{Input, Setting};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::evaluation::{Architecture, Evaluation, Mode};
+use crate::evaluation::{Evaluation, Mode};
 use crate::matrix::{correlations, eigenvalues, exact};
 use crate::score::Score;
 use crate::{Info, ScoreError};
 
 /// The image's side, whatever the network's own.
-const SIDE: u64 = 64;
+const SIDE: usize = 64;
 
 /// Σ over layers of the smallest eigenvalue of the correlations of its channels
 /// over positions, for one standard normal image of 64 × 64. Correlations that
@@ -69,11 +69,16 @@ impl Least {
         mode: Mode,
         evaluation: &mut Evaluation<'_>,
     ) -> Result<Self, ScoreError> {
-        let (cell, own) = evaluation.cell(info)?;
-        let skeleton = Skeleton::new(own.channels(), own.cells(), own.classes(), SIDE)
-            .map_err(|_| info.undefined("the network cannot have images of 64 × 64"))?;
-        let architecture = Architecture::Cell { cell, skeleton };
-        let network = evaluation.build(architecture, mode.init, Kind::Float)?;
+        let setting = Setting {
+            input: Input::Images { side: SIDE },
+            ..evaluation.subject().setting.clone()
+        };
+        let network = match evaluation.build(&setting, mode.init, Kind::Float) {
+            Err(NetError::Lower(_)) => {
+                return Err(info.undefined("the network cannot have images of 64 × 64"));
+            }
+            network => network?,
+        };
         let image = evaluation.noise("meco image", &[1, 3, SIDE as i64, SIDE as i64])?;
         evaluation.count(1, 0);
         let mut sums = Ok(Self::default());

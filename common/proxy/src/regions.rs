@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use knas_net::{Event, Init, Initial, NetError, Network, Source};
-use knas_space::nb201::network::lower_thin;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::evaluation::Evaluation;
@@ -37,13 +36,14 @@ pub(crate) static LINEAR_REGIONS: Score = Score {
 
 fn linear_regions(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(info);
-    let (cell, _) = evaluation.cell(info)?;
-    let subject = *evaluation.subject();
+    let subject = evaluation.subject();
     let initial = Initial {
         init: mode.init,
         seed: subject.seed,
     };
-    let graph = lower_thin(cell, SIDE).map_err(NetError::from)?;
+    let thin = subject.architecture.lower_thin(SIDE);
+    let thin = thin.ok_or_else(|| info.undefined("its space has no network of one thin cell"))?;
+    let graph = thin.map_err(NetError::from)?;
     let options = (Kind::Float, subject.device);
     let network = Network::new(graph, Source::Random(initial), options)?;
     let side = SIDE as i64;

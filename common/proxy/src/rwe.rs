@@ -45,7 +45,7 @@ fn rwe(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> 
     }
     let features = features(info, evaluation)?;
     let targets = exact(&samples.targets)?.f_to_kind(Kind::Int64)?;
-    let classes = evaluation.subject().architecture.classes() as i64;
+    let classes = evaluation.subject().setting.classes as i64;
     let wanted = targets.f_one_hot(classes)?.f_to_kind(Kind::Double)?;
     let rest = samples.count() - half;
     let predicted = probe(

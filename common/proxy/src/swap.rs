@@ -2,6 +2,7 @@
 //! et al. 2024).
 
 use knas_net::NetError;
+use knas_space::Extent;
 use tch::{Device, Kind};
 
 use crate::evaluation::Evaluation;
@@ -29,13 +30,13 @@ pub(crate) static SWAP: Score = Score {
 };
 
 /// `swap` · exp(−(P − μ)²/σ), P the parameters that reach the output. The paper
-/// leaves μ and σ to its user; here μ is what the largest cell of the space has
+/// leaves μ and σ to its user; here μ is what the largest network of the space has
 /// and σ = μ², which favours large networks gently.
 pub(crate) static SWAP_REG: Score = Score {
     info: Info {
         name: "swap-reg",
         inputs: "samples: 16 count, normalised together with all others",
-        summary: "swap · exp(−(1 − parameters/those of the largest cell)²)",
+        summary: "swap · exp(−(1 − parameters/those of the largest network)²)",
         source: SOURCE,
         ..Info::BASE
     },
@@ -44,9 +45,11 @@ pub(crate) static SWAP_REG: Score = Score {
         let mode = evaluation.mode(info);
         let network = evaluation.network(mode.init)?;
         let held = network.parameters().iter().map(|p| p.tensor.numel());
-        let largest = knas_space::nb201::Cell::new([knas_space::nb201::Op::Conv3x3; 6]);
-        let (_, skeleton) = evaluation.cell(info)?;
-        let most = skeleton.cost(&largest).map_err(NetError::from)?.params;
+        let subject = evaluation.subject();
+        let largest = subject.architecture.space().largest();
+        let largest = largest.ok_or_else(|| info.undefined("its space has no largest network"))?;
+        let largest = largest.lower(&subject.setting, Extent::Whole);
+        let most = largest.map_err(NetError::from)?.cost().params;
         let share = held.sum::<usize>() as f64 / most as f64;
         Ok(patterns * (-(share - 1.0).powi(2)).exp())
     },

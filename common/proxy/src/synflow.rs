@@ -31,17 +31,15 @@ pub(crate) static SYNFLOW: Score = Score {
 
 fn synflow(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(info);
-    let (_, skeleton) = evaluation.cell(info)?;
-    let architecture = evaluation.subject().architecture;
-    let network = evaluation.build(architecture, mode.init, Kind::Double)?;
+    let setting = &evaluation.subject().setting;
+    let network = evaluation.build(setting, mode.init, Kind::Double)?;
     no_grad(|| {
         network
             .parameters()
             .iter()
             .try_for_each(|parameter| parameter.tensor.shallow_clone().f_abs_().map(drop))
     })?;
-    let side = skeleton.side() as i64;
-    let ones = Tensor::f_ones([1, 3, side, side], network.options())?;
+    let ones = Tensor::f_ones(evaluation.images(1)?, network.options())?;
     evaluation.count(1, 1);
     let flow = network.forward(&ones, mode.norm)?.f_sum(Kind::Double)?;
     let weights: Vec<&Tensor> = network

@@ -2,8 +2,9 @@
 
 use knas_net::layers::cross_entropy;
 use knas_net::{Init, Initial, Network, Norm, Role, Source};
+use knas_space::Extent;
 use knas_space::nb201::network::lower;
-use knas_space::nb201::{CELLS, Cell, Edges, Skeleton};
+use knas_space::nb201::{CELLS, Cell, Skeleton};
 use knas_stats::random::stream;
 use tch::{Device, Kind, Tensor};
 
@@ -33,7 +34,8 @@ fn samples(count: usize, side: usize) -> Samples {
 fn subject(cell: &Cell) -> Subject<'_> {
     let skeleton = Skeleton::new(8, 1, 10, 16).unwrap();
     Subject {
-        architecture: Architecture::Cell { cell, skeleton },
+        architecture: cell,
+        setting: skeleton.setting(),
         weights: None,
         seed: 3,
         device: Device::Cpu,
@@ -62,10 +64,7 @@ fn literal(subject: Subject<'_>, samples: &Samples) -> Vec<Vec<(Role, Tensor)>> 
         seed: subject.seed,
     };
     let options = (Kind::Float, Device::Cpu);
-    let Architecture::Cell { cell, skeleton } = subject.architecture else {
-        panic!("no cell");
-    };
-    let graph = lower(cell, &skeleton, Edges::Live).unwrap();
+    let graph = subject.lower(Extent::Live).unwrap();
     let network = Network::new(graph, Source::Random(initial), options).unwrap();
     let parameters: Vec<&Tensor> = network.parameters().iter().map(|p| &p.tensor).collect();
     let one = |i| {

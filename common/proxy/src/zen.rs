@@ -33,8 +33,7 @@ pub(crate) static ZEN: Score = Score {
 fn zen(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreError> {
     let mode = evaluation.mode(info);
     let network = evaluation.network(mode.init)?;
-    let side = evaluation.cell(info)?.1.side() as i64;
-    let shape = [BATCH, 3, side, side];
+    let shape = evaluation.images(BATCH)?;
     let images = evaluation.noise("zen images", &shape)?;
     let moves = evaluation.noise("zen moves", &shape)?.f_mul_scalar(STEP)?;
     evaluation.count(2, 0);

@@ -9,9 +9,10 @@ use std::path::Path;
 use knas_data::{DataSpec, ImageSource};
 use knas_net::layers::cross_entropy;
 use knas_net::{Init, Initial, Network, Norm, Source};
-use knas_proxy::{Architecture, Evaluation, Overrides, Samples, Subject, by_name, score};
+use knas_proxy::{Evaluation, Overrides, Samples, Subject, by_name, score};
+use knas_space::Extent;
 use knas_space::nb201::network::lower;
-use knas_space::nb201::{Cell, Edges, Op, Skeleton};
+use knas_space::nb201::{Cell, Op, Skeleton};
 use tch::{Device, Kind, Tensor};
 
 const IMAGES: usize = 6;
@@ -79,7 +80,7 @@ fn one_pass_gives_the_mean_of_the_gram_matrix_of_single_images() {
                 seed: SEED,
             };
             let options = (Kind::Float, Device::Cpu);
-            let graph = lower(&cell, &skeleton, Edges::Live).unwrap();
+            let graph = lower(&cell, &skeleton, Extent::Live).unwrap();
             let network = Network::new(graph, Source::Random(initial), options).unwrap();
             let rows = rows(&network, &samples);
             let gram = rows.matmul(&rows.transpose(0, 1));
@@ -88,10 +89,8 @@ fn one_pass_gives_the_mean_of_the_gram_matrix_of_single_images() {
 
             let device = Device::Cpu;
             let subject = Subject {
-                architecture: Architecture::Cell {
-                    cell: &cell,
-                    skeleton,
-                },
+                architecture: &cell,
+                setting: skeleton.setting(),
                 weights: None,
                 seed: SEED,
                 device,

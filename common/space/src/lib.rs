@@ -5,22 +5,28 @@
 //! |---|---|
 //! | [`space`] | what every search space offers, and the list of those there are |
 //! | [`features`] | numbers that describe an architecture to a predictor |
+//! | [`setting`] | what a network is for, and how large it is |
 //! | [`nb201`] | NAS-Bench-201: 15,625 cells |
+//! | [`nats_sss`] | NATS-Bench's widths of one NAS-Bench-201 network |
 //! | [`roberta_skip`] | BERT and RoBERTa with extra connections |
 //! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
 //!
 //! A search space is one module behind [`SearchSpace`]; adding one takes its
 //! own file and one line in [`spaces`].
 
+mod choices;
 pub mod features;
+pub mod nats_sss;
 pub mod nb201;
 pub mod python_random;
 pub mod roberta_skip;
+pub mod setting;
 pub mod space;
 
 pub use features::{Decision, Feature, Flow, FlowEdge};
-pub use knas_graph::{Cost, GraphError};
+pub use knas_graph::{Cost, Graph, GraphError};
+pub use setting::{Input, LowerError, Setting, Size, SizeError, Sizes, check_sizes};
 pub use space::{
-    ArchError, Architecture, Architectures, Equivalence, OptionError, Options, SearchSpace,
+    ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, SearchSpace,
     by_name, spaces,
 };

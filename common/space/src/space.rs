@@ -3,17 +3,19 @@
 use std::error::Error;
 use std::fmt;
 
-use knas_graph::{Cost, GraphError};
+use knas_graph::{Cost, Graph, GraphError};
 use thiserror::Error;
 
 use crate::features::{Decision, Flow};
+use crate::nats_sss::NatsSss;
 use crate::nb201::Nb201;
 use crate::roberta_skip::{Backbone, RobertaSkip};
+use crate::setting::{LowerError, Setting, Size};
 
 /// Every search space, by name.
 #[must_use]
 pub fn spaces() -> &'static [&'static dyn SearchSpace] {
-    &[&Nb201, &RobertaSkip::USUAL]
+    &[&Nb201, &NatsSss, &RobertaSkip::USUAL]
 }
 
 /// The search space called `name`.
@@ -33,6 +35,17 @@ pub trait SearchSpace: Sync {
     /// One line on what the space is.
     fn description(&self) -> &'static str;
 
+    /// Whether its networks read texts; otherwise they look at images.
+    fn reads_texts(&self) -> bool {
+        false
+    }
+
+    /// The numbers that make a network larger or smaller without being part of
+    /// its architecture.
+    fn sizes(&self) -> &'static [Size] {
+        &[]
+    }
+
     /// The space as `options` want it.
     ///
     /// # Errors
@@ -40,7 +53,14 @@ pub trait SearchSpace: Sync {
     fn with(&self, options: Options) -> Result<Box<dyn SearchSpace>, OptionError>;
 
     /// The architecture that the others are variations of, where there is one.
-    fn baseline(&self) -> Option<Box<dyn Architecture>>;
+    fn baseline(&self) -> Option<Box<dyn Architecture>> {
+        None
+    }
+
+    /// The architecture with the most parameters, where there is one.
+    fn largest(&self) -> Option<Box<dyn Architecture>> {
+        None
+    }
 
     /// How many architectures there are, where they can be enumerated. Their
     /// indices run from 0 to this number, exclusive.
@@ -72,12 +92,43 @@ pub trait Architecture: fmt::Display {
     /// The name that is unique among all spaces and never changes.
     fn id(&self) -> String;
 
+    /// Its space.
+    fn space(&self) -> &'static dyn SearchSpace;
+
+    /// The network that it is in this setting.
+    ///
+    /// # Errors
+    /// When there can be no such network.
+    fn lower(&self, setting: &Setting, extent: Extent) -> Result<Graph, LowerError>;
+
+    /// A network of so few neurons that images of one channel and of `side` ×
+    /// `side` pixels share linear regions (Chen et al. 2021), up to its last ReLU;
+    /// none in spaces for which that is not defined.
+    fn lower_thin(&self, side: usize) -> Option<Result<Graph, GraphError>> {
+        let _ = side;
+        None
+    }
+
     /// All parameters of the space's default network, and the
     /// multiply-accumulates of its forward pass over one sample.
     ///
     /// # Errors
     /// When there can be no such network.
     fn cost(&self) -> Result<Cost, GraphError>;
+
+    /// A text that architectures of this space share exactly where they are the
+    /// same network, with weights that are `drawn`, or that come from one file for
+    /// all of them.
+    fn network_key(&self, drawn: bool) -> String {
+        let _ = drawn;
+        self.key(Equivalence::Network)
+            .unwrap_or_else(|| self.to_string())
+    }
+
+    /// The encoder that it is a variation of, where it is one.
+    fn backbone(&self) -> Option<&Backbone> {
+        None
+    }
 
     /// A text that two architectures share where, and only where, they are the
     /// same in the sense of `equivalence`; none where the space does not know
@@ -101,6 +152,18 @@ pub trait Architecture: fmt::Display {
     }
 }
 
+/// How much of an architecture is in its network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it, as it is published: what is counted, and what its files of
+    /// weights hold.
+    Whole,
+    /// What reaches the output, in canonical form: what is evaluated.
+    /// Architectures that are the same network give the same graph but for
+    /// official names.
+    Live,
+}
+
 /// What can be asked of a space beyond its name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
@@ -110,6 +173,22 @@ pub struct Options {
     pub links: Option<usize>,
     /// Layers left out, at most.
     pub left_out: Option<usize>,
+}
+
+/// A space that has nothing for options to choose from.
+///
+/// # Errors
+/// Where there are any.
+pub(crate) fn unchanged(
+    space: impl SearchSpace + 'static,
+    options: Options,
+) -> Result<Box<dyn SearchSpace>, OptionError> {
+    match options == Options::default() {
+        true => Ok(Box::new(space)),
+        false => Err(OptionError {
+            space: space.name(),
+        }),
+    }
 }
 
 /// A space that has nothing for an option to choose from.

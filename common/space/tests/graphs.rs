@@ -10,10 +10,11 @@ use std::path::Path;
 
 use knas_graph::{Graph, Op, Parameter};
 use knas_space::nb201::network::{lower, lower_thin};
-use knas_space::nb201::{Cell, Edges, Form, Skeleton};
+use knas_space::nb201::{Cell, Form, Skeleton};
 use knas_space::roberta_skip::{self, Layout, Settings, Task};
+use knas_space::{Extent, nats_sss};
 
-fn cell_network(index: usize, skeleton: Skeleton, edges: Edges) -> Graph {
+fn cell_network(index: usize, skeleton: Skeleton, edges: Extent) -> Graph {
     lower(&Cell::from_index(index).unwrap(), &skeleton, edges).unwrap()
 }
 
@@ -47,17 +48,19 @@ fn text(graph: &Graph) -> String {
 }
 
 /// The printed graphs, by the names of their files.
-fn printed() -> [(&'static str, String); 5] {
+fn printed() -> [(&'static str, String); 6] {
     let small = Skeleton::new(4, 1, 10, 8).unwrap();
     let dead_edge = "|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|skip_connect~2|";
-    let all = lower(&dead_edge.parse().unwrap(), &small, Edges::All).unwrap();
+    let all = lower(&dead_edge.parse().unwrap(), &small, Extent::Whole).unwrap();
     let cut_off = Cell::new([knas_space::nb201::Op::None; 6]);
+    let widths = nats_sss::lower(&"8:16:8:8:24".parse().unwrap(), 8, 10).unwrap();
     let bert = encoder("bert-l3-d8-h2-i16-v60-p20-t2:1|3~0|head~0~1:mean");
     let roberta = encoder("roberta-l3-d8-h2-i16-v60-p20-t1:1|2|head");
     [
-        ("nb201-6111", cell_network(6111, small, Edges::Live)),
+        ("nb201-6111", cell_network(6111, small, Extent::Live)),
         ("nb201-dead-edge", all),
         ("nb201-thin-cut-off", lower_thin(&cut_off, 3).unwrap()),
+        ("nats-sss", widths),
         ("bert", bert),
         ("roberta", roberta),
     ]
@@ -94,8 +97,8 @@ fn names(graph: &Graph) -> HashSet<&str> {
 fn what_is_evaluated_is_among_what_is_counted() {
     let small = Skeleton::new(4, 2, 10, 8).unwrap();
     for index in (0..15_625).step_by(97) {
-        let live = cell_network(index, small, Edges::Live);
-        let all = cell_network(index, small, Edges::All);
+        let live = cell_network(index, small, Extent::Live);
+        let all = cell_network(index, small, Extent::Whole);
         assert!(names(&live).is_subset(&names(&all)), "{index}");
         for graph in [&live, &all] {
             assert_eq!(names(graph).len(), graph.parameters().len(), "{index}");
@@ -119,7 +122,7 @@ fn cells_that_are_one_network_are_one_graph() {
     for index in (0..15_625).step_by(11) {
         let cell = Cell::from_index(index).unwrap();
         let form = Form::of(&cell);
-        let graph = lower(&cell, &small, Edges::Live).unwrap();
+        let graph = lower(&cell, &small, Extent::Live).unwrap();
         let Some((_, known)) = graphs.iter().find(|(known, _)| *known == form) else {
             graphs.push((form, graph));
             continue;

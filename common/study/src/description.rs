@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use knas_graph::{Graph, GraphError};
-use knas_space::nb201::{self, Cell, Edges, Nb201, Skeleton};
-use knas_space::roberta_skip::{self, Layout, RobertaSkip, Settings, Task};
-use knas_space::{SearchSpace, spaces};
+use knas_graph::Graph;
+use knas_space::roberta_skip::{Backbone, Settings};
+use knas_space::{Extent, Input, LowerError, SearchSpace, Setting, Sizes, by_name, spaces};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+/// The most classes that a classifier may have.
+const MOST_CLASSES: usize = 1_000_000;
+/// The largest side of an image.
+const MOST_PIXELS: usize = 1024;
 
 /// One network of a search space.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,22 +54,12 @@ pub enum DescriptionError {
     /// The architecture is none of the space.
     #[error("{0}")]
     Arch(String),
-    /// The space knows no size of this name.
-    #[error("{space} has no size \"{name}\"; it has {known}")]
-    Name {
-        /// The space.
-        space: &'static str,
-        /// What was asked for.
-        name: String,
-        /// Those there are.
-        known: String,
-    },
     /// It cannot have the size.
     #[error("{0}")]
     Size(String),
     /// It cannot be put together.
     #[error(transparent)]
-    Graph(#[from] GraphError),
+    Lower(#[from] LowerError),
 }
 
 impl DescriptionError {
@@ -75,7 +69,7 @@ impl DescriptionError {
         match self {
             Self::Space { .. } => "unknown_space",
             Self::Arch(_) => "bad_arch",
-            Self::Name { .. } | Self::Size(_) | Self::Graph(_) => "bad_size",
+            Self::Size(_) | Self::Lower(_) => "bad_size",
         }
     }
 }
@@ -86,60 +80,47 @@ impl Description {
     /// # Errors
     /// When its space, architecture or size is none that there can be.
     pub fn lower(&self) -> Result<Lowered, DescriptionError> {
-        if self.space == Nb201.name() {
-            return self.cell();
-        }
-        if self.space == RobertaSkip::USUAL.name() {
-            return self.encoder();
-        }
-        let known: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
-        Err(DescriptionError::Space {
-            found: self.space.clone(),
-            known: known.join(" and "),
-        })
-    }
-
-    fn cell(&self) -> Result<Lowered, DescriptionError> {
-        self.knows(Nb201.name(), &["channels", "cells", "classes", "side"])?;
-        let cell: Cell = self.arch.parse().map_err(arch)?;
-        let usual = Skeleton::default();
-        let skeleton = Skeleton::new(
-            self.size("channels", usual.channels()),
-            self.size("cells", usual.cells()),
-            self.size("classes", usual.classes()),
-            self.size("side", usual.side()),
-        );
-        let skeleton = skeleton.map_err(size)?;
-        let lower = |edges| nb201::network::lower(&cell, &skeleton, edges);
+        let Some(space) = by_name(&self.space) else {
+            let known: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
+            return Err(DescriptionError::Space {
+                found: self.space.clone(),
+                known: known.join(", "),
+            });
+        };
+        let architecture = space.parse(&self.arch).map_err(arch)?;
+        let setting = match architecture.backbone() {
+            Some(backbone) => self.texts(space, backbone)?,
+            None => self.images(space)?,
+        };
         Ok(Lowered {
-            live: lower(Edges::Live)?,
-            whole: lower(Edges::All)?,
+            live: architecture.lower(&setting, Extent::Live)?,
+            whole: architecture.lower(&setting, Extent::Whole)?,
         })
     }
 
-    fn encoder(&self) -> Result<Lowered, DescriptionError> {
-        const MOST_CLASSES: u64 = 1_000_000;
-        self.knows(RobertaSkip::USUAL.name(), &["classes", "length"])?;
-        let layout: Layout = self.arch.parse().map_err(arch)?;
-        let usual = Task::usual(&layout);
-        let [classes, length] = [
-            self.size("classes", usual.classes as u64),
-            self.size("length", usual.tokens as u64),
-        ];
-        let longest = layout.backbone().longest_input() as u64;
-        let range = |name: &str, found: u64, high: u64| match (1..=high).contains(&found) {
-            true => Ok(()),
-            false => Err(size(format_args!(
-                "{name} must be between 1 and {high}; {found} is not"
-            ))),
+    /// For images of 32 × 32 and ten classes, unless others are told.
+    fn images(&self, space: &dyn SearchSpace) -> Result<Setting, DescriptionError> {
+        Ok(Setting {
+            input: Input::Images {
+                side: self.within("side", 32, MOST_PIXELS)?,
+            },
+            classes: self.within("classes", 10, MOST_CLASSES)?,
+            sizes: self.sizes(space, ["classes", "side"])?,
+        })
+    }
+
+    /// For two classes, unless others are told.
+    fn texts(
+        &self,
+        space: &dyn SearchSpace,
+        backbone: &Backbone,
+    ) -> Result<Setting, DescriptionError> {
+        let longest = backbone.longest_input();
+        let length = match self.size.contains_key("length") {
+            true => Some(self.within("length", longest, longest)?),
+            false => None,
         };
-        range("classes", classes, MOST_CLASSES)?;
-        range("length", length, longest)?;
-        let task = Task {
-            tokens: length as usize,
-            classes: classes as usize,
-        };
-        let mut settings = Settings::of(layout.backbone().kind);
+        let mut settings = Settings::of(backbone.kind);
         if let Some(epsilon) = self.norm_epsilon {
             if !epsilon.is_finite() || epsilon < 0.0 {
                 return Err(size(format_args!(
@@ -148,26 +129,31 @@ impl Description {
             }
             settings.norm_epsilon = epsilon;
         }
-        let graph = roberta_skip::network::lower(&layout, &settings, task)?;
-        Ok(Lowered {
-            live: graph.clone(),
-            whole: graph,
+        Ok(Setting {
+            input: Input::Texts {
+                length,
+                settings: Some(settings),
+            },
+            classes: self.within("classes", 2, MOST_CLASSES)?,
+            sizes: self.sizes(space, ["classes", "length"])?,
         })
     }
 
-    fn size(&self, name: &str, usual: u64) -> u64 {
-        self.size.get(name).copied().unwrap_or(usual)
+    /// The size of this name, from 1 to `most`.
+    fn within(&self, name: &str, usual: usize, most: usize) -> Result<usize, DescriptionError> {
+        let found = self.size.get(name).copied().unwrap_or(usual as u64);
+        match usize::try_from(found) {
+            Ok(fits) if (1..=most).contains(&fits) => Ok(fits),
+            _ => Err(size(format_args!(
+                "{name} must be between 1 and {most}; {found} is not"
+            ))),
+        }
     }
 
-    fn knows(&self, space: &'static str, names: &[&str]) -> Result<(), DescriptionError> {
-        match self.size.keys().find(|name| !names.contains(&&***name)) {
-            None => Ok(()),
-            Some(name) => Err(DescriptionError::Name {
-                space,
-                name: name.clone(),
-                known: names.join(", "),
-            }),
-        }
+    /// The sizes of the space, which are all but those that follow from the data.
+    fn sizes(&self, space: &dyn SearchSpace, data: [&str; 2]) -> Result<Sizes, DescriptionError> {
+        let given = self.size.iter().map(|(name, size)| (&**name, *size));
+        Sizes::of(space, given.filter(|(name, _)| !data.contains(name))).map_err(size)
     }
 }
 
@@ -210,9 +196,10 @@ mod tests {
         };
         assert_eq!(lowered.live.shape(lowered.live.input()), shape);
         let encoder = "bert-l3-d8-h2-i16-v60-p40-t2:1|2|3~0|head:mean";
-        let lowered = described("roberta-skip", encoder, &[("classes", 5)])
-            .lower()
-            .unwrap();
+        let told = [("classes", 5), ("length", 7)];
+        let lowered = described("roberta-skip", encoder, &told).lower().unwrap();
+        let shape = Shape::Text { length: 7 };
+        assert_eq!(lowered.live.shape(lowered.live.input()), shape);
         let last = lowered.live.nodes().last().unwrap();
         assert_eq!(last.shape, Shape::Vector { width: 5 });
     }
@@ -226,7 +213,7 @@ mod tests {
                 CELL,
                 &[][..],
                 "unknown_space",
-                "nb201 and roberta-skip",
+                "nb201, nats-sss, roberta-skip",
             ),
             ("nb201", "|x", &[], "bad_arch", "three nodes"),
             (

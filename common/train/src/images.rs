@@ -115,8 +115,9 @@ mod tests {
 
     use knas_data::{DataSpec, ImageSource, Limits, PIXELS};
     use knas_net::{Init, Source};
+    use knas_space::Extent;
     use knas_space::nb201::network::lower;
-    use knas_space::nb201::{Cell, Edges, Skeleton};
+    use knas_space::nb201::{Cell, Skeleton};
     use tch::Kind;
 
     use super::*;
@@ -172,8 +173,8 @@ mod tests {
         let source = Source::Random(unused);
         let lower = |edges| lower(&cell, &skeleton, edges).unwrap();
         let task = ImageTask {
-            network: Network::new(lower(Edges::Live), source, options).unwrap(),
-            whole: lower(Edges::All),
+            network: Network::new(lower(Extent::Live), source, options).unwrap(),
+            whole: lower(Extent::Whole),
             data: &data,
             batch: 20,
             seed: 0,

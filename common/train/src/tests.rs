@@ -3,8 +3,9 @@
 use std::cell::{Cell as Slot, RefCell};
 
 use knas_net::{Init, Initial, Network, Norm, Parameter, Source};
+use knas_space::Extent;
 use knas_space::nb201::network::lower;
-use knas_space::nb201::{Cell, Edges, Skeleton};
+use knas_space::nb201::{Cell, Skeleton};
 use tch::{Device, Kind, Tensor};
 
 use super::*;
@@ -37,7 +38,7 @@ impl Formula {
             seed: 0,
         };
         let options = (Kind::Float, Device::Cpu);
-        let graph = lower(&cell, &skeleton, Edges::Live).unwrap();
+        let graph = lower(&cell, &skeleton, Extent::Live).unwrap();
         let network = Network::new(graph, Source::Random(initial), options).unwrap();
         for parameter in network.parameters() {
             let _guard = tch::no_grad_guard();

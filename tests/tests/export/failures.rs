@@ -96,7 +96,7 @@ fn flags_that_make_no_sense_are_refused() {
         (&["-o", "out", "--resume"], 2, "--resume"),
         (&["-o", "out", "--size", "cells"], 2, "NAME=N"),
         (&["-o", "out", "--with-preprocessing"], 1, "for images"),
-        (&["-o", "out", "--size", "cells=3"], 1, "classes, length"),
+        (&["-o", "out", "--size", "cells=3"], 1, "has no size"),
     ] {
         let run = export(folder.path(), args, &input).run().expect_code(code);
         assert!(run.stderr.contains(said), "{}", run.stderr);

@@ -113,12 +113,12 @@ fn what_does_not_fit_is_named_and_the_rest_is_trained() {
         (
             0,
             "other_space",
-            "with these texts only roberta-skip can be trained",
+            "nb201 looks at images, and --data is made of texts",
         ),
         (
             1,
             "unknown_space",
-            "\"darts\"; it knows nb201 and roberta-skip",
+            "\"darts\"; it knows nb201, nats-sss, roberta-skip",
         ),
         (2, "bad_arch", ""),
         (3, "weights", "pre/plain: its backbone is bert-l2-d16"),

@@ -205,7 +205,7 @@ impl<'p> Worker<'p> {
         let card = Card {
             network: Description {
                 id: record.id().to_owned(),
-                space: study.space.to_owned(),
+                space: candidate.space().to_owned(),
                 arch: candidate.arch(),
                 size: tells.size,
                 norm_epsilon: tells.norm_epsilon,
@@ -230,9 +230,9 @@ impl<'p> Worker<'p> {
         let study = &self.plan.study;
         let mut about = json!({
             "id": record.id(),
-            "space": study.space,
+            "space": candidate.space(),
             "arch": candidate.arch(),
-            "network": study.network,
+            "network": candidate.tells().size,
             "data": study.data_name,
             "data_sha256": study.data_sha256,
             "hyper": Hyper {

@@ -130,7 +130,7 @@ impl Reached {
             data: study.data_name.to_owned(),
             data_sha256: study.data_sha256.clone(),
             examples: study.examples.clone(),
-            network: study.network.clone(),
+            network: study.subject.network(record)?,
             hyper,
             tool: concat!("knas-finetune ", env!("CARGO_PKG_VERSION")).to_owned(),
             libtorch: knas_net::LIBTORCH.to_owned(),

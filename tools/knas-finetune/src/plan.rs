@@ -98,7 +98,7 @@ impl Plan {
         };
         let same = kept.hyper == hyper
             && kept.data_sha256 == self.study.data_sha256
-            && kept.network == self.study.network;
+            && Ok(kept.network) == self.study.subject.network(record);
         match same {
             true => Ok(()),
             false => Err(format!("{} was trained with other settings", record.id())),

@@ -1,121 +1,82 @@
 //! The network that a record describes.
 
+use knas_graph::Graph;
 use knas_net::network::unused;
-use knas_net::weights::WeightFile;
 use knas_net::{Initial, NetError, Network};
-use knas_proxy::Architecture;
+use knas_proxy::Subject;
 use knas_records::{Failure, Record};
-use knas_space::nb201::{self, Cell, Edges, Form, Skeleton};
-use knas_space::roberta_skip::Layout;
+use knas_space::{Architecture, Extent, SearchSpace, Setting, by_name, spaces};
 use tch::{Device, Kind, Tensor};
 
 use crate::scorer::{bad_record, fail};
-use crate::shown::{Encoders, Shown};
+use crate::shown::Shown;
 
 /// A candidate.
-pub enum Candidate<'s> {
-    /// Of NAS-Bench-201.
-    Cell {
-        /// Its cell.
-        cell: Cell,
-        /// The network's size.
-        skeleton: Skeleton,
-    },
-    /// Of roberta-skip.
-    Layout {
-        /// Its layout.
-        layout: Layout,
-        /// What all encoders have in common.
-        encoders: &'s Encoders,
-    },
+pub struct Candidate {
+    /// What its record says.
+    pub architecture: Box<dyn Architecture>,
+    /// What the samples and the flags make of it.
+    pub setting: Setting,
 }
 
-const CELLS: &str = "nb201";
-const LAYOUTS: &str = "roberta-skip";
-
-impl<'s> Candidate<'s> {
+impl Candidate {
     /// That of a record.
     ///
     /// # Errors
     /// When it has none, or one that cannot be shown these samples.
-    pub fn of(record: &Record<'_>, shown: &'s Shown) -> Result<Self, Failure> {
+    pub fn of(record: &Record<'_>, shown: &Shown) -> Result<Self, Failure> {
         let text = |name: &str| {
             let value = record.get::<String>(name).map_err(bad_record)?;
             value.ok_or_else(|| fail("bad_record", format!("there is no \"{name}\"")))
         };
-        match (&*text("space")?, shown) {
-            (CELLS, Shown::Images { skeleton, .. }) => Ok(Self::Cell {
-                cell: text("arch")?.parse().map_err(|e| fail("bad_arch", e))?,
-                skeleton: *skeleton,
-            }),
-            (LAYOUTS, Shown::Texts { encoders, .. }) => {
-                let layout: Layout = text("arch")?.parse().map_err(|e| fail("bad_arch", e))?;
-                let checked = encoders.check(layout.backbone());
-                checked.map_err(|(kind, message)| fail(kind, message))?;
-                Ok(Self::Layout { layout, encoders })
-            }
-            (LAYOUTS, _) => {
-                let message = "roberta-skip reads texts, and --data is images: give rte:DIR, \
-                               mrpc:DIR or jsonl:FILE";
-                Err(fail("other_space", message))
-            }
-            (CELLS, _) => {
-                let message = "nb201 looks at images, and --data is texts";
-                Err(fail("other_space", message))
-            }
-            (space, _) => {
-                let message = format!(
-                    "knas-score does not know the space {space:?}; it knows {CELLS} and {LAYOUTS}"
-                );
-                Err(fail("unknown_space", message))
-            }
-        }
+        let space = space(&text("space")?)?;
+        shown.check(space)?;
+        let parsed = space.parse(&text("arch")?);
+        let architecture = parsed.map_err(|error| fail("bad_arch", error))?;
+        Ok(Self {
+            setting: shown.setting(&*architecture)?,
+            architecture,
+        })
     }
 
-    /// How scores see it.
-    pub fn architecture(&self) -> Architecture<'_> {
-        match self {
-            Self::Cell { cell, skeleton } => Architecture::Cell {
-                cell,
-                skeleton: *skeleton,
-            },
-            Self::Layout { layout, encoders } => Architecture::Layout {
-                layout,
-                settings: encoders.settings(layout.backbone().kind),
-                classes: encoders.classes,
-            },
-        }
+    /// What is evaluated of its network.
+    ///
+    /// # Errors
+    /// When there can be no such network.
+    pub fn lower(&self) -> Result<Graph, Failure> {
+        let graph = self.architecture.lower(&self.setting, Extent::Live);
+        graph.map_err(|error| fail("bad_network", error))
     }
 
     /// What candidates share exactly where they are the same network, with
     /// weights that are drawn, or are those of one pre-trained backbone.
     pub fn network_key(&self, drawn: bool) -> String {
-        match self {
-            Self::Cell { cell, skeleton } => {
-                format!("{CELLS} {skeleton:?} {}", Form::of(cell).key())
-            }
-            Self::Layout { layout, .. } if drawn => format!("{LAYOUTS} {}", layout.function()),
-            Self::Layout { layout, .. } => format!("{LAYOUTS} {layout}"),
-        }
+        let space = self.architecture.space().name();
+        format!("{space} {}", self.architecture.network_key(drawn))
     }
 }
 
-/// The weights of a network under their official names, with those of edges that
-/// reach nothing.
+/// The space of that name.
+fn space(name: &str) -> Result<&'static dyn SearchSpace, Failure> {
+    by_name(name).ok_or_else(|| {
+        let known: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
+        let known = known.join(", ");
+        let message = format!("knas-score does not know the space {name:?}; it knows {known}");
+        fail("unknown_space", message)
+    })
+}
+
+/// The weights of a network under their official names, with those of what reaches
+/// nothing.
 ///
 /// # Errors
 /// When it cannot be built.
-pub fn state(
-    architecture: Architecture<'_>,
-    weights: Option<&WeightFile>,
-    initial: Initial,
-) -> Result<Vec<(String, Tensor)>, NetError> {
-    let source = architecture.source(weights, initial);
-    let network = Network::new(architecture.lower()?, source, (Kind::Float, Device::Cpu))?;
+pub fn state(subject: &Subject<'_>, initial: Initial) -> Result<Vec<(String, Tensor)>, NetError> {
+    let graph = subject.lower(Extent::Live)?;
+    let options = (Kind::Float, Device::Cpu);
+    let network = Network::new(graph, subject.source(initial.init), options)?;
     let mut state = network.state();
-    if let Architecture::Cell { cell, skeleton } = architecture {
-        let whole = nb201::network::lower(cell, &skeleton, Edges::All)?;
-        state.extend(unused(&whole, network.graph(), initial)?);
-    }
+    let whole = subject.lower(Extent::Whole)?;
+    state.extend(unused(&whole, network.graph(), initial)?);
     Ok(state)
 }

@@ -7,14 +7,15 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
 use knas_data::DataSpec;
-use knas_net::{Init, Norm, device};
+use knas_net::{Init, Norm, device, direct_pass_serves};
 use knas_proxy::{Overrides, Proxy};
 use knas_records::meta::Gauge;
-use knas_records::{Context, Record};
+use knas_records::{Context, Failure, Record};
 
+use crate::candidate::Candidate;
 use crate::catalogue;
 use crate::cli::{Args, Device};
-use crate::provenance::Scores;
+use crate::provenance::{Of, Scores};
 use crate::shown::Shown;
 use crate::weights::Weights;
 
@@ -90,7 +91,7 @@ impl Plan {
             (None, tch::Device::Cpu) => cores,
             (None, _) => 1,
         };
-        let scored = Scores::new(args, &spec, &shown, &proxies, device)?;
+        let scored = Scores::new(args, &spec, &shown, &proxies)?;
         Ok(Self {
             proxies,
             overrides: Overrides {
@@ -113,7 +114,22 @@ impl Plan {
         if record.has_failed() {
             return Ok(());
         }
-        self.scored.check(record)
+        let network = Candidate::of(record, &self.shown);
+        let network = network.and_then(|candidate| self.network(&candidate));
+        let network = network.map_err(|failure| format!("{}: {}", record.id(), failure.message))?;
+        self.scored.check(record, &network)
+    }
+
+    /// What the scores of a candidate rest on beside what all share.
+    ///
+    /// # Errors
+    /// When there can be no such network.
+    pub fn network(&self, candidate: &Candidate) -> Result<Of, Failure> {
+        let direct = direct_pass_serves(&candidate.lower()?, self.device);
+        Ok(Of {
+            network: self.shown.network(candidate),
+            pass: if direct { "direct" } else { "libtorch" },
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What each score of this run rests on, as its records say it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -9,13 +10,23 @@ use knas_proxy::{Info, Proxy};
 use knas_records::provenance::{self, Provenance, Settings};
 use knas_records::schema::{Engine, Scored};
 use knas_records::{Record, RecordError};
+use serde_json::json;
 
 use crate::catalogue;
 use crate::cli::Args;
 use crate::shown::Shown;
 
-/// The settings of every score of the run, by its name.
-pub struct Scores(Vec<(&'static str, Arc<Settings>)>);
+/// The settings of every score of the run, by its name, for any network.
+pub struct Scores(Vec<(&'static str, Settings)>);
+
+/// What the scores of one candidate rest on beside what all share.
+#[derive(Clone, Debug)]
+pub struct Of {
+    /// The network's size, by the names of its space.
+    pub network: BTreeMap<String, u64>,
+    /// What computes gradients, as records name it.
+    pub pass: &'static str,
+}
 
 impl Scores {
     /// Those of these scores under these flags.
@@ -27,12 +38,7 @@ impl Scores {
         spec: &DataSpec,
         shown: &Shown,
         proxies: &[&'static dyn Proxy],
-        device: tch::Device,
     ) -> Result<Self> {
-        let engine = Engine {
-            pass: shown.pass(device).to_owned(),
-            vector_bits: vector_bits(),
-        };
         let evaluates = |proxy: &&&'static dyn Proxy| proxy.info().norm.is_some();
         // A count rests on the size alone, which every block says: it needs
         // none of its own beside another score.
@@ -43,15 +49,24 @@ impl Scores {
                 Some(_) => Some(info),
                 None => example,
             };
-            let block = serde_json::to_value(block(args, spec, shown, of, &engine))?;
-            Ok((info.name, Arc::new(serde_json::from_value(block)?)))
+            let block = serde_json::to_value(block(args, spec, shown, of))?;
+            Ok((info.name, serde_json::from_value(block)?))
         };
         Ok(Self(proxies.iter().map(settings).collect::<Result<_>>()?))
     }
 
-    fn settings(&self, name: &str) -> Option<&Arc<Settings>> {
-        let found = self.0.iter().find(|(known, _)| *known == name);
-        found.map(|(_, settings)| settings)
+    /// The settings of each score of one candidate.
+    fn of(&self, of: &Of) -> Vec<(&'static str, Arc<Settings>)> {
+        let network = json!(of.network);
+        let settled = |(name, settings): &(&'static str, Settings)| {
+            let mut settings = settings.clone();
+            settings.insert("network".to_owned(), network.clone());
+            if let Some(engine) = settings.get_mut("engine") {
+                engine["pass"] = of.pass.into();
+            }
+            (*name, Arc::new(settings))
+        };
+        self.0.iter().map(settled).collect()
     }
 
     /// Says in a record what its scores rest on: those that `renewed` names on
@@ -62,11 +77,17 @@ impl Scores {
     pub fn set(
         &self,
         record: &mut Record<'_>,
+        of: &Of,
         before: &Provenance,
         renewed: impl Fn(&str) -> bool,
     ) -> Result<(), RecordError> {
+        let own = self.of(of);
+        let settings = |name: &str| {
+            let found = own.iter().find(|(known, _)| *known == name);
+            found.map(|(_, settings)| settings)
+        };
         provenance::set(record, |name| match renewed(name) {
-            true => self.settings(name),
+            true => settings(name),
             false => before.settings(name),
         })
     }
@@ -76,11 +97,11 @@ impl Scores {
     ///
     /// # Errors
     /// That, with the record's id.
-    pub fn check(&self, record: &Record<'_>) -> Result<(), String> {
+    pub fn check(&self, record: &Record<'_>, of: &Of) -> Result<(), String> {
         let (id, text) = (record.id(), |error: RecordError| error.to_string());
         let carried = provenance::scores(record).map_err(text)?;
         let said = Provenance::of(record).map_err(text)?;
-        for (name, settings) in &self.0 {
+        for (name, settings) in &self.of(of) {
             if !carried.iter().any(|known| known == name) {
                 return Err(format!("{id} has no score {name}"));
             }
@@ -103,13 +124,7 @@ impl Scores {
 }
 
 /// What a score rests on; where there is none, only counts are asked for.
-fn block(
-    args: &Args,
-    spec: &DataSpec,
-    shown: &Shown,
-    score: Option<&Info>,
-    engine: &Engine,
-) -> Scored {
+fn block(args: &Args, spec: &DataSpec, shown: &Shown, score: Option<&Info>) -> Scored {
     let none = || "none".to_owned();
     let own_inputs = score.filter(|info| !info.shows_samples());
     Scored {
@@ -125,10 +140,13 @@ fn block(
         init: score.map_or_else(none, |info| init(args, shown, info)),
         weights_sha256: shown.weights_sha256(),
         dtype: score.map_or("float32", |info| info.dtype).to_owned(),
-        network: shown.network(),
+        network: BTreeMap::new(), // each candidate's own, as is the pass
         tool: concat!("knas-score ", env!("CARGO_PKG_VERSION")).to_owned(),
         libtorch: knas_net::LIBTORCH.to_owned(),
-        engine: Some(engine.clone()),
+        engine: Some(Engine {
+            pass: String::new(),
+            vector_bits: vector_bits(),
+        }),
     }
 }
 

@@ -14,6 +14,7 @@ use knas_records::{Failure, Record, RecordError};
 use crate::candidate::{self, Candidate};
 use crate::known::Known;
 use crate::plan::Plan;
+use crate::provenance::Of;
 use crate::weights::Weights;
 
 const STAGE: &str = "score";
@@ -63,6 +64,7 @@ impl<'p> Scorer<'p> {
     pub fn score(&self, record: &mut Record<'_>) -> Result<(), Failure> {
         let measurement = self.plan.gauge.as_ref().map(Gauge::start);
         let candidate = Candidate::of(record, &self.plan.shown)?;
+        let network = self.plan.network(&candidate)?;
         let outcomes = catch_unwind(AssertUnwindSafe(|| self.outcomes(record, &candidate)))
             .unwrap_or_else(|_| {
                 Err(fail(
@@ -70,7 +72,7 @@ impl<'p> Scorer<'p> {
                     "the evaluation panicked; this is a bug in knas",
                 ))
             })?;
-        self.fill(record, &outcomes).map_err(bad_record)?;
+        self.fill(record, &network, &outcomes).map_err(bad_record)?;
         if let Some(measurement) = measurement {
             let meta = [(STAGE.to_owned(), Some(measurement.stop()))];
             record.merge("meta", meta).map_err(bad_record)?;
@@ -85,7 +87,7 @@ impl<'p> Scorer<'p> {
     fn outcomes(
         &self,
         record: &Record<'_>,
-        candidate: &Candidate<'_>,
+        candidate: &Candidate,
     ) -> Result<Vec<Outcome>, Failure> {
         let read = match &self.plan.weights {
             Some(Weights::Folder(folder)) => Some(Weights::of(folder, record)?),
@@ -117,21 +119,31 @@ impl<'p> Scorer<'p> {
         Ok(outcomes)
     }
 
+    fn subject<'a>(
+        &self,
+        candidate: &'a Candidate,
+        weights: Option<&'a WeightFile>,
+        seed: u64,
+    ) -> Subject<'a> {
+        Subject {
+            architecture: &*candidate.architecture,
+            setting: candidate.setting.clone(),
+            weights,
+            seed,
+            device: self.plan.device,
+        }
+    }
+
     fn evaluate(
         &self,
         proxies: &[&dyn Proxy],
-        candidate: &Candidate<'_>,
+        candidate: &Candidate,
         weights: Option<&WeightFile>,
     ) -> Vec<Outcome> {
         let mut values: Vec<Result<Vec<f64>, Missing>> =
             proxies.iter().map(|_| Ok(vec![])).collect();
         for (seed, samples) in &self.samples {
-            let subject = Subject {
-                architecture: candidate.architecture(),
-                weights,
-                seed: *seed,
-                device: self.plan.device,
-            };
+            let subject = self.subject(candidate, weights, *seed);
             let mut evaluation = Evaluation::new(subject, samples, self.plan.overrides);
             for (proxy, values) in proxies.iter().zip(&mut values) {
                 let Ok(so_far) = values else { continue };
@@ -150,7 +162,12 @@ impl<'p> Scorer<'p> {
 
     /// Writes what was found into the record. A score that was found again, with
     /// or without a value, replaces what the record had of it.
-    fn fill(&self, record: &mut Record<'_>, outcomes: &[Outcome]) -> Result<(), RecordError> {
+    fn fill(
+        &self,
+        record: &mut Record<'_>,
+        network: &Of,
+        outcomes: &[Outcome],
+    ) -> Result<(), RecordError> {
         let before = Provenance::of(record)?;
         let several = self.samples.len() > 1;
         let (mut means, mut deviations, mut undefined) = (vec![], vec![], vec![]);
@@ -182,7 +199,7 @@ impl<'p> Scorer<'p> {
             let found = outcomes.iter().find(|(known, _)| *known == name);
             found.is_some_and(|(_, outcome)| !matches!(outcome, Err(Missing::Failed(_))))
         };
-        self.plan.scored.set(record, &before, renewed)
+        self.plan.scored.set(record, network, &before, renewed)
     }
 
     /// Writes what the first seed's evaluation sees.
@@ -190,7 +207,7 @@ impl<'p> Scorer<'p> {
         &self,
         folder: &Path,
         record: &Record<'_>,
-        candidate: &Candidate<'_>,
+        candidate: &Candidate,
         weights: Option<&WeightFile>,
     ) -> Result<(), Failure> {
         let stem = record.file_stem().map_err(|e| fail("bad_id", e))?;
@@ -201,7 +218,8 @@ impl<'p> Scorer<'p> {
             init: self.plan.overrides.init.unwrap_or(Init::Default),
             seed: *seed,
         };
-        let state = candidate::state(candidate.architecture(), weights, initial);
+        let subject = self.subject(candidate, weights, *seed);
+        let state = candidate::state(&subject, initial);
         let mut tensors = state.map_err(|e| fail("libtorch", e))?;
         tensors.push(("input".to_owned(), samples.inputs.shallow_clone()));
         tensors.push(("target".to_owned(), samples.targets.shallow_clone()));

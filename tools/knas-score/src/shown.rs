@@ -9,21 +9,28 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use knas_data::{
     DataSpec, Extent, ImageSource, LeftOut, SIDE, Sample, TextSample, TextSource, Tokeniser,
 };
+use knas_net::Pretrained;
 use knas_net::weights::WeightFile;
-use knas_net::{Pretrained, direct_pass_serves};
 use knas_proxy::Samples;
-use knas_space::nb201::Skeleton;
+use knas_records::Failure;
 use knas_space::roberta_skip::{Backbone, Kind, Settings};
+use knas_space::{Architecture, Input, SearchSpace, Setting, Sizes, check_sizes};
 use tch::Device;
 
+use crate::candidate::Candidate;
 use crate::cli::Args;
+use crate::scorer::fail;
 
 /// The samples of every seed, and the size of the networks that see them.
 pub enum Shown {
-    /// To cells in the skeleton of NAS-Bench-201.
+    /// To networks that look at images.
     Images {
-        /// The network's size.
-        skeleton: Skeleton,
+        /// Classes that there are to be told apart.
+        classes: usize,
+        /// The images' height and width.
+        side: usize,
+        /// The sizes that the flags give.
+        sizes: Vec<(&'static str, u64)>,
         /// By seed.
         samples: Vec<(u64, Sample)>,
         /// What lies beside the images and is not read.
@@ -58,16 +65,18 @@ impl Shown {
         ];
         refuse(&of_texts, "texts", "images")?;
         let source = ImageSource::open(spec, cache)?;
-        let skeleton = Skeleton::new(
-            args.channels.unwrap_or(16),
-            args.cells.unwrap_or(5),
-            source.classes() as u64,
-            SIDE as u64,
-        )?;
+        let given = [("channels", args.channels), ("cells", args.cells)];
+        let given = given
+            .into_iter()
+            .filter_map(|(name, size)| Some((name, size?)));
+        let sizes: Vec<_> = given.collect();
+        check_sizes(false, &sizes)?;
         let draw = |seed| Ok((seed, source.sample(args.samples, seed, true)?));
         let samples = seeds.map(draw).collect::<Result<_>>()?;
         Ok(Self::Images {
-            skeleton,
+            classes: source.classes(),
+            side: SIDE,
+            sizes,
             samples,
             left_out: source.left_out().cloned(),
         })
@@ -119,12 +128,51 @@ impl Shown {
         matches!(self, Self::Texts { .. })
     }
 
-    /// What computes gradients, as records name it.
-    pub fn pass(&self, device: Device) -> &'static str {
-        match self {
-            Self::Images { skeleton, .. } if is_direct(skeleton, device) => "direct",
-            _ => "libtorch",
-        }
+    /// Whether networks of this space can be shown these samples at all.
+    ///
+    /// # Errors
+    /// When they read texts and the samples are images, or the other way round.
+    pub fn check(&self, space: &dyn SearchSpace) -> Result<(), Failure> {
+        let message = match (space.reads_texts(), self.are_texts()) {
+            (true, false) => {
+                "reads texts, and --data is images: give rte:DIR, mrpc:DIR or \
+                              jsonl:FILE"
+            }
+            (false, true) => "looks at images, and --data is texts",
+            _ => return Ok(()),
+        };
+        Err(fail("other_space", format!("{} {message}", space.name())))
+    }
+
+    /// What an architecture is shown, and how large it is.
+    ///
+    /// # Errors
+    /// When it cannot be shown these samples, or has no such size.
+    pub fn setting(&self, architecture: &dyn Architecture) -> Result<Setting, Failure> {
+        let (input, sizes) = match self {
+            Self::Images { side, sizes, .. } => {
+                let sizes = Sizes::of(architecture.space(), sizes.iter().copied());
+                let sizes = sizes.map_err(|error| fail("bad_size", error))?;
+                (Input::Images { side: *side }, sizes)
+            }
+            Self::Texts { encoders, .. } => {
+                let settings = architecture.backbone().map(|backbone| {
+                    let checked = encoders.check(backbone);
+                    checked.map_err(|(kind, message)| fail(kind, message))?;
+                    Ok(encoders.settings(backbone.kind))
+                });
+                let input = Input::Texts {
+                    length: None, // counts are of the usual one
+                    settings: settings.transpose()?,
+                };
+                (input, Sizes::default())
+            }
+        };
+        Ok(Setting {
+            input,
+            classes: self.classes(),
+            sizes,
+        })
     }
 
     /// What lies beside the images and is not read.
@@ -138,7 +186,7 @@ impl Shown {
     /// Outputs of the classifier.
     pub fn classes(&self) -> usize {
         match self {
-            Self::Images { skeleton, .. } => skeleton.classes() as usize,
+            Self::Images { classes, .. } => *classes,
             Self::Texts { encoders, .. } => encoders.classes,
         }
     }
@@ -186,24 +234,16 @@ impl Shown {
         }
     }
 
-    /// The size of the network, by the names of its space.
-    pub fn network(&self) -> BTreeMap<String, u64> {
-        let sizes = match self {
-            Self::Images { skeleton, .. } => vec![
-                ("channels", skeleton.channels()),
-                ("cells", skeleton.cells()),
-                ("classes", skeleton.classes()),
-                ("side", skeleton.side()),
-            ],
-            Self::Texts { encoders, .. } => vec![
-                ("classes", encoders.classes as u64),
-                ("length", encoders.length as u64),
-            ],
+    /// The size of a candidate's network, by the names of its space.
+    pub fn network(&self, candidate: &Candidate) -> BTreeMap<String, u64> {
+        let shown = match self {
+            Self::Images { side, .. } => ("side", *side),
+            Self::Texts { encoders, .. } => ("length", encoders.length),
         };
-        let named = sizes
-            .into_iter()
-            .map(|(name, size)| (name.to_owned(), size));
-        named.collect()
+        let shown = [("classes", self.classes()), shown];
+        let shown = shown.into_iter().map(|(name, size)| (name, size as u64));
+        let sizes = candidate.setting.sizes.iter().chain(shown);
+        sizes.map(|(name, size)| (name.to_owned(), size)).collect()
     }
 }
 
@@ -234,11 +274,6 @@ impl Encoders {
             ("tokenizer", format!("{error}: {hint}"))
         })
     }
-}
-
-fn is_direct(skeleton: &Skeleton, device: Device) -> bool {
-    let [channels, side] = [skeleton.channels(), skeleton.side()].map(|n| n as usize);
-    direct_pass_serves(channels, side, device)
 }
 
 /// Whether a folder has to be a model's: it may instead hold files of single

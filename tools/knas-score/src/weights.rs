@@ -6,18 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use knas_net::weights::WeightFile;
-use knas_net::{Network, Source};
 use knas_records::{Failure, Record};
-use knas_space::nb201::network::lower;
-use knas_space::nb201::{Cell, Edges};
-use tch::{Device, Kind};
 
 use crate::scorer::fail;
 use crate::shown::Shown;
-
-/// A cell without weights: what it needs of a file, every cell needs.
-const PLAIN: &str = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+\
-                     |skip_connect~0|skip_connect~1|skip_connect~2|";
 
 /// Where the weights of candidates are.
 pub enum Weights {
@@ -32,7 +24,7 @@ impl Weights {
     /// every candidate is wrong now.
     ///
     /// # Errors
-    /// When a file cannot be read, or does not fit the size of the network.
+    /// When a file cannot be read, or its classifier is for other classes.
     pub fn open(path: &Path, shown: &Shown) -> Result<Self> {
         if path.is_dir() {
             let named =
@@ -48,12 +40,6 @@ impl Weights {
         let read = || -> Result<WeightFile> {
             let file = WeightFile::read(path)?;
             file.fits_classes(shown.classes())?;
-            if let Shown::Images { skeleton, .. } = shown {
-                let cell: Cell = PLAIN.parse()?;
-                let options = (Kind::Float, Device::Cpu);
-                let graph = lower(&cell, skeleton, Edges::Live)?;
-                Network::new(graph, Source::File(&file), options)?;
-            }
             Ok(file)
         };
         Ok(Self::File(Mutex::new(read().context("--weights")?)))

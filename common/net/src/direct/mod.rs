@@ -42,6 +42,7 @@ mod weights;
 #[cfg(test)]
 mod tests;
 
+use knas_graph::Graph;
 use pulp::{Arch, Simd, WithSimd};
 use tch::{Device, Kind, Tensor};
 
@@ -146,6 +147,16 @@ impl Network {
 }
 
 impl Plan {
+    /// Whether its sizes are of the kind that [`Pass`] computes with, on this
+    /// processor.
+    fn serves(&self) -> bool {
+        self.channels <= WIDEST
+            && [self.channels, self.side]
+                .iter()
+                .all(|n| n.is_multiple_of(16))
+            && Arch::new().dispatch(HasVectors)
+    }
+
     /// Whether a block passes nothing on, so that no image reaches the loss.
     fn is_cut_off(&self) -> bool {
         self.cells().any(|cell| cell.sums[cell.output].is_empty())
@@ -197,7 +208,7 @@ impl Network {
             && self.options() == (Kind::Float, Device::Cpu)
             && inputs.size() == [count, 3, side, side]
             && (inputs.kind(), inputs.device()) == self.options()
-            && serves(plan.channels, plan.side, Device::Cpu);
+            && plan.serves();
         if !suits {
             return Ok(None);
         }
@@ -208,15 +219,11 @@ impl Network {
     }
 }
 
-/// Whether the pass without libtorch serves for networks of a plan, whose stem
-/// has so many channels and which are shown images of this side, on this device,
-/// on this processor: for which norms and batches, depends on network and sizes
-/// alone.
-pub fn serves(channels: usize, side: usize, device: Device) -> bool {
-    device == Device::Cpu
-        && channels <= WIDEST
-        && [channels, side].iter().all(|n| n.is_multiple_of(16))
-        && Arch::new().dispatch(HasVectors)
+/// Whether the pass without libtorch serves for the network of a graph on this
+/// device and this processor: for which norms and batches, depends on network and
+/// sizes alone.
+pub fn serves(graph: &Graph, device: Device) -> bool {
+    device == Device::Cpu && Plan::of(graph).is_some_and(|plan| plan.serves())
 }
 
 /// The width in bits of the vectors that this processor computes with: sums are

@@ -6,7 +6,7 @@
 //! the side and doubles the channels. There are two of those, and all other blocks
 //! are the same but for their weights.
 
-use knas_graph::{Graph, Mark, Node, Op, Shape, Value};
+use knas_graph::{Graph, Node, Op, Shape, Value};
 
 use crate::layers::{Convolution, Normalisation};
 
@@ -91,7 +91,7 @@ impl Plan {
         };
         let fits = reader.window(stem.convolution) == Some((3, 1)) && left == side;
         let mut blocks = Vec::new();
-        for (end, input, output) in marked(graph).skip(1) {
+        for (end, input, output) in graph.blocks().skip(1) {
             let halves = graph.shape(input) != graph.shape(output);
             blocks.push(match halves {
                 false => Block::Cell(reader.cell(x, output, end)?),
@@ -165,16 +165,6 @@ impl Cell {
         };
         (&self.sums, self.output) == (&other.sums, other.output) && steps(self) == steps(other)
     }
-}
-
-/// The blocks that are marked: after how many nodes, input and output.
-fn marked(graph: &Graph) -> impl Iterator<Item = (usize, Value, Value)> + '_ {
-    (0..=graph.nodes().len()).flat_map(|after| {
-        graph.marks_after(after).filter_map(move |mark| match mark {
-            Mark::Block { input, output } => Some((after, input, output)),
-            Mark::Features(_) => None,
-        })
-    })
 }
 
 /// Reads a graph node by node.

@@ -1,7 +1,8 @@
 //! Whole networks against libtorch in double precision.
 
+use knas_space::Extent;
 use knas_space::nb201::network::{lower, lower_thin};
-use knas_space::nb201::{Cell as Arch, Edges, Skeleton};
+use knas_space::nb201::{Cell as Arch, Skeleton};
 use knas_space::roberta_skip::{self, Layout, Settings, Task};
 use tch::{Device, Kind, Tensor};
 
@@ -68,7 +69,7 @@ fn gradients_are_those_of_libtorch() {
         };
         let network = |kind| {
             let source = Source::Random(initial);
-            let graph = lower(&arch, &skeleton, Edges::Live).unwrap();
+            let graph = lower(&arch, &skeleton, Extent::Live).unwrap();
             Network::new(graph, source, (kind, Device::Cpu)).unwrap()
         };
         // More than one group.
@@ -129,7 +130,7 @@ fn gradients_are_those_of_libtorch() {
 fn every_cell_has_a_plan() {
     let skeleton = Skeleton::new(16, 1, 10, 16).unwrap();
     for cell in Arch::all() {
-        let graph = lower(&cell, &skeleton, Edges::Live).unwrap();
+        let graph = lower(&cell, &skeleton, Extent::Live).unwrap();
         assert!(Plan::of(&graph).is_some(), "{cell}");
     }
 }
@@ -140,7 +141,7 @@ fn other_networks_have_none() {
     // Zeros that are added to something.
     let zeros = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|skip_connect~2|";
     let skeleton = Skeleton::new(16, 1, 10, 16).unwrap();
-    let zeros = lower(&zeros.parse().unwrap(), &skeleton, Edges::All).unwrap();
+    let zeros = lower(&zeros.parse().unwrap(), &skeleton, Extent::Whole).unwrap();
     let layout: Layout = "bert-l1-d8-h2-i16-v60-p20-t2:1|head".parse().unwrap();
     let settings = Settings::of(layout.backbone().kind);
     let encoder = roberta_skip::network::lower(&layout, &settings, Task::usual(&layout));

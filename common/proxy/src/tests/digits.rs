@@ -73,10 +73,8 @@ fn scores_keep_the_digits_that_plain_pytorch_keeps() {
         let cell: Cell = arch.parse().unwrap();
         let weights = example_weights(&cell, skeleton, &dir.path().join("w.safetensors"));
         let subject = Subject {
-            architecture: Architecture::Cell {
-                cell: &cell,
-                skeleton,
-            },
+            architecture: &cell,
+            setting: skeleton.setting(),
             weights: Some(&weights),
             seed: 0,
             device: Device::Cpu,

@@ -51,7 +51,7 @@ fn orders(count: i64) -> impl Strategy<Value = Tensor> {
 fn small(cell: &Cell, seed: u64) -> Subject<'_> {
     let skeleton = Skeleton::new(4, 1, 10, 16).unwrap();
     Subject {
-        architecture: Architecture::Cell { cell, skeleton },
+        setting: skeleton.setting(),
         seed,
         ..subject(cell)
     }
@@ -127,7 +127,7 @@ proptest! {
         let initial = Initial { init: Init::Default, seed };
         let skeleton = Skeleton::new(4, 1, 10, 16).unwrap();
         let options = (Kind::Float, Device::Cpu);
-        let graph = lower(&cell, &skeleton, Edges::Live).unwrap();
+        let graph = lower(&cell, &skeleton, Extent::Live).unwrap();
         let network = Network::new(graph, Source::Random(initial), options).unwrap();
         let permuted = |(name, tensor): (String, Tensor)| {
             let tensor = match name.as_str() {

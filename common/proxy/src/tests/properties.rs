@@ -5,10 +5,7 @@ use super::*;
 /// A network small enough for all scores at once.
 fn small(cell: &Cell) -> Subject<'_> {
     Subject {
-        architecture: Architecture::Cell {
-            cell,
-            skeleton: Skeleton::new(4, 1, 10, 8).unwrap(),
-        },
+        setting: Skeleton::new(4, 1, 10, 8).unwrap().setting(),
         ..subject(cell)
     }
 }

@@ -13,7 +13,7 @@ fn values(
     let of_kind = |proxy: &&dyn Proxy| proxy.info().scope.holds(texts);
     let one = |proxy: &'static dyn Proxy| {
         let (subject, samples) = match texts {
-            true => (texts::subject(&layout, None), &words),
+            true => (texts::subject(&*layout, None), &words),
             false => (subject(&cell), &images),
         };
         let mut evaluation = Evaluation::new(subject, samples, overrides(proxy.info()));

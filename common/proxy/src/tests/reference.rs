@@ -80,7 +80,7 @@ pub(super) fn example_weights(cell: &Cell, skeleton: Skeleton, path: &Path) -> W
         seed: 0,
     };
     let options = (Kind::Float, Device::Cpu);
-    let graph = lower(cell, &skeleton, Edges::Live).unwrap();
+    let graph = lower(cell, &skeleton, Extent::Live).unwrap();
     let network = Network::new(graph, Source::Random(initial), options).unwrap();
     let parameters = network.parameters().iter();
     let state: Vec<(String, Tensor)> = parameters
@@ -97,10 +97,8 @@ fn scores_are_those_of_plain_pytorch() {
     let dir = tempfile::tempdir().unwrap();
     let weights = example_weights(&cell, skeleton, &dir.path().join("w.safetensors"));
     let subject = Subject {
-        architecture: Architecture::Cell {
-            cell: &cell,
-            skeleton,
-        },
+        architecture: &cell,
+        setting: skeleton.setting(),
         weights: Some(&weights),
         seed: 3,
         device: Device::Cpu,

@@ -1,7 +1,8 @@
 //! Scores of encoders beside their definitions in plain PyTorch.
 
 use knas_net::weights::{WeightFile, write};
-use knas_space::roberta_skip::{Layout, Settings};
+use knas_space::roberta_skip::RobertaSkip;
+use knas_space::{Architecture, Input, SearchSpace, Setting, Sizes};
 
 use super::*;
 
@@ -11,16 +12,20 @@ const CLASSES: usize = 3;
 const LENGTHS: [i64; 3] = [9, 6, 2];
 
 /// A small encoder with all that scores look at.
-pub(super) fn layout() -> Layout {
-    BERT.parse().unwrap()
+pub(super) fn layout() -> Box<dyn Architecture> {
+    encoder_of(BERT)
 }
 
-fn encoder(layout: &Layout, source: Source<'_>) -> Network {
-    let graph = subject(layout, None).architecture.lower().unwrap();
+fn encoder_of(notation: &str) -> Box<dyn Architecture> {
+    RobertaSkip::USUAL.parse(notation).unwrap()
+}
+
+fn encoder(layout: &dyn Architecture, source: Source<'_>) -> Network {
+    let graph = subject(layout, None).lower(Extent::Live).unwrap();
     Network::new(graph, source, (Kind::Float, Device::Cpu)).unwrap()
 }
 
-fn drawn(layout: &Layout) -> Network {
+fn drawn(layout: &dyn Architecture) -> Network {
     let initial = Initial {
         init: Init::Bert,
         seed: 3,
@@ -29,7 +34,7 @@ fn drawn(layout: &Layout) -> Network {
 }
 
 /// As `fill` of scripts/reference/encoder.py.
-fn by_formula(layout: &Layout) -> WeightFile {
+fn by_formula(layout: &dyn Architecture) -> WeightFile {
     let drawn = drawn(layout);
     let state = drawn.parameters().iter().map(|parameter| {
         let place = parameter.name.chars().map(|c| c as i64).sum::<i64>();
@@ -67,12 +72,19 @@ pub(super) fn texts(types: i64) -> Samples {
     }
 }
 
-pub(super) fn subject<'a>(layout: &'a Layout, weights: Option<&'a WeightFile>) -> Subject<'a> {
+pub(super) fn subject<'a>(
+    layout: &'a dyn Architecture,
+    weights: Option<&'a WeightFile>,
+) -> Subject<'a> {
     Subject {
-        architecture: Architecture::Layout {
-            layout,
-            settings: Settings::of(layout.backbone().kind),
+        architecture: layout,
+        setting: Setting {
+            input: Input::Texts {
+                length: None,
+                settings: None,
+            },
             classes: CLASSES,
+            sizes: Sizes::default(),
         },
         weights,
         seed: 3,
@@ -112,9 +124,9 @@ const EXPECTED: [(&str, f64, f64); 15] = [
 fn scores_are_those_of_plain_pytorch() {
     let mut wrong = Vec::new();
     for (notation, types) in [(BERT, 2), (ROBERTA, 1)] {
-        let layout: Layout = notation.parse().unwrap();
-        let (weights, samples) = (by_formula(&layout), texts(types));
-        let subject = subject(&layout, Some(&weights));
+        let layout = encoder_of(notation);
+        let (weights, samples) = (by_formula(&*layout), texts(types));
+        let subject = subject(&*layout, Some(&weights));
         let mut evaluation = Evaluation::new(subject, &samples, Overrides::default());
         for (name, bert, roberta) in EXPECTED {
             let expected = if types == 2 { bert } else { roberta };
@@ -133,8 +145,8 @@ fn scores_are_those_of_plain_pytorch() {
 #[test]
 fn one_pass_gives_the_gram_matrix_of_single_texts() {
     for nodes in ["1|2|3~1|head~0:sum", "2|3~0|head~0~2:mean", "1|2|3|head"] {
-        let layout: Layout = BERT.replace("1|2|3|head", nodes).parse().unwrap();
-        let (network, samples) = (drawn(&layout), texts(2));
+        let layout = encoder_of(&BERT.replace("1|2|3|head", nodes));
+        let (network, samples) = (drawn(&*layout), texts(2));
         let parameters: Vec<&Tensor> = network.parameters().iter().map(|p| &p.tensor).collect();
         let row = |text: i64| {
             let input = samples.inputs.narrow(0, text, 1);
@@ -151,7 +163,7 @@ fn one_pass_gives_the_gram_matrix_of_single_texts() {
         let gram = rows.matmul(&rows.transpose(0, 1));
         let sum = gram.sum(Kind::Double).double_value(&[]);
         let trace = gram.trace().double_value(&[]);
-        let subject = subject(&layout, None);
+        let subject = subject(&*layout, None);
         let mut evaluation = Evaluation::new(subject, &samples, Overrides::default());
         let mgm = value("mgm", &mut evaluation);
         assert!(close(mgm, sum / 9.0), "{nodes}: {mgm} {}", sum / 9.0);
@@ -168,7 +180,7 @@ fn one_pass_gives_the_gram_matrix_of_single_texts() {
 /// More texts than one part takes, in any order.
 #[test]
 fn neither_parts_nor_the_order_of_texts_make_a_difference() {
-    let layout: Layout = ROBERTA.parse().unwrap();
+    let layout = encoder_of(ROBERTA);
     let three = texts(1);
     let order = Tensor::from_slice(&[0i64, 1, 2].repeat(9));
     let back = order.flip([0]);
@@ -184,7 +196,7 @@ fn neither_parts_nor_the_order_of_texts_make_a_difference() {
         "head-importance",
     ] {
         let of = |samples: &Samples| {
-            let subject = subject(&layout, None);
+            let subject = subject(&*layout, None);
             value(
                 name,
                 &mut Evaluation::new(subject, samples, Overrides::default()),
@@ -200,9 +212,9 @@ fn neither_parts_nor_the_order_of_texts_make_a_difference() {
 
 #[test]
 fn every_score_is_for_texts_or_says_that_it_is_not() {
-    let layout: Layout = BERT.parse().unwrap();
+    let layout = encoder_of(BERT);
     let samples = texts(2);
-    let subject = subject(&layout, None);
+    let subject = subject(&*layout, None);
     let mut evaluation = Evaluation::new(subject, &samples, Overrides::default());
     for proxy in PROXIES {
         let Info { name, scope, .. } = *proxy.info();
@@ -222,11 +234,11 @@ fn every_score_is_for_texts_or_says_that_it_is_not() {
 /// Weights that are drawn, whatever score draws them, are BERT's.
 #[test]
 fn first_weights_are_those_of_bert() {
-    let layout: Layout = BERT.parse().unwrap();
+    let layout = encoder_of(BERT);
     let samples = texts(2);
-    let mut evaluation = Evaluation::new(subject(&layout, None), &samples, Overrides::default());
+    let mut evaluation = Evaluation::new(subject(&*layout, None), &samples, Overrides::default());
     let network = evaluation.network(Init::Bert).unwrap();
-    let expected = drawn(&layout);
+    let expected = drawn(&*layout);
     let pairs = network.parameters().iter().zip(expected.parameters());
     assert!(pairs.into_iter().all(|(a, b)| a.tensor == b.tensor));
     let mgm = by_name("mgm").unwrap().info();

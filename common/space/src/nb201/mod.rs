@@ -20,16 +20,22 @@ pub mod skeleton;
 
 pub use cell::{Cell, CellError, EDGES, Edge, Op};
 pub use form::{Form, FormOp, OpKey, Sum, Term};
-pub use network::Edges;
 pub use order::CELLS;
 pub use skeleton::{Skeleton, SkeletonError};
 
-use knas_graph::{Cost, GraphError};
-use knas_stats::random::stream;
+use knas_graph::{Cost, Graph, GraphError};
 
+use crate::choices::Choices;
 use crate::features::{Decision, Flow, FlowEdge};
+use crate::setting::{LowerError, Setting, Size};
 use crate::space::{
-    ArchError, Architecture, Architectures, Equivalence, OptionError, Options, SearchSpace,
+    ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, SearchSpace,
+    unchanged,
+};
+
+const CHOICES: Choices = Choices {
+    space: "nb201",
+    options: &[Op::ALL.len(); EDGES.len()],
 };
 
 /// The space of all cells.
@@ -45,14 +51,28 @@ impl SearchSpace for Nb201 {
     }
 
     fn with(&self, options: Options) -> Result<Box<dyn SearchSpace>, OptionError> {
-        match options == Options::default() {
-            true => Ok(Box::new(Self)),
-            false => Err(OptionError { space: self.name() }),
-        }
+        unchanged(Self, options)
     }
 
-    fn baseline(&self) -> Option<Box<dyn Architecture>> {
-        None
+    fn sizes(&self) -> &'static [Size] {
+        &[
+            Size {
+                name: "channels",
+                about: "channels of the first stage",
+                usual: 16,
+                range: (1, 4096),
+            },
+            Size {
+                name: "cells",
+                about: "cells in each of the three stages",
+                usual: 5,
+                range: (1, 1000),
+            },
+        ]
+    }
+
+    fn largest(&self) -> Option<Box<dyn Architecture>> {
+        Some(Box::new(Cell::new([Op::Conv3x3; 6])))
     }
 
     fn count(&self) -> Option<u64> {
@@ -73,8 +93,8 @@ impl SearchSpace for Nb201 {
 
     /// Each cell is equally likely.
     fn sample(&self, seed: u64) -> Architectures {
-        let drawn = stream(seed, "nb201 sample", &[]).choose(CELLS, CELLS);
-        boxed(drawn.into_iter().filter_map(Cell::from_index))
+        let drawn = CHOICES.sample(seed);
+        boxed(drawn.filter_map(|index| Cell::from_index(usize::try_from(index).ok()?)))
     }
 
     fn equivalences(&self) -> &'static [Equivalence] {
@@ -91,6 +111,19 @@ impl Architecture for Cell {
         format!("nb201-{}", self.index())
     }
 
+    fn space(&self) -> &'static dyn SearchSpace {
+        &Nb201
+    }
+
+    fn lower(&self, setting: &Setting, extent: Extent) -> Result<Graph, LowerError> {
+        let skeleton = Skeleton::of(setting)?;
+        Ok(network::lower(self, &skeleton, extent)?)
+    }
+
+    fn lower_thin(&self, side: usize) -> Option<Result<Graph, GraphError>> {
+        Some(network::lower_thin(self, side))
+    }
+
     fn cost(&self) -> Result<Cost, GraphError> {
         Skeleton::default().cost(self)
     }
@@ -104,11 +137,15 @@ impl Architecture for Cell {
     }
 
     fn mutants(&self, seed: u64) -> Architectures {
-        let mutants = neighbours(self);
-        let id = self.id();
-        let order = stream(seed, "nb201 mutants", &[id.as_str().into()])
-            .choose(mutants.len(), mutants.len());
-        boxed(order.into_iter().map(move |place| mutants[place]))
+        let choices = self.ops().map(|op| op as usize);
+        let near = CHOICES.near(&choices, seed, &self.id()).into_iter();
+        boxed(near.filter_map(|choices| {
+            let mut ops = [Op::None; 6];
+            for (op, choice) in ops.iter_mut().zip(choices) {
+                *op = *Op::ALL.get(choice)?;
+            }
+            Some(Cell::new(ops))
+        }))
     }
 
     /// The cell, in which `none` is no edge.
@@ -150,19 +187,6 @@ static OPERATIONS: [&str; 5] = [
 
 fn boxed(cells: impl Iterator<Item = Cell> + 'static) -> Architectures {
     Box::new(cells.map(|cell| Box::new(cell) as Box<dyn Architecture>))
-}
-
-/// The cells that differ from `cell` in the operation of exactly one edge.
-fn neighbours(cell: &Cell) -> Vec<Cell> {
-    let mut found = Vec::with_capacity(EDGES.len() * (Op::ALL.len() - 1));
-    for (edge, &current) in cell.ops().iter().enumerate() {
-        for op in Op::ALL.into_iter().filter(|&op| op != current) {
-            let mut ops = *cell.ops();
-            ops[edge] = op;
-            found.push(Cell::new(ops));
-        }
-    }
-    found
 }
 
 #[cfg(test)]

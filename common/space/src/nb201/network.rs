@@ -7,24 +7,14 @@
 use knas_graph::{Graph, GraphError, Mark, Named, Op, Part, Shape, Value};
 
 use super::{Cell, Form, Op as EdgeOp, Skeleton, Sum, Term};
+use crate::space::Extent;
 
-/// Which of a cell's edges are in a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edges {
-    /// All, as the benchmark builds it: what is counted, and what its files of
-    /// weights hold.
-    All,
-    /// Those that reach the output, in the cell's canonical [`Form`]: what is
-    /// evaluated. Cells that are the same network give the same graph but for
-    /// official names.
-    Live,
-}
-
-/// The network around `cell`, of this size.
+/// The network around `cell`, of this size: with all its edges, or with those that
+/// reach the output, in the cell's canonical [`Form`].
 ///
 /// # Errors
 /// Never, for a size that [`Skeleton`] allows.
-pub fn lower(cell: &Cell, skeleton: &Skeleton, edges: Edges) -> Result<Graph, GraphError> {
+pub fn lower(cell: &Cell, skeleton: &Skeleton, extent: Extent) -> Result<Graph, GraphError> {
     let [channels, cells, side, classes] = [
         skeleton.channels(),
         skeleton.cells(),
@@ -47,9 +37,9 @@ pub fn lower(cell: &Cell, skeleton: &Skeleton, edges: Edges) -> Result<Graph, Gr
         }
         for _ in 0..cells {
             let name = format!("cells.{block}");
-            let output = match edges {
-                Edges::All => all_edges(&mut graph, x, &name, cell)?,
-                Edges::Live => live_edges(&mut graph, x, &name, &form)?,
+            let output = match extent {
+                Extent::Whole => all_edges(&mut graph, x, &name, cell)?,
+                Extent::Live => live_edges(&mut graph, x, &name, &form)?,
             };
             mark(&mut graph, x, output);
             (x, block) = (output, block + 1);

@@ -8,8 +8,10 @@ use std::sync::OnceLock;
 use knas_graph::{Cost, GraphError};
 use thiserror::Error;
 
-use crate::nb201::network::{Edges, lower};
+use crate::nb201::network::lower;
 use crate::nb201::{Cell, Op};
+use crate::setting::{Input, LowerError, Setting};
+use crate::space::Extent;
 
 /// The size of the network around a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,30 @@ impl Skeleton {
         })
     }
 
+    /// The size that a setting asks for.
+    ///
+    /// # Errors
+    /// Where it is for texts, or [`Skeleton::new`] refuses it.
+    pub fn of(setting: &Setting) -> Result<Self, LowerError> {
+        let [channels, cells] = ["channels", "cells"].map(|name| setting.sizes.get(name));
+        let side = setting.side()?;
+        let skeleton = Self::new(channels, cells, setting.classes as u64, side as u64);
+        skeleton.map_err(|error| LowerError::Size(error.into()))
+    }
+
+    /// The setting that asks for this size.
+    #[must_use]
+    pub fn setting(&self) -> Setting {
+        let sizes = [("channels", self.channels), ("cells", self.cells)];
+        Setting {
+            input: Input::Images {
+                side: self.side as usize,
+            },
+            classes: self.classes as usize,
+            sizes: sizes.into_iter().collect(),
+        }
+    }
+
     /// Channels of the first stage.
     #[must_use]
     pub fn channels(&self) -> u64 {
@@ -118,7 +144,7 @@ impl Skeleton {
     pub fn cost(&self, cell: &Cell) -> Result<Cost, GraphError> {
         static USUAL: OnceLock<Result<Costs, GraphError>> = OnceLock::new();
         if *self != Self::default() {
-            return Ok(lower(cell, self, Edges::All)?.cost());
+            return Ok(lower(cell, self, Extent::Whole)?.cost());
         }
         let costs = USUAL.get_or_init(|| Costs::of(self));
         costs
@@ -142,7 +168,7 @@ impl Costs {
         let lowered = |op: Op| {
             let mut ops = [Op::None; 6];
             ops[0] = op;
-            Ok(lower(&Cell::new(ops), skeleton, Edges::All)?.cost())
+            Ok(lower(&Cell::new(ops), skeleton, Extent::Whole)?.cost())
         };
         let around = lowered(Op::None)?;
         let mut edge = [Cost::default(); 5];
@@ -243,7 +269,7 @@ mod tests {
         let skeleton = Skeleton::new(2, 1, 3, 8).unwrap();
         let costs = Costs::of(&skeleton).unwrap();
         for cell in Cell::all() {
-            let graph = lower(&cell, &skeleton, Edges::All).unwrap();
+            let graph = lower(&cell, &skeleton, Extent::Whole).unwrap();
             assert_eq!(costs.cell(&cell), graph.cost(), "{cell}");
         }
     }
@@ -265,7 +291,7 @@ mod tests {
             let expected = Cost { params, macs };
             assert_eq!(skeleton.cost(&cell).unwrap(), expected, "{cell}");
             if cell.index() % 50 == 0 {
-                let graph = lower(&cell, &skeleton, Edges::All).unwrap();
+                let graph = lower(&cell, &skeleton, Extent::Whole).unwrap();
                 assert_eq!(graph.cost(), expected, "{cell}");
             }
         }

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use knas_graph::{Cost, GraphError};
+use knas_graph::{Cost, Graph, GraphError};
 use knas_stats::random::stream;
 
+use super::network::lower;
 use super::search::{self, Limits};
-use super::{Backbone, Layout, PRESETS, Task, counts};
+use super::{Backbone, Layout, PRESETS, Settings, Task, counts};
 use crate::features::{Flow, FlowEdge};
+use crate::setting::{Input, LowerError, Setting};
 use crate::space::{
-    ArchError, Architecture, Architectures, Equivalence, OptionError, Options, SearchSpace,
+    ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, SearchSpace,
 };
 
 const NAME: &str = "roberta-skip";
@@ -45,6 +47,10 @@ fn boxed(layouts: impl Iterator<Item = Layout> + 'static, limits: Limits) -> Arc
 }
 
 impl SearchSpace for RobertaSkip {
+    fn reads_texts(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         NAME
     }
@@ -131,6 +137,36 @@ impl Architecture for Candidate {
         let notation = self.layout.to_string();
         let bits = stream(0, "roberta-skip id", &[notation.as_str().into()]).next_u64();
         format!("{NAME}-{backbone}-{bits:016x}")
+    }
+
+    fn space(&self) -> &'static dyn SearchSpace {
+        &RobertaSkip::USUAL
+    }
+
+    /// The same, live and whole.
+    fn lower(&self, setting: &Setting, _extent: Extent) -> Result<Graph, LowerError> {
+        let Input::Texts { length, settings } = setting.input else {
+            return Err(LowerError::NoTexts);
+        };
+        let settings = settings.unwrap_or(Settings::of(self.layout.backbone().kind));
+        let task = Task {
+            tokens: length.unwrap_or(Task::usual(&self.layout).tokens),
+            classes: setting.classes,
+        };
+        Ok(lower(&self.layout, &settings, task)?)
+    }
+
+    /// Layers that are drawn anew do not depend on which of the backbone's they
+    /// are.
+    fn network_key(&self, drawn: bool) -> String {
+        match drawn {
+            true => self.layout.function(),
+            false => self.layout.to_string(),
+        }
+    }
+
+    fn backbone(&self) -> Option<&Backbone> {
+        Some(self.layout.backbone())
     }
 
     fn cost(&self) -> Result<Cost, GraphError> {

@@ -1,4 +1,4 @@
-//! NAS-Bench-201 networks, which learn to classify images.
+//! Networks that learn to classify images.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,25 @@ use knas_net::weights::{self, WeightFile, WeightsError};
 use knas_net::{Init, Initial, NetError, Network, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
-use knas_space::nb201::network::lower;
-use knas_space::nb201::{Cell, Edges, Skeleton};
+use knas_space::{Architecture, Extent, Input, SearchSpace, Setting, Sizes, check_sizes};
 use knas_study::ImageCard;
 use knas_train::{ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
 use tch::{Device, Kind};
 
 use super::{
-    Candidate, Study, Subject, Tells, Trained, arch, by_part, named_by, network, with_new_head,
+    Candidate, Study, Subject, Tells, Trained, architecture, by_part, named_by, network, space,
+    with_new_head,
 };
 use crate::cli::Args;
 use crate::outcome::fail;
 
-/// The space.
-pub const SPACE: &str = "nb201";
-
-struct Cells {
-    skeleton: Skeleton,
+struct ImageNetworks {
+    classes: usize,
     normalisation: Normalisation,
-    /// What the flags say of the size, where records say it too: to be evaluated.
-    sizes: Option<[(&'static str, Option<u64>); 2]>,
+    /// The sizes that the flags give.
+    sizes: Vec<(&'static str, u64)>,
+    /// Whether records are evaluated, at the size at which they were trained.
+    evaluates: bool,
     data: Training,
     device: Device,
     weights: Option<First>,
@@ -48,29 +47,17 @@ enum First {
     File(Mutex<WeightFile>, String),
 }
 
-/// A cell without weights: what it needs of a file, every cell needs.
-const PLAIN: &str = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+\
-                     |skip_connect~0|skip_connect~1|skip_connect~2|";
-
 impl First {
-    /// Those at `path`. What is wrong with a file for every candidate is wrong now.
-    fn open(path: &Path, skeleton: Skeleton, new_head: bool) -> Result<Self> {
+    /// Those at `path`. A file for other classes is wrong for every candidate, and
+    /// so it is wrong now.
+    fn open(path: &Path, classes: usize, new_head: bool) -> Result<Self> {
         if path.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
         }
         let (file, sha256) = read(path).context("--weights")?;
         if !new_head {
-            let fits = file.fits_classes(skeleton.classes() as usize);
-            fits.map_err(with_new_head)?;
+            file.fits_classes(classes).map_err(with_new_head)?;
         }
-        let initial = Initial {
-            init: Init::Default,
-            seed: 0,
-        };
-        let source = source(Some(&file), new_head, initial);
-        let options = (Kind::Float, Device::Cpu);
-        let graph = lower(&PLAIN.parse()?, &skeleton, Edges::Live)?;
-        Network::new(graph, source, options).context("--weights")?;
         Ok(Self::File(Mutex::new(file), sha256))
     }
 }
@@ -89,44 +76,41 @@ fn source(weights: Option<&WeightFile>, new_head: bool, initial: Initial) -> Sou
     }
 }
 
-/// Cells in the skeleton of NAS-Bench-201, on images.
+/// Networks that look at images.
 ///
 /// # Errors
-/// When the images cannot be read, or the size of the network cannot be.
+/// When the images cannot be read, or no network can have the size.
 pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Result<Study> {
     let source = ImageSource::open(spec, cache)?;
-    let skeleton = Skeleton::new(
-        args.channels.unwrap_or(16),
-        args.cells.unwrap_or(5),
-        source.classes() as u64,
-        SIDE as u64,
-    )?;
+    let given = [("channels", args.channels), ("cells", args.cells)];
+    let given = given
+        .into_iter()
+        .filter_map(|(name, size)| Some((name, size?)));
+    let sizes: Vec<_> = given.collect();
+    check_sizes(false, &sizes)?;
     let weights = match &args.weights {
         // Those of a training, which may be of several sizes.
         Some(_) if args.evaluate => None,
-        Some(path) => Some(First::open(path, skeleton, args.new_head)?),
+        Some(path) => Some(First::open(path, source.classes(), args.new_head)?),
         None => None,
     };
     let data = source.training(args.limits())?;
     let hyper = hyper(args);
     let parts = ([&data.train, &data.valid], data.test.as_ref());
     Ok(Study {
-        space: SPACE,
         examples_are: "images",
         schedule: Schedule::Cosine,
         hyper: hyper.clone(),
-        network: sizes(&skeleton),
         class_names: source.class_names().to_vec(),
         data_name: source.name(),
         left_out: source.left_out().cloned(),
         data_sha256: by_part(parts.0, parts.1, Images::content_hash),
         examples: by_part(parts.0, parts.1, |images| images.len() as u64),
-        subject: Box::new(Cells {
-            skeleton,
+        subject: Box::new(ImageNetworks {
+            classes: source.classes(),
             normalisation: source.normalisation(),
-            sizes: args
-                .evaluate
-                .then_some([("channels", args.channels), ("cells", args.cells)]),
+            sizes,
+            evaluates: args.evaluate,
             data,
             device,
             weights,
@@ -138,14 +122,14 @@ pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Resu
     })
 }
 
-fn sizes(skeleton: &Skeleton) -> BTreeMap<String, u64> {
-    let sizes = [
-        ("channels", skeleton.channels()),
-        ("cells", skeleton.cells()),
-        ("classes", skeleton.classes()),
-        ("side", skeleton.side()),
-    ];
-    sizes.map(|(name, size)| (name.to_owned(), size)).into()
+/// The size of a network, by the names of its space.
+fn sizes(setting: &Setting) -> BTreeMap<String, u64> {
+    let side = setting.side().ok().map(|side| ("side", side as u64));
+    let shown = [("classes", setting.classes as u64)]
+        .into_iter()
+        .chain(side);
+    let sizes = setting.sizes.iter().chain(shown);
+    sizes.map(|(name, size)| (name.to_owned(), size)).collect()
 }
 
 fn hyper(args: &Args) -> Hyper {
@@ -178,62 +162,76 @@ fn hyper(args: &Args) -> Hyper {
     }
 }
 
-impl Subject for Cells {
+impl Subject for ImageNetworks {
+    fn network(&self, record: &Record<'_>) -> Result<BTreeMap<String, u64>, Failure> {
+        Ok(sizes(&self.setting(record, space(record, false)?)?))
+    }
+
     fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Failure> {
-        let cell = arch(record, SPACE, "images")?;
+        let (space, architecture) = architecture(record, false)?;
         let path = match &self.weights {
             Some(First::Folder(folder)) => Some(named_by(folder, record)?),
             _ => None,
         };
-        Ok(Box::new(CellCandidate {
+        Ok(Box::new(ImageCandidate {
             all: self,
-            cell: cell.parse().map_err(|error| fail("bad_arch", error))?,
-            skeleton: self.skeleton_of(record)?,
+            architecture,
+            setting: self.setting(record, space)?,
             path,
             weights: None,
         }))
     }
 }
 
-impl Cells {
+impl ImageNetworks {
     /// The size that the record was trained at, where that is to be evaluated;
     /// otherwise that of the flags.
-    fn skeleton_of(&self, record: &Record<'_>) -> Result<Skeleton, Failure> {
-        let (Some(sizes), Some(network)) = (&self.sizes, network(record)?) else {
-            return Ok(self.skeleton);
+    fn setting(&self, record: &Record<'_>, space: &dyn SearchSpace) -> Result<Setting, Failure> {
+        let trained = match self.evaluates {
+            true => network(record)?.unwrap_or_default(),
+            false => BTreeMap::new(),
         };
-        let classes = ("classes", Some(self.skeleton.classes()));
-        for (name, given) in sizes.iter().copied().chain([classes]) {
-            if let (Some(given), Some(&trained)) = (given, network.get(name))
+        let flags = self.sizes.iter().copied();
+        let classes = ("classes", self.classes as u64);
+        for (name, given) in flags.clone().chain([classes]) {
+            if let Some(&trained) = trained.get(name)
                 && given != trained
             {
                 let message = format!("it was trained with {trained} {name}, not {given}");
                 return Err(fail("other_size", message));
             }
         }
-        let size = |name: &str, otherwise| network.get(name).copied().unwrap_or(otherwise);
-        let skeleton = Skeleton::new(
-            size("channels", self.skeleton.channels()),
-            size("cells", self.skeleton.cells()),
-            self.skeleton.classes(),
-            size("side", self.skeleton.side()),
-        );
-        skeleton.map_err(|error| fail("bad_record", error))
+        let said = trained.iter().map(|(name, size)| (&**name, *size));
+        let said = said.filter(|(name, _)| !["classes", "side"].contains(name));
+        let sizes = Sizes::of(space, flags.chain(said));
+        let side = match trained.get("side") {
+            Some(&side) => usize::try_from(side).unwrap_or(usize::MAX),
+            None => SIDE,
+        };
+        Ok(Setting {
+            input: Input::Images { side },
+            classes: self.classes,
+            sizes: sizes.map_err(|error| fail("bad_size", error))?,
+        })
     }
 }
 
-struct CellCandidate<'s> {
-    all: &'s Cells,
-    cell: Cell,
-    skeleton: Skeleton,
+struct ImageCandidate<'s> {
+    all: &'s ImageNetworks,
+    architecture: Box<dyn Architecture>,
+    setting: Setting,
     /// The file that its first weights are in, where it has one of its own.
     path: Option<PathBuf>,
     weights: Option<WeightFile>,
 }
 
-impl Candidate for CellCandidate<'_> {
+impl Candidate for ImageCandidate<'_> {
+    fn space(&self) -> &'static str {
+        self.architecture.space().name()
+    }
+
     fn arch(&self) -> String {
-        self.cell.to_string()
+        self.architecture.to_string()
     }
 
     fn read_weights(&mut self) -> Result<Option<String>, Failure> {
@@ -259,10 +257,13 @@ impl Candidate for CellCandidate<'_> {
             None => source(self.weights.as_ref(), self.all.new_head, initial),
         };
         let options = (Kind::Float, self.all.device);
-        let lowered = |edges| lower(&self.cell, &self.skeleton, edges).map_err(NetError::from);
+        let lowered = |extent| {
+            let graph = self.architecture.lower(&self.setting, extent);
+            graph.map_err(NetError::from)
+        };
         Ok(Box::new(ImageTask {
-            network: Network::new(lowered(Edges::Live)?, source, options)?,
-            whole: lowered(Edges::All)?,
+            network: Network::new(lowered(Extent::Live)?, source, options)?,
+            whole: lowered(Extent::Whole)?,
             data: &self.all.data,
             batch: usize::try_from(self.all.hyper.batch).unwrap_or(usize::MAX),
             seed: self.all.seed,
@@ -275,7 +276,7 @@ impl Candidate for CellCandidate<'_> {
     fn tells(&self) -> Tells {
         let Normalisation { mean, std } = self.all.normalisation;
         Tells {
-            size: sizes(&self.skeleton),
+            size: sizes(&self.setting),
             norm_epsilon: None,
             images: Some(ImageCard::new(&mean, &std)),
             texts: None,

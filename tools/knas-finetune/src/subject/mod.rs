@@ -13,6 +13,7 @@ use knas_data::{DataSpec, LeftOut};
 use knas_net::weights::{WeightFile, WeightsError};
 use knas_records::schema::Hyper;
 use knas_records::{Context, Failure, Record};
+use knas_space::{Architecture, SearchSpace, by_name, spaces};
 use knas_study::{ImageCard, TextCard};
 use knas_train::{Optimiser, Schedule, Task, TrainError};
 use tch::Device;
@@ -20,17 +21,26 @@ use tch::Device;
 use crate::cli::Args;
 use crate::outcome::{bad_record, fail};
 
-/// Networks of one space, and the data that they learn from.
+/// Networks that are shown the same, and the data that they learn from.
 pub trait Subject: Sync {
+    /// The size of a record's network, by the names of its space.
+    ///
+    /// # Errors
+    /// When its space is none of these, or cannot have the size.
+    fn network(&self, record: &Record<'_>) -> Result<BTreeMap<String, u64>, Failure>;
+
     /// The candidate that a record describes.
     ///
     /// # Errors
-    /// When it is none of this space, or does not fit the data or the weights.
+    /// When it is none of these, or does not fit the data or the weights.
     fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Failure>;
 }
 
 /// One network that can be trained.
 pub trait Candidate {
+    /// The name of its space.
+    fn space(&self) -> &'static str;
+
     /// Its architecture, as its space writes it.
     fn arch(&self) -> String;
 
@@ -98,16 +108,12 @@ pub struct Trained {
 pub struct Study {
     /// The subject.
     pub subject: Box<dyn Subject>,
-    /// The space.
-    pub space: &'static str,
     /// What an example is, in the plural.
     pub examples_are: &'static str,
     /// How the learning rate changes.
     pub schedule: Schedule,
     /// How candidates are trained; no weights' hash yet.
     pub hyper: Hyper,
-    /// The network's size, by the names of its space.
-    pub network: BTreeMap<String, u64>,
     /// The names of the classes, where they have some.
     pub class_names: Vec<String>,
     /// The data set's name.
@@ -176,28 +182,44 @@ fn with_new_head(error: WeightsError) -> anyhow::Error {
     }
 }
 
-/// A record's architecture in the notation of `space`, which takes `examples`.
+/// A record's space, whose networks are to read texts, or else to look at images.
 ///
 /// # Errors
-/// When the record has none, or is of another space.
-fn arch(record: &Record<'_>, space: &str, examples: &str) -> Result<String, Failure> {
-    let text = |name: &str| {
-        let value = record.get::<String>(name).map_err(bad_record)?;
-        value.ok_or_else(|| fail("bad_record", format_args!("there is no \"{name}\"")))
+/// When the record has none, or one of the other kind.
+fn space(record: &Record<'_>, texts: bool) -> Result<&'static dyn SearchSpace, Failure> {
+    let name = text(record, "space")?;
+    let Some(space) = by_name(&name) else {
+        let known: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
+        let known = known.join(", ");
+        let message = format!("knas-finetune does not know the space {name:?}; it knows {known}");
+        return Err(fail("unknown_space", message));
     };
-    let found = text("space")?;
-    if found == space {
-        return text("arch");
+    if space.reads_texts() == texts {
+        return Ok(space);
     }
-    let known = [images::SPACE, texts::SPACE];
-    if known.contains(&&*found) {
-        let message =
-            format!("the space is {found}, and with these {examples} only {space} can be trained");
-        return Err(fail("other_space", message));
-    }
-    let known = known.join(" and ");
-    let message = format!("knas-finetune does not know the space {found:?}; it knows {known}");
-    Err(fail("unknown_space", message))
+    let message = match texts {
+        true => format!("{name} looks at images, and --data is made of texts"),
+        false => format!("{name} reads texts, and --data is made of images"),
+    };
+    Err(fail("other_space", message))
+}
+
+/// A record's space, as [`space`] gives it, and its architecture.
+///
+/// # Errors
+/// As [`space`], and when the architecture is none of it.
+fn architecture(
+    record: &Record<'_>,
+    texts: bool,
+) -> Result<(&'static dyn SearchSpace, Box<dyn Architecture>), Failure> {
+    let space = space(record, texts)?;
+    let parsed = space.parse(&text(record, "arch")?);
+    Ok((space, parsed.map_err(|error| fail("bad_arch", error))?))
+}
+
+fn text(record: &Record<'_>, name: &str) -> Result<String, Failure> {
+    let value = record.get::<String>(name).map_err(bad_record)?;
+    value.ok_or_else(|| fail("bad_record", format_args!("there is no \"{name}\"")))
 }
 
 /// The size of the network that a record's training was of, or that it says, by

@@ -19,13 +19,11 @@ use serde_json::Value;
 use tch::{Device, Kind};
 
 use super::{
-    Candidate, Study, Subject, Tells, Trained, arch, by_part, network, publish, with_new_head,
+    Candidate, Study, Subject, Tells, Trained, architecture, by_part, network, publish,
+    with_new_head,
 };
 use crate::cli::Args;
 use crate::outcome::fail;
-
-/// The space.
-pub const SPACE: &str = "roberta-skip";
 
 struct Encoders {
     source: TextSource,
@@ -65,15 +63,9 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
     let pretrained = pretrained(args, &source, extent(&data))?;
     let hyper = hyper(args, pretrained.as_ref());
     let parts = ([&data.train, &data.valid], data.test.as_ref());
-    let sizes = [
-        ("classes", source.classes() as u64),
-        ("length", length as u64),
-    ];
     Ok(Study {
-        space: SPACE,
         examples_are: "texts",
         schedule: Schedule::WarmUpLinear,
-        network: sizes.map(|(name, size)| (name.to_owned(), size)).into(),
         class_names: source.class_names().to_vec(),
         data_name: source.name(),
         data_sha256: by_part(parts.0, parts.1, Texts::content_hash),
@@ -176,10 +168,19 @@ fn dropout(settings: Settings) -> BTreeMap<String, f64> {
 }
 
 impl Subject for Encoders {
+    fn network(&self, record: &Record<'_>) -> Result<BTreeMap<String, u64>, Failure> {
+        let sizes = [
+            ("classes", self.classes),
+            ("length", self.length_of(record)? as u64),
+        ];
+        Ok(sizes.map(|(name, size)| (name.to_owned(), size)).into())
+    }
+
     fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Failure> {
-        let layout: Layout = arch(record, SPACE, "texts")?
-            .parse()
-            .map_err(|error| fail("bad_arch", error))?;
+        let (space, architecture) = architecture(record, true)?;
+        // A space of encoders is one of layouts so far.
+        let layout = architecture.to_string().parse::<Layout>();
+        let layout = layout.map_err(|error| fail("bad_arch", error))?;
         if let Some(pretrained) = &self.pretrained {
             let held = pretrained.holds(layout.backbone());
             held.map_err(|error| fail("weights", error))?;
@@ -189,6 +190,7 @@ impl Subject for Encoders {
         takes(layout.backbone(), extent(&data))?;
         Ok(Box::new(EncoderCandidate {
             all: self,
+            space: space.name(),
             layout,
             length,
             data,
@@ -246,6 +248,7 @@ fn takes(backbone: &Backbone, extent: Extent) -> Result<(), Failure> {
 
 struct EncoderCandidate<'s> {
     all: &'s Encoders,
+    space: &'static str,
     layout: Layout,
     /// The most tokens that a text is given.
     length: usize,
@@ -293,6 +296,10 @@ impl EncoderCandidate<'_> {
 }
 
 impl Candidate for EncoderCandidate<'_> {
+    fn space(&self) -> &'static str {
+        self.space
+    }
+
     fn arch(&self) -> String {
         self.layout.to_string()
     }

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
+use knas_space::Extent;
 use knas_space::nb201::network::{lower, lower_thin};
-use knas_space::nb201::{Cell, Edges, Form, Op, Skeleton};
+use knas_space::nb201::{Cell, Form, Op, Skeleton};
 use tch::{Device, Kind, Tensor};
 
 use crate::init::{Init, Initial};
@@ -25,13 +26,13 @@ fn initial(seed: u64) -> Initial {
 }
 
 fn network(cell: &Cell, skeleton: Skeleton) -> Network {
-    let graph = lower(cell, &skeleton, Edges::Live).unwrap();
+    let graph = lower(cell, &skeleton, Extent::Live).unwrap();
     Network::new(graph, Source::Random(initial(7)), OPTIONS).unwrap()
 }
 
 /// What the official network holds on edges that reach nothing.
 fn dead(network: &Network, cell: &Cell, skeleton: &Skeleton) -> Vec<(String, Tensor)> {
-    let whole = lower(cell, skeleton, Edges::All).unwrap();
+    let whole = lower(cell, skeleton, Extent::Whole).unwrap();
     unused(&whole, network.graph(), initial(7)).unwrap()
 }
 
@@ -252,7 +253,7 @@ fn weights_come_back_from_a_file() {
     crate::weights::write(&path, &drawn.state()).unwrap();
     let file = crate::weights::WeightFile::read(&path).unwrap();
     let read = |skeleton| {
-        let graph = lower(&cell, &skeleton, Edges::Live).unwrap();
+        let graph = lower(&cell, &skeleton, Extent::Live).unwrap();
         Network::new(graph, Source::File(&file), OPTIONS)
     };
     let whole = read(small()).unwrap();

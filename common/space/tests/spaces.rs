@@ -1,0 +1,142 @@
+//! What holds for every search space.
+
+// A failed expectation is how a test fails, in helpers too.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashSet;
+
+use knas_space::{
+    Architecture, Extent, Input, LowerError, SearchSpace, Setting, SizeError, Sizes, check_sizes,
+    spaces,
+};
+
+const TEXTS: Input = Input::Texts {
+    length: None,
+    settings: None,
+};
+
+/// The setting in which records count.
+fn usual(space: &dyn SearchSpace) -> Setting {
+    let (input, classes) = match space.reads_texts() {
+        true => (TEXTS, 2),
+        false => (Input::Images { side: 32 }, 10),
+    };
+    let sizes = Sizes::of(space, []).unwrap();
+    Setting {
+        input,
+        classes,
+        sizes,
+    }
+}
+
+fn some(space: &dyn SearchSpace) -> Vec<Box<dyn Architecture>> {
+    let ends = space.count().map(|count| [0, count - 1]);
+    let ends = ends.into_iter().flatten().map(|index| space.at(index));
+    space
+        .sample(3)
+        .take(12)
+        .chain(ends.map(Option::unwrap))
+        .collect()
+}
+
+#[test]
+fn what_is_printed_is_read_again() {
+    for space in spaces() {
+        for one in some(*space) {
+            let again = space.parse(&one.to_string()).unwrap();
+            assert_eq!(again.to_string(), one.to_string());
+            assert_eq!(again.id(), one.id());
+            assert_eq!(one.space().name(), space.name());
+            for equivalence in space.equivalences() {
+                assert_eq!(again.key(*equivalence), one.key(*equivalence));
+            }
+        }
+        assert!(space.parse("").is_err() && space.parse("|none~0|").is_err());
+        if let Some(count) = space.count() {
+            assert!(space.at(count).is_none());
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_is_what_is_lowered() {
+    for space in spaces() {
+        let setting = usual(*space);
+        let largest = space.largest().map(|one| one.cost().unwrap().params);
+        for one in some(*space) {
+            let whole = one.lower(&setting, Extent::Whole).unwrap();
+            assert_eq!(one.cost().unwrap(), whole.cost(), "{one}");
+            let live = one.lower(&setting, Extent::Live).unwrap();
+            assert!(live.cost().params <= whole.cost().params, "{one}");
+            assert!(whole.cost().params <= largest.unwrap_or(u64::MAX), "{one}");
+            let names: HashSet<&str> = whole.parameters().iter().map(|p| &*p.name).collect();
+            assert_eq!(names.len(), whole.parameters().len(), "{one}");
+            assert!(live.parameters().iter().all(|p| names.contains(&*p.name)));
+        }
+    }
+}
+
+#[test]
+fn mutants_are_neighbours_once_each() {
+    for space in spaces() {
+        for one in some(*space).iter().take(3) {
+            let near: Vec<String> = one.mutants(1).map(|near| near.to_string()).collect();
+            let distinct: HashSet<&String> = near.iter().collect();
+            assert!(!near.is_empty() && distinct.len() == near.len());
+            assert!(!distinct.contains(&one.to_string()));
+            for near in near.iter().take(20) {
+                let near = space.parse(near).unwrap();
+                let pairs = one.decisions().into_iter().zip(near.decisions());
+                let changed = pairs.filter(|(a, b)| a.choice != b.choice).count();
+                assert!(changed == 1 || one.decisions().is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn networks_are_shown_what_they_are_for() {
+    for space in spaces() {
+        let other = Setting {
+            input: match space.reads_texts() {
+                true => Input::Images { side: 32 },
+                false => TEXTS,
+            },
+            ..usual(*space)
+        };
+        let one = space.sample(0).next().unwrap();
+        let error = one.lower(&other, Extent::Live).unwrap_err();
+        assert!(matches!(error, LowerError::NoImages | LowerError::NoTexts));
+    }
+}
+
+#[test]
+fn an_image_that_cannot_be_halved_is_refused() {
+    for space in spaces().iter().filter(|space| !space.reads_texts()) {
+        let odd = Setting {
+            input: Input::Images { side: 7 },
+            ..usual(*space)
+        };
+        let one = space.sample(0).next().unwrap();
+        assert!(one.lower(&odd, Extent::Live).is_err(), "{}", space.name());
+    }
+}
+
+#[test]
+fn sizes_are_those_of_the_space_and_in_their_range() {
+    for space in spaces() {
+        for size in space.sizes() {
+            let (low, high) = size.range;
+            assert!((low..=high).contains(&size.usual));
+            let found = Sizes::of(*space, [(size.name, high)]).unwrap();
+            assert_eq!(found.get(size.name), high);
+            let error = Sizes::of(*space, [(size.name, high + 1)]).unwrap_err();
+            assert!(matches!(error, SizeError::Range { .. }), "{error}");
+        }
+        let error = Sizes::of(*space, [("colour", 1)]).unwrap_err().to_string();
+        assert!(error.contains("no size \"colour\""), "{error}");
+    }
+    assert!(check_sizes(false, &[("channels", 8)]).is_ok());
+    let error = check_sizes(false, &[("channels", 0)]).unwrap_err();
+    assert!(error.to_string().contains("channels"), "{error}");
+}
