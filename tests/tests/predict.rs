@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use image::{Rgb, RgbImage};
 use knas_data::{Texts, Tokeniser};
@@ -285,4 +286,40 @@ fn what_cannot_be_used_is_said() {
         let run = tool(args).run().expect_code(2);
         assert!(run.stderr.contains(said), "{}", run.stderr);
     }
+}
+
+/// What waits for somebody to write into it is no image, and nobody waits for it.
+#[test]
+fn a_pipe_and_a_picture_in_the_way_cost_nothing_else() {
+    let folder = scratch();
+    let path = folder.path();
+    let _ = trained(path);
+    let pipe = Command::new("mkfifo").arg(path.join("pipe.png")).status();
+    assert!(pipe.unwrap().success());
+    let run = predict(
+        path,
+        &["pipe.png", "pictures/red/1.png", "pictures/red/2.png"],
+    )
+    .run();
+    let found = lines(&run.expect_code(1).stdout);
+    assert_eq!(found[0]["error"]["kind"], "bad_input");
+    assert_eq!(
+        (&found[1]["class"], &found[2]["class"]),
+        (&json!("red"), &json!("red"))
+    );
+    let before = fs::read(path.join("pictures/red/1.png")).unwrap();
+    let run = predict(path, &["pictures", "-o", "pictures/red/1.png"]).run();
+    let _ = run.expect_code(2).expect_stderr("same file");
+    assert_eq!(fs::read(path.join("pictures/red/1.png")).unwrap(), before);
+    // Two trainings of one id cannot be told apart by it.
+    fs::create_dir(path.join("other")).unwrap();
+    fs::copy(
+        path.join("run/a.safetensors"),
+        path.join("other/a.safetensors"),
+    )
+    .unwrap();
+    let files = ["run/a.safetensors", "other/a.safetensors"];
+    let tool = Tool::new("knas-finetune").args(["--evaluate", "--data", "folder:pictures"]);
+    let run = tool.args(files).current_dir(path).run();
+    let _ = run.expect_code(2).expect_stderr("both weights of a");
 }

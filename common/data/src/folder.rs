@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageReader, Limits};
+use knas_files::Capped;
 use rayon::prelude::*;
 
 use crate::jpeg;
@@ -198,13 +199,9 @@ pub(crate) fn is_image_name(path: &Path) -> bool {
 /// Decodes a file to 3 × 32 × 32 bytes, or says what is wrong with it.
 pub(crate) fn read_image(path: &Path, out: &mut [u8]) -> Result<(), String> {
     let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(|error| error.to_string())?;
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(format!("larger than {} MiB", MAX_FILE >> 20));
-    }
+    let mut file = Capped::open_regular(path, MAX_FILE).map_err(|error| error.to_string())?;
+    let read = file.read_to_end(&mut bytes);
+    read.map_err(|error| error.to_string())?;
     to_planes(decode(&bytes)?, out);
     Ok(())
 }

@@ -9,20 +9,23 @@ use crate::folder::{is_image_name, read_image, visible};
 use crate::{DataError, PIXELS};
 
 /// The images in a folder and below it, in the order of their names' bytes, folder
-/// by folder: what a set of images would take, by the same names.
-///
-/// # Errors
-/// Where a folder cannot be read.
-pub fn find_images(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let (images, others) = visible(folder, |path| is_image_name(path) && path.is_file())?;
-    let mut found = images;
+/// by folder: what a set of images would take, by the same names. A folder that
+/// cannot be read stands among them with the reason.
+#[must_use]
+pub fn find_images(folder: &Path) -> Vec<(PathBuf, Result<(), DataError>)> {
+    let visible = visible(folder, |path| is_image_name(path) && path.is_file());
+    let (images, others) = match visible {
+        Ok(entries) => entries,
+        Err(error) => return vec![(folder.to_owned(), Err(error))],
+    };
+    let mut found: Vec<_> = images.into_iter().map(|image| (image, Ok(()))).collect();
     for other in others {
         // A link could lead back to where it stands.
         if other.is_dir() && !other.is_symlink() {
-            found.extend(find_images(&other)?);
+            found.extend(find_images(&other));
         }
     }
-    Ok(found)
+    found
 }
 
 /// What a network is shown of each file: the pixels that it would be trained on,

@@ -282,7 +282,7 @@ fn attended(inputs: &[Shape], heads: usize) -> Result<Shape, Misfit> {
 
 /// The side of what windows leave of a side.
 fn slid(side: usize, window: usize, stride: usize, padding: usize) -> Result<usize, Misfit> {
-    let side = side + 2 * padding;
+    let side = side.saturating_add(2 * padding);
     match (window, stride) {
         (0, _) => Err(Misfit::Zero("the window")),
         (_, 0) => Err(Misfit::Zero("the stride")),

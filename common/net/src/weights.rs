@@ -3,21 +3,19 @@
 //! The format is a table of names, shapes and offsets and then plain numbers:
 //! reading it runs nothing. The `safetensors` crate checks the table.
 
+mod read;
+
 use std::collections::{BTreeMap, HashMap};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use knas_files::NewFile;
 use knas_files::model::NoModel;
-use knas_files::{Capped, NewFile, ReadError};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, SafeTensors, TensorInfo};
 use tch::{Device, Kind, Tensor};
 
-/// The largest file that is read.
-const MAX_FILE: u64 = 16 << 30;
-
-/// The largest table of a file, as the `safetensors` crate has it.
-const MAX_HEADER: u64 = 100_000_000;
+pub use read::{bytes, metadata};
 
 /// The weights of the last layer: of NAS-Bench-201 and BERT, and of RoBERTa.
 const CLASSIFIERS: [&str; 2] = ["classifier.weight", "classifier.out_proj.weight"];
@@ -226,32 +224,6 @@ impl WeightFile {
             reason,
         }
     }
-}
-
-/// The bytes of a file of weights. What does not begin as such files do is not
-/// read further.
-///
-/// # Errors
-/// When it cannot be read, is larger than such files are, or is a device or pipe.
-pub fn bytes(path: &Path) -> Result<Vec<u8>, WeightsError> {
-    let io = |source| WeightsError::Io {
-        path: path.into(),
-        source,
-    };
-    let mut file = Capped::open_regular(path, MAX_FILE).map_err(|error| match error {
-        ReadError::Io(source) => io(source),
-        other => WeightsError::Format {
-            path: path.into(),
-            reason: other.to_string(),
-        },
-    })?;
-    let mut bytes = Vec::new();
-    (&mut file).take(8).read_to_end(&mut bytes).map_err(io)?;
-    let header = <[u8; 8]>::try_from(&*bytes).map_or(0, u64::from_le_bytes);
-    if (1..=MAX_HEADER).contains(&header) {
-        file.read_to_end(&mut bytes).map_err(io)?;
-    }
-    Ok(bytes)
 }
 
 /// Writes tensors to a file, which appears under its name only when it is whole.

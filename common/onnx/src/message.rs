@@ -102,9 +102,6 @@ pub struct Attribute {
     /// A whole number.
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
-    /// A tensor.
-    #[prost(message, optional, tag = "5")]
-    pub t: Option<Tensor>,
     /// Whole numbers.
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
@@ -119,8 +116,6 @@ pub mod attribute_type {
     pub const FLOAT: i32 = 1;
     /// A whole number.
     pub const INT: i32 = 2;
-    /// A tensor.
-    pub const TENSOR: i32 = 4;
     /// Whole numbers.
     pub const INTS: i32 = 7;
 }

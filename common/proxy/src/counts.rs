@@ -26,7 +26,8 @@ const fn info(name: &'static str, summary: &'static str) -> Info {
 }
 
 fn cost(evaluation: &Evaluation<'_>) -> Result<Cost, NetError> {
-    Ok(evaluation.subject().lower(Extent::Whole)?.cost())
+    let subject = evaluation.subject();
+    Ok(subject.architecture.cost_in(&subject.setting)?)
 }
 
 /// The parameters of the network as it is scored.

@@ -2,7 +2,6 @@
 //! et al. 2024).
 
 use knas_net::NetError;
-use knas_space::Extent;
 use tch::{Device, Kind};
 
 use crate::evaluation::Evaluation;
@@ -48,8 +47,8 @@ pub(crate) static SWAP_REG: Score = Score {
         let subject = evaluation.subject();
         let largest = subject.architecture.space().largest();
         let largest = largest.ok_or_else(|| info.undefined("its space has no largest network"))?;
-        let largest = largest.lower(&subject.setting, Extent::Whole);
-        let most = largest.map_err(NetError::from)?.cost().params;
+        let largest = largest.cost_in(&subject.setting);
+        let most = largest.map_err(NetError::from)?.params;
         let share = held.sum::<usize>() as f64 / most as f64;
         Ok(patterns * (-(share - 1.0).powi(2)).exp())
     },

@@ -50,9 +50,12 @@ pub enum RecordError {
         /// What serde makes of it.
         source: serde_json::Error,
     },
+    /// A field that has to be there is not.
+    #[error("there is no \"{0}\"")]
+    Missing(String),
     /// The id cannot be the name of a file.
     #[error(
-        "the id cannot name a file (up to 200 letters, digits, '-', '_' and '.', not '.' first)"
+        "the id cannot name a file (1 to 200 letters, digits, '-', '_' and '.', not '.' first)"
     )]
     FileName,
     /// A number that must be finite is not.
@@ -63,7 +66,7 @@ pub enum RecordError {
 /// Why a candidate failed: the value of a record's `error` field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
-    /// The stage in which it failed: `sample`, `score`, `rank`, `finetune`, `fit`, `eval`, `report`, `export`.
+    /// The stage in which it failed: `sample`, `score`, `rank`, `finetune`, `fit`, `eval`, `report`, `export`, `predict`.
     pub stage: String,
     /// A word for programs, such as `non_finite`, `bad_arch`, `out_of_memory`, `timeout`.
     pub kind: String,
@@ -169,7 +172,8 @@ impl<'a> Record<'a> {
     /// letters, digits, `-`, `_` and `.` are allowed, with no `.` at the start.
     pub fn file_stem(&self) -> Result<&str, RecordError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        match self.id.bytes().all(plain) && !self.id.starts_with('.') && self.id.len() <= 200 {
+        let long = (1..=200).contains(&self.id.len());
+        match self.id.bytes().all(plain) && !self.id.starts_with('.') && long {
             true => Ok(&self.id),
             false => Err(RecordError::FileName),
         }
@@ -201,6 +205,15 @@ impl<'a> Record<'a> {
             name: path.into(),
             source,
         })
+    }
+
+    /// A field that has to be there, as a type of the caller's.
+    ///
+    /// # Errors
+    /// When it is absent, `null` or of another type.
+    pub fn need<T: DeserializeOwned>(&self, path: &str) -> Result<T, RecordError> {
+        let found = self.get(path)?;
+        found.ok_or_else(|| RecordError::Missing(path.to_owned()))
     }
 
     /// A numeric field; integers beyond 2^53, which records hold as strings, too.

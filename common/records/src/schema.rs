@@ -186,7 +186,8 @@ pub struct Scored {
     /// The element type of the network's computation: `float32` is IEEE single
     /// precision throughout, on a GPU too (TF32 is off); or `float64`.
     pub dtype: String,
-    /// The size of the network, by the names of its space (`channels`, `cells`, `classes`).
+    /// The size of the network, by the names of its space (`channels` and `cells` of
+    /// nb201), and what follows from the data (`classes`, `side`, `length`).
     pub network: BTreeMap<String, u64>,
     /// Tool and version.
     pub tool: String,
@@ -201,10 +202,10 @@ pub struct Scored {
 /// What computed a score, beside libtorch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Engine {
-    /// `direct`: gradients are those of the pass in vector code, for the norms,
-    /// cells and numbers of samples that it is made for, and otherwise
-    /// libtorch's; `libtorch`: all of them are libtorch's. It follows from the
-    /// network's size and the device, never from what memory is free.
+    /// `direct`: gradients are those of the pass in vector code, for the norms
+    /// and numbers of samples that it is made for, and otherwise libtorch's;
+    /// `libtorch`: all of them are libtorch's. It follows from the network and
+    /// the device, never from what memory is free.
     pub pass: String,
     /// The width of the processor's vectors in bits: sums are cut into as many
     /// parts.

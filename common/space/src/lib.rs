@@ -25,8 +25,8 @@ pub mod space;
 
 pub use features::{Decision, Feature, Flow, FlowEdge};
 pub use knas_graph::{Cost, Graph, GraphError};
-pub use setting::{Input, LowerError, Setting, Size, SizeError, Sizes, check_sizes};
+pub use setting::{Input, LowerError, Setting, Size, SizeError, Sizes, given_sizes};
 pub use space::{
     ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, SearchSpace,
-    by_name, spaces,
+    UnknownSpace, by_name, named, spaces,
 };

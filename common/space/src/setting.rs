@@ -45,6 +45,17 @@ impl Setting {
         matches!(self.input, Input::Texts { .. })
     }
 
+    /// The size of the network by name, and what follows from the data: the
+    /// classes, and the side of images.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let side = match self.input {
+            Input::Images { side } => Some(("side", side as u64)),
+            Input::Texts { .. } => None,
+        };
+        let classes = ("classes", self.classes as u64);
+        self.sizes.iter().chain([classes]).chain(side)
+    }
+
     /// The side of images.
     ///
     /// # Errors
@@ -60,7 +71,7 @@ impl Setting {
 /// A number that makes networks larger or smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Its name, as in `--size NAME=N`.
+    /// Its name, such as `channels`.
     pub name: &'static str,
     /// What it counts.
     pub about: &'static str,
@@ -74,18 +85,31 @@ pub struct Size {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sizes(BTreeMap<&'static str, u64>);
 
-/// Whether there are networks that read texts, or else look at images, of these
-/// sizes: what no space has is wrong for every candidate.
+/// The sizes that flags give, for networks that read texts, or else look at images.
+/// What no space has is wrong for every candidate, and so it is wrong now.
 ///
 /// # Errors
-/// Why the first space does not have them, where none has.
-pub fn check_sizes(texts: bool, sizes: &[(&str, u64)]) -> Result<(), SizeError> {
+/// Where no space has them: that a number is out of range, if any space has a size
+/// of this name, or else what the first one has.
+pub fn given_sizes(
+    texts: bool,
+    flags: &[(&'static str, Option<u64>)],
+) -> Result<Vec<(&'static str, u64)>, SizeError> {
+    let given = flags
+        .iter()
+        .filter_map(|(name, size)| Some((*name, (*size)?)));
+    let sizes: Vec<_> = given.collect();
     let spaces = spaces().iter().filter(|space| space.reads_texts() == texts);
-    let mut found = spaces.map(|space| Sizes::of(*space, sizes.iter().copied()));
-    match found.next() {
-        Some(Err(error)) if !found.any(|sizes| sizes.is_ok()) => Err(error),
-        _ => Ok(()),
+    let mut refused = Vec::new();
+    for space in spaces {
+        match Sizes::of(*space, sizes.iter().copied()) {
+            Ok(_) => return Ok(sizes),
+            Err(error) => refused.push(error),
+        }
     }
+    let told = |error: &SizeError| matches!(error, SizeError::Unknown { .. });
+    refused.sort_by_key(told);
+    refused.into_iter().next().map_or(Ok(sizes), Err)
 }
 
 impl FromIterator<(&'static str, u64)> for Sizes {
@@ -146,7 +170,7 @@ impl Sizes {
                     name: name.to_owned(),
                     known: match names[..] {
                         [] => "none".to_owned(),
-                        _ => names.join(" and "),
+                        _ => names.join(", "),
                     },
                 });
             };
@@ -165,10 +189,10 @@ impl Sizes {
         Ok(Self(sizes))
     }
 
-    /// The size of this name; 0 where the space has none.
+    /// The size of this name, where the space has it.
     #[must_use]
-    pub fn get(&self, name: &str) -> u64 {
-        self.0.get(name).copied().unwrap_or(0)
+    pub fn get(&self, name: &str) -> Option<u64> {
+        self.0.get(name).copied()
     }
 
     /// All sizes, in the order of their names.

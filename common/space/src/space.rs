@@ -24,6 +24,24 @@ pub fn by_name(name: &str) -> Option<&'static dyn SearchSpace> {
     spaces().iter().copied().find(|space| space.name() == name)
 }
 
+/// The search space called `name`, or the names of those that there are.
+///
+/// # Errors
+/// When there is none.
+pub fn named(name: &str) -> Result<&'static dyn SearchSpace, UnknownSpace> {
+    by_name(name).ok_or_else(|| UnknownSpace(excerpt(name)))
+}
+
+/// There is no search space of this name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("there is no space {0}, only {names}", names = names())]
+pub struct UnknownSpace(String);
+
+fn names() -> String {
+    let names: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
+    names.join(", ")
+}
+
 /// Architectures, one after another.
 pub type Architectures = Box<dyn Iterator<Item = Box<dyn Architecture>>>;
 
@@ -59,6 +77,14 @@ pub trait SearchSpace: Sync {
 
     /// The architecture with the most parameters, where there is one.
     fn largest(&self) -> Option<Box<dyn Architecture>> {
+        None
+    }
+
+    /// A network of which all the space's networks hold every parameter, by name
+    /// and shape, where the space has one: weights that lack these are of no use to
+    /// any of them.
+    fn shared(&self, setting: &Setting) -> Option<Result<Graph, LowerError>> {
+        let _ = setting;
         None
     }
 
@@ -115,6 +141,14 @@ pub trait Architecture: fmt::Display {
     /// # Errors
     /// When there can be no such network.
     fn cost(&self) -> Result<Cost, GraphError>;
+
+    /// What its network costs in this setting, all of it.
+    ///
+    /// # Errors
+    /// When there can be no such network.
+    fn cost_in(&self, setting: &Setting) -> Result<Cost, LowerError> {
+        Ok(self.lower(setting, Extent::Whole)?.cost())
+    }
 
     /// A text that architectures of this space share exactly where they are the
     /// same network, with weights that are `drawn`, or that come from one file for

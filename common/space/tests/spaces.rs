@@ -5,8 +5,9 @@
 
 use std::collections::HashSet;
 
+use knas_graph::Parameter;
 use knas_space::{
-    Architecture, Extent, Input, LowerError, SearchSpace, Setting, SizeError, Sizes, check_sizes,
+    Architecture, Extent, Input, LowerError, SearchSpace, Setting, SizeError, Sizes, given_sizes,
     spaces,
 };
 
@@ -66,12 +67,32 @@ fn what_is_counted_is_what_is_lowered() {
         for one in some(*space) {
             let whole = one.lower(&setting, Extent::Whole).unwrap();
             assert_eq!(one.cost().unwrap(), whole.cost(), "{one}");
+            assert_eq!(one.cost_in(&setting).unwrap(), whole.cost(), "{one}");
             let live = one.lower(&setting, Extent::Live).unwrap();
             assert!(live.cost().params <= whole.cost().params, "{one}");
             assert!(whole.cost().params <= largest.unwrap_or(u64::MAX), "{one}");
             let names: HashSet<&str> = whole.parameters().iter().map(|p| &*p.name).collect();
             assert_eq!(names.len(), whole.parameters().len(), "{one}");
             assert!(live.parameters().iter().all(|p| names.contains(&*p.name)));
+        }
+    }
+}
+
+#[test]
+fn what_a_space_shares_is_in_each_of_its_networks() {
+    for space in spaces() {
+        let setting = usual(*space);
+        let Some(shared) = space.shared(&setting) else {
+            continue;
+        };
+        let shared = shared.unwrap();
+        for one in some(*space) {
+            let live = one.lower(&setting, Extent::Live).unwrap();
+            for parameter in shared.parameters() {
+                let same = |p: &&Parameter| p.name == parameter.name;
+                let found = live.parameters().iter().find(same);
+                assert!(found.is_some_and(|p| p.shape == parameter.shape), "{one}");
+            }
         }
     }
 }
@@ -129,14 +150,17 @@ fn sizes_are_those_of_the_space_and_in_their_range() {
             let (low, high) = size.range;
             assert!((low..=high).contains(&size.usual));
             let found = Sizes::of(*space, [(size.name, high)]).unwrap();
-            assert_eq!(found.get(size.name), high);
+            assert_eq!(found.get(size.name), Some(high));
             let error = Sizes::of(*space, [(size.name, high + 1)]).unwrap_err();
             assert!(matches!(error, SizeError::Range { .. }), "{error}");
         }
         let error = Sizes::of(*space, [("colour", 1)]).unwrap_err().to_string();
         assert!(error.contains("no size \"colour\""), "{error}");
     }
-    assert!(check_sizes(false, &[("channels", 8)]).is_ok());
-    let error = check_sizes(false, &[("channels", 0)]).unwrap_err();
-    assert!(error.to_string().contains("channels"), "{error}");
+    let flags = [("channels", Some(8)), ("cells", None)];
+    assert_eq!(given_sizes(false, &flags).unwrap(), [("channels", 8)]);
+    let error = given_sizes(false, &[("channels", Some(0))]).unwrap_err();
+    assert!(error.to_string().contains("between 1 and 4096"), "{error}");
+    let error = given_sizes(true, &[("channels", Some(8))]).unwrap_err();
+    assert!(error.to_string().contains("it has none"), "{error}");
 }

@@ -5,7 +5,10 @@ use std::fmt;
 
 use knas_graph::Graph;
 use knas_space::roberta_skip::{Backbone, Settings};
-use knas_space::{Extent, Input, LowerError, SearchSpace, Setting, Sizes, by_name, spaces};
+use knas_space::{
+    ArchError, Extent, Input, LowerError, SearchSpace, Setting, SizeError, Sizes, UnknownSpace,
+    named,
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -44,16 +47,11 @@ pub struct Lowered {
 #[derive(Debug, Error)]
 pub enum DescriptionError {
     /// No such space is known.
-    #[error("the space {found:?} is not known; there are {known}")]
-    Space {
-        /// What was asked for.
-        found: String,
-        /// Those there are.
-        known: String,
-    },
+    #[error(transparent)]
+    Space(#[from] UnknownSpace),
     /// The architecture is none of the space.
-    #[error("{0}")]
-    Arch(String),
+    #[error(transparent)]
+    Arch(#[from] ArchError),
     /// It cannot have the size.
     #[error("{0}")]
     Size(String),
@@ -67,7 +65,7 @@ impl DescriptionError {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Space { .. } => "unknown_space",
+            Self::Space(_) => "unknown_space",
             Self::Arch(_) => "bad_arch",
             Self::Size(_) | Self::Lower(_) => "bad_size",
         }
@@ -80,14 +78,8 @@ impl Description {
     /// # Errors
     /// When its space, architecture or size is none that there can be.
     pub fn lower(&self) -> Result<Lowered, DescriptionError> {
-        let Some(space) = by_name(&self.space) else {
-            let known: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
-            return Err(DescriptionError::Space {
-                found: self.space.clone(),
-                known: known.join(", "),
-            });
-        };
-        let architecture = space.parse(&self.arch).map_err(arch)?;
+        let space = named(&self.space)?;
+        let architecture = space.parse(&self.arch)?;
         let setting = match architecture.backbone() {
             Some(backbone) => self.texts(space, backbone)?,
             None => self.images(space)?,
@@ -153,12 +145,16 @@ impl Description {
     /// The sizes of the space, which are all but those that follow from the data.
     fn sizes(&self, space: &dyn SearchSpace, data: [&str; 2]) -> Result<Sizes, DescriptionError> {
         let given = self.size.iter().map(|(name, size)| (&**name, *size));
-        Sizes::of(space, given.filter(|(name, _)| !data.contains(name))).map_err(size)
+        let sizes = Sizes::of(space, given.filter(|(name, _)| !data.contains(name)));
+        sizes.map_err(|error| match error {
+            SizeError::Unknown { name, .. } => {
+                let known = space.sizes().iter().map(|size| size.name).chain(data);
+                let (space, known) = (space.name(), known.collect::<Vec<_>>().join(", "));
+                size(format_args!("{space} has no size {name:?}; it has {known}"))
+            }
+            error => size(error),
+        })
     }
-}
-
-fn arch(error: impl fmt::Display) -> DescriptionError {
-    DescriptionError::Arch(error.to_string())
 }
 
 fn size(error: impl fmt::Display) -> DescriptionError {

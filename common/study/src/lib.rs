@@ -4,11 +4,14 @@
 //! |---|---|
 //! | [`description`] | which network it is: space, architecture, size |
 //! | [`card`] | what a file of trained weights tells of itself |
+//! | [`weights`] | what weights have to hold, whatever the candidate |
 //!
 //! This is where search spaces and networks meet; whoever comes after sees graphs.
 
 pub mod card;
 pub mod description;
+pub mod weights;
 
-pub use card::{Card, CardError, ImageCard, TextCard};
+pub use card::{Card, CardError, ImageCard, TextCard, is_weights};
 pub use description::{Description, DescriptionError, Lowered};
+pub use weights::{check_weights, source};

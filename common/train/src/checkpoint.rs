@@ -15,15 +15,16 @@
 //! moment leaves one or the other, and so does a full disk. Content that is
 //! neither is refused.
 
+mod files;
 mod manifest;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
+use knas_files::Hashing;
 use knas_files::write::rename;
-use knas_files::{Hashing, ReadError, capped, sha256, sha256_of};
 use knas_net::weights::{WeightFile, WeightsError, write_to};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +32,7 @@ use tch::Tensor;
 
 use crate::{Metrics, TrainError, Trainer};
 
+use files::{checked, new, read_file, remove_new, settle, write_through};
 pub use manifest::Manifest;
 use manifest::difference;
 
@@ -334,77 +336,4 @@ pub fn read(folder: &Path, stem: &str) -> Result<Option<(Manifest, WeightFile)>,
         Err(_) => checked(&weights, hash)?,
     };
     Ok(Some((manifest, WeightFile::from_bytes(&weights, &bytes)?)))
-}
-
-fn new(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    name.into()
-}
-
-/// What could not be written whole; it may not be there.
-fn remove_new(files: &[PathBuf]) {
-    for file in files {
-        let _ = fs::remove_file(new(file));
-    }
-}
-
-/// Gives a file its name where a killed run did not come to it.
-fn settle(file: &Path, hash: &str) -> Result<(), CheckpointError> {
-    let error = match intact(file, hash) {
-        Ok(()) => return Ok(()),
-        Err(error) => error,
-    };
-    let new = new(file);
-    if intact(&new, hash).is_err() {
-        return Err(error);
-    }
-    rename(&new, file).map_err(|source| CheckpointError::Write {
-        path: file.to_path_buf(),
-        epoch: 0,
-        source,
-    })
-}
-
-fn intact(path: &Path, hash: &str) -> Result<(), CheckpointError> {
-    let found = sha256_of(path).map_err(|source| CheckpointError::Read {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    match found == hash {
-        true => Ok(()),
-        false => Err(damaged(path)),
-    }
-}
-
-/// The bytes of a file, which are those that were written.
-fn checked(path: &Path, hash: &str) -> Result<Vec<u8>, CheckpointError> {
-    let bytes = read_file(path, MAX_FILE)?;
-    match sha256(&bytes) == hash {
-        true => Ok(bytes),
-        false => Err(damaged(path)),
-    }
-}
-
-fn damaged(path: &Path) -> CheckpointError {
-    CheckpointError::Damaged {
-        path: path.to_path_buf(),
-        reason: "its content is not what was written (SHA-256)".to_owned(),
-    }
-}
-
-fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
-    capped(path, limit).map_err(|error| CheckpointError::Read {
-        path: path.to_path_buf(),
-        source: match error {
-            ReadError::Io(source) => source,
-            other => io::Error::other(other),
-        },
-    })
-}
-
-fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }

@@ -74,6 +74,9 @@ impl TrainError {
             Self::Interrupted => "interrupted",
             Self::Net(error) if error.is_out_of_memory() => "out_of_memory",
             Self::Net(NetError::Weights(_)) => "weights",
+            Self::Net(NetError::Graph(_) | NetError::Lower(_) | NetError::Unread(_)) => {
+                "bad_network"
+            }
             Self::Net(_) => "libtorch",
             Self::Checkpoint(_) => "checkpoint",
         }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use knas_net::weights::{self, WeightFile};
 use knas_net::{Network, Norm, Source};
-use knas_study::{Card, Description};
+use knas_study::{Card, Description, ImageCard};
 use knas_tests::{onnxruntime, repository, scratch};
 use tch::{Device, Kind, Tensor};
 
@@ -24,6 +24,14 @@ fn described(space: &str, arch: &str, size: &[(&str, u64)]) -> Description {
         size: size.iter().map(|&(n, v)| (n.to_owned(), v)).collect(),
         norm_epsilon: None,
     }
+}
+
+/// Of images, by channel; not those of CIFAR-10.
+const MEAN: [f32; 3] = [0.5, 0.45, 0.4];
+const STD: [f32; 3] = [0.25, 0.2, 0.3];
+
+fn looks_at_images(description: &Description) -> bool {
+    description.space != "roberta-skip"
 }
 
 /// Weights that training could have left, with their card.
@@ -55,7 +63,7 @@ fn trained(folder: &Path, description: &Description) {
     let card = Card {
         network: description.clone(),
         class_names: ["a \"b\"", "é\\", "c"].map(str::to_owned).into(),
-        images: None,
+        images: looks_at_images(description).then(|| ImageCard::new(&MEAN, &STD)),
         texts: None,
         data: "folder".to_owned(),
         data_sha256: BTreeMap::new(),
@@ -72,8 +80,7 @@ fn images(count: i64, side: i64) -> Vec<(&'static str, Tensor)> {
         .round()
         .reshape([count, 3, side, side]);
     let channels = |of: [f32; 3]| Tensor::from_slice(&of).reshape([1, 3, 1, 1]);
-    let mean = channels([0.4914, 0.4822, 0.4465]);
-    let std = channels([0.2470, 0.2435, 0.2616]);
+    let (mean, std) = (channels(MEAN), channels(STD));
     vec![("input", (&raw / 255.0 - mean) / std), ("raw", raw)]
 }
 
@@ -144,13 +151,15 @@ fn cells_give_the_same_logits_elsewhere() {
         return;
     };
     let small = [("channels", 8), ("cells", 1), ("classes", 3), ("side", 16)];
-    let usual = [("channels", 16)];
-    for (arch, size, side) in [
-        (CELL, &small[..], 16),
-        (CUT, &small, 16),
-        (CELL, &usual, 32),
+    let usual = [("channels", 16), ("classes", 3)];
+    let own = [("classes", 3), ("side", 16)];
+    for (space, arch, size, side) in [
+        ("nb201", CELL, &small[..], 16),
+        ("nb201", CUT, &small, 16),
+        ("nb201", CELL, &usual, 32),
+        ("nats-sss", "8:16:16:24:8", &own, 16),
     ] {
-        let description = described("nb201", arch, size);
+        let description = described(space, arch, size);
         check(&python, &description, &[images(1, side), images(7, side)]);
     }
 }

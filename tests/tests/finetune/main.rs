@@ -8,6 +8,7 @@ mod halving;
 mod heads;
 mod pytorch;
 mod results;
+mod spaces;
 mod text_failures;
 mod texts;
 mod timeouts;

@@ -118,7 +118,7 @@ fn what_does_not_fit_is_named_and_the_rest_is_trained() {
         (
             1,
             "unknown_space",
-            "\"darts\"; it knows nb201, nats-sss, roberta-skip",
+            "\"darts\", only nb201, nats-sss, roberta-skip",
         ),
         (2, "bad_arch", ""),
         (3, "weights", "pre/plain: its backbone is bert-l2-d16"),

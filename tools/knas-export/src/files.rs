@@ -67,19 +67,20 @@ fn onnx(subject: &Subject, args: &Args) -> Result<Vec<u8>, Failure> {
     let tensors = subject.tensors(args.seed)?;
     let images = images(subject);
     if args.with_preprocessing && images.is_none() {
-        let message = "--with-preprocessing is for images, and this network reads texts";
+        let message = match looks_at_images(subject) {
+            true => "the weights do not say how images are prepared for them",
+            false => "--with-preprocessing is for images, and this network reads texts",
+        };
         return Err(fail("preprocessing", message));
     }
     let options = knas_onnx::Options {
         name: subject.description.id.clone(),
         producer: ["knas-export", VERSION].map(str::to_owned),
         metadata: metadata(subject, images.as_ref()),
-        preprocessing: images
-            .filter(|_| args.with_preprocessing)
-            .map(|ImageCard { mean, std }| {
-                let [mean, std] = [mean, std].map(|of| of.iter().map(|&n| n as f32).collect());
-                knas_onnx::Images { mean, std }
-            }),
+        preprocessing: images.filter(|_| args.with_preprocessing).map(|card| {
+            let [mean, std] = card.single();
+            knas_onnx::Images { mean, std }
+        }),
     };
     let numbers = |name: &str| tensors.get(name).and_then(numbers);
     let model = knas_onnx::write(&subject.lowered.live, numbers, &options);
@@ -94,16 +95,21 @@ fn numbers(tensor: &Tensor) -> Option<Vec<f32>> {
     Some(numbers)
 }
 
-/// How images are prepared; those of networks that nobody has trained as those of
-/// CIFAR-10 and of folders are.
-fn images(subject: &Subject) -> Option<ImageCard> {
+fn looks_at_images(subject: &Subject) -> bool {
     let graph = &subject.lowered.live;
-    if !matches!(graph.shape(graph.input()), Shape::Maps { .. }) {
-        return None;
-    }
-    let told = subject.card.as_ref().and_then(|card| card.images.clone());
+    matches!(graph.shape(graph.input()), Shape::Maps { .. })
+}
+
+/// How images are prepared, where that is told; those of networks that nobody has
+/// trained as those of CIFAR-10 and of folders are.
+fn images(subject: &Subject) -> Option<ImageCard> {
     let usual = Normalisation::CIFAR10;
-    Some(told.unwrap_or_else(|| ImageCard::new(&usual.mean, &usual.std)))
+    match (&subject.card, &subject.weights) {
+        _ if !looks_at_images(subject) => None,
+        (Some(card), _) => card.images.clone(),
+        (None, Some(_)) => None,
+        (None, None) => Some(ImageCard::new(&usual.mean, &usual.std)),
+    }
 }
 
 /// What is told of a network, by name, as JSON where it is no text.

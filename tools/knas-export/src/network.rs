@@ -57,6 +57,9 @@ pub fn weights_of(record: &Record<'_>, args: &Args) -> Result<Option<PathBuf>, F
         let stem = record.file_stem().map_err(|error| fail("bad_id", error))?;
         return Ok(Some(folder.join(format!("{stem}.safetensors"))));
     }
+    if !args.format.has_weights() {
+        return Ok(None);
+    }
     let named = record.get::<String>("finetune.checkpoint");
     Ok(named.map_err(bad_record)?.map(PathBuf::from))
 }
@@ -68,14 +71,10 @@ impl Subject {
     /// When there is no such network, or record, flags and weights contradict one
     /// another.
     pub fn new(record: &Record<'_>, args: &Args, file: Option<&Path>) -> Result<Self, Failure> {
-        let text = |name: &str| {
-            let value = record.get::<String>(name).map_err(bad_record)?;
-            value.ok_or_else(|| fail("bad_record", format_args!("there is no \"{name}\"")))
-        };
         let mut description = Description {
             id: record.id().to_owned(),
-            space: text("space")?,
-            arch: text("arch")?,
+            space: record.need("space").map_err(bad_record)?,
+            arch: record.need("arch").map_err(bad_record)?,
             size: size_of(record)?,
             norm_epsilon: None,
         };
@@ -93,10 +92,17 @@ impl Subject {
             let told = [("classes".to_owned(), classes)].into();
             agree(&mut description.size, &told, "its weights")?;
         }
-        let flags = args.size.iter().cloned().collect();
-        agree(&mut description.size, &flags, "--size")?;
+        for flag in &args.size {
+            let told = [flag.clone()].into();
+            agree(&mut description.size, &told, "--size")?;
+        }
+        let lowered = description.lower().map_err(described)?;
+        if let (Some(card), Some(file)) = (&card, file) {
+            let checked = card.check(&lowered.live, file);
+            checked.map_err(|error| fail("weights", error))?;
+        }
         Ok(Self {
-            lowered: description.lower().map_err(described)?,
+            lowered,
             description,
             card,
             weights,
@@ -176,12 +182,11 @@ fn same(record: &Description, weights: &Description) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The record that stands for a file of weights.
+/// The record that a file of weights stands for.
 ///
 /// # Errors
-/// When the file cannot be read, or does not say what it is of.
-pub fn record_of(path: &Path) -> anyhow::Result<Record<'static>> {
-    let (card, _) = Card::open(path)?;
+/// Never, for what can be written as JSON.
+pub fn record_of(card: Card) -> Result<Record<'static>, RecordError> {
     let Description {
         id,
         space,

@@ -7,16 +7,17 @@ use anyhow::{Context as _, Result, bail};
 use knas_records::ids::{self, Ids, Met, Repeats};
 use knas_records::schema::Export;
 use knas_records::{Common, Context, Failure, Input, Named, Output, Place, Record};
+use knas_study::{Card, is_weights};
 
-use crate::cli::Args;
+use crate::cli::{Args, Format};
 use crate::files;
 use crate::network::{STAGE, Subject, bad_record, fail, record_of, weights_of};
 
 /// What is exported, in the order of the arguments.
 enum Source {
     Records(Input),
-    /// A file of weights that stands for its record.
-    Model(PathBuf),
+    /// A file of weights that stands for its record, and what it tells.
+    Model(PathBuf, Box<Card>),
 }
 
 /// Exports what the arguments name.
@@ -27,6 +28,9 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     let Some(folder) = &args.common.output else {
         bail!("name a folder for the files: -o DIR");
     };
+    if args.with_preprocessing && args.format != Format::Onnx {
+        bail!("--with-preprocessing is for --format onnx");
+    }
     if args.common.resume {
         bail!("there is nothing to --resume: files are written anew, and soon");
     }
@@ -44,6 +48,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
         args: &args,
         folder,
         context,
+        reads,
         output: context.output(&records, |_| Ok(()))?,
         ids: Ids::default(),
         repeats: Repeats::default(),
@@ -51,8 +56,11 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
         written: 0,
     };
     for source in sources {
+        if context.is_interrupted() {
+            break;
+        }
         match source {
-            Source::Model(path) => run.model(path)?,
+            Source::Model(path, card) => run.model(path, *card)?,
             Source::Records(input) => run.records(input)?,
         }
     }
@@ -66,13 +74,14 @@ fn sources(args: &Args, context: &Context) -> Result<Vec<Source>> {
         return Ok(vec![Source::Records(context.input(&[])?)]);
     }
     let open = |file: &PathBuf| {
-        if file.extension() != Some("safetensors".as_ref()) {
+        if !is_weights(file) {
             return Ok(Source::Records(context.input(std::slice::from_ref(file))?));
         }
         if args.weights.is_some() || args.checkpoint_dir.is_some() {
             bail!("{} has its own weights", file.display());
         }
-        Ok(Source::Model(file.clone()))
+        let card = Card::read(file).context("where no record is named")?;
+        Ok(Source::Model(file.clone(), Box::new(card)))
     };
     args.inputs.files.iter().map(open).collect()
 }
@@ -81,6 +90,8 @@ struct Run<'r> {
     args: &'r Args,
     folder: &'r Path,
     context: &'r Context,
+    /// What is read from beginning to end, and so never replaced.
+    reads: Vec<Named<'r>>,
     output: Output,
     ids: Ids,
     repeats: Repeats,
@@ -90,8 +101,8 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
-    fn model(&mut self, path: PathBuf) -> Result<()> {
-        let record = record_of(&path)?;
+    fn model(&mut self, path: PathBuf, card: Card) -> Result<()> {
+        let record = record_of(card)?;
         let place = Place {
             source: path.display().to_string(),
             line: 1,
@@ -123,7 +134,12 @@ impl Run<'_> {
             self.output.write(&record)?;
             return Ok(self.output.flush_records()?);
         }
-        let content = ids::about(&record);
+        // Two trainings of one network are two things.
+        let weights = match weights {
+            Some(file) => Ok(Some(file)),
+            None => weights_of(&record, self.args),
+        };
+        let content = ids::same_if(&(ids::about(&record), weights.as_ref().ok()));
         let met = self
             .ids
             .meet(record.id(), content, &place.source, place.line);
@@ -133,7 +149,7 @@ impl Run<'_> {
                 return Ok(());
             }
             Met::Other(first) => Err(ids::failure(STAGE, &first)),
-            Met::New => self.export(&mut record, weights),
+            Met::New => weights.and_then(|weights| self.export(&mut record, weights)),
         };
         match exported {
             Ok(()) => self.output.write(&record)?,
@@ -146,20 +162,15 @@ impl Run<'_> {
     }
 
     /// Writes a network's files, and says so in its record.
-    fn export(&mut self, record: &mut Record<'_>, own: Option<PathBuf>) -> Result<(), Failure> {
+    fn export(&mut self, record: &mut Record<'_>, weights: Option<PathBuf>) -> Result<(), Failure> {
         let format = self.args.format;
         let stem = record.file_stem().map_err(|error| fail("bad_id", error))?;
         let named = |suffix: &&str| self.folder.join(format!("{stem}.{suffix}"));
         let files: Vec<PathBuf> = format.suffixes().iter().map(named).collect();
-        let weights = match own {
-            Some(file) => Some(file),
-            None => weights_of(record, self.args)?,
-        };
         let subject = Subject::new(record, self.args, weights.as_deref())?;
-        let reads: Vec<Named<'_>> = weights
-            .iter()
-            .map(|file| Named::read("the weights,", file))
-            .collect();
+        let own = weights.iter();
+        let own = own.map(|file| Named::read("the weights,", file));
+        let reads: Vec<Named<'_>> = self.reads.iter().cloned().chain(own).collect();
         let writes: Vec<Named<'_>> = files
             .iter()
             .map(|file| Named::read("the file", file))

@@ -156,11 +156,11 @@ pub struct Args {
     #[arg(short, long, value_name = "SEED", default_value = "0")]
     pub seed: u64,
 
-    /// Channels of the first stage (C), for images [default: 16]
+    /// Channels of the first stage (C), of nb201 [default: 16]
     #[arg(long, value_name = "C")]
     pub channels: Option<u64>,
 
-    /// Cells in each stage (N), for images [default: 5]
+    /// Cells in each stage (N), of nb201 [default: 5]
     #[arg(long, value_name = "N")]
     pub cells: Option<u64>,
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use knas_net::weights::WeightFile;
 use knas_records::schema::Evaluated;
 use knas_records::{Context, Failure, Input, Record};
-use knas_study::{Card, Description};
+use knas_study::{Card, Description, is_weights};
 use knas_train::{Metrics, TrainError, checkpoint};
 use serde_json::json;
 
@@ -26,8 +26,8 @@ impl Alone {
     /// # Errors
     /// When a file cannot be read, or does not say what network it is of.
     pub fn among(args: &Args) -> Result<Option<Self>> {
-        let is_file = |path: &&PathBuf| path.extension() == Some("safetensors".as_ref());
-        let files: Vec<&PathBuf> = args.inputs.files.iter().filter(is_file).collect();
+        let files = args.inputs.files.iter().filter(|path| is_weights(path));
+        let files: Vec<&PathBuf> = files.collect();
         let Some(first) = files.first() else {
             return Ok(None);
         };
@@ -44,16 +44,27 @@ impl Alone {
         if args.weights.is_some() || args.checkpoint_dir.is_some() {
             bail!("{} has its own weights", first.display());
         }
-        let open = |path: &PathBuf| Ok((path.clone(), Card::open(path)?.0));
-        let cards = files.into_iter().map(open).collect::<Result<_>>()?;
+        let mut cards: Vec<(PathBuf, Card)> = Vec::new();
+        for path in files {
+            let card = Card::read(path).context("where no record is named")?;
+            let same = |(_, other): &&(PathBuf, Card)| other.network.id == card.network.id;
+            if let Some((other, _)) = cards.iter().find(same) {
+                let id = &card.network.id;
+                bail!(
+                    "{} and {} are both weights of {id}: evaluate one after the other",
+                    other.display(),
+                    path.display()
+                );
+            }
+            cards.push((path.clone(), card));
+        }
         Ok(Some(Self(cards)))
     }
 
-    /// Their records. Where no tokenizer is named, that of the first training is
-    /// meant.
+    /// Their records. Where no tokenizer is named, that of their training is meant.
     ///
     /// # Errors
-    /// Never, for what can be written as JSON.
+    /// When they were trained with several.
     pub fn input(&self, args: &mut Args, context: &Context) -> Result<Input> {
         let mut lines = Vec::new();
         for (_, card) in &self.0 {
@@ -67,9 +78,17 @@ impl Alone {
             let line = json!({"id": id, "space": space, "arch": arch, "size": size});
             writeln!(lines, "{line}")?;
         }
-        let texts = self.0.iter().find_map(|(_, card)| card.texts.as_ref());
         if args.tokenizer.is_none() {
-            args.tokenizer = texts.map(|card| context.fetched(Path::new(&card.tokenizer)));
+            let texts = self.0.iter().filter_map(|(_, card)| card.texts.as_ref());
+            let mut tokenizers: Vec<&str> = texts.map(|card| &*card.tokenizer).collect();
+            tokenizers.dedup();
+            if let [one, other, ..] = tokenizers[..] {
+                bail!(
+                    "trained with the tokenizers of {one} and {other}: --tokenizer DIR names one"
+                );
+            }
+            let one = tokenizers.first();
+            args.tokenizer = one.map(|folder| context.fetched(Path::new(folder)));
         }
         args.inputs.files.clear(); // which hold no lines that could be counted
         let name = "the files of weights".to_owned();

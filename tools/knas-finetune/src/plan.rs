@@ -96,9 +96,11 @@ impl Plan {
             weights_sha256: kept.hyper.weights_sha256.clone(),
             ..self.study.hyper.clone()
         };
+        let network = self.study.subject.network(record);
+        let network = network.map_err(|failure| format!("{}: {}", record.id(), failure.message))?;
         let same = kept.hyper == hyper
             && kept.data_sha256 == self.study.data_sha256
-            && Ok(kept.network) == self.study.subject.network(record);
+            && kept.network == network;
         match same {
             true => Ok(()),
             false => Err(format!("{} was trained with other settings", record.id())),

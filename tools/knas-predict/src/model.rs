@@ -7,13 +7,15 @@ use knas_graph::{Graph, Op};
 use knas_net::{Network, Norm, Source};
 use knas_records::schema::{Guess, Label};
 use knas_records::{Context, Record};
-use knas_study::Card;
+use knas_study::{Card, is_weights};
 use tch::{Device, Kind, Tensor};
 
 /// A trained network.
 pub struct Model {
     /// What it tells of itself.
     pub card: Card,
+    /// The file of its weights.
+    pub weights: PathBuf,
     network: Network,
 }
 
@@ -23,14 +25,16 @@ impl Model {
     /// # Errors
     /// When there is none, or the weights do not fit.
     pub fn open(path: &Path, context: &Context) -> Result<Self> {
-        let weights = match path.extension() {
-            Some(suffix) if suffix == "safetensors" => path.to_owned(),
-            _ => named(path, context)?,
+        let path = match is_weights(path) {
+            true => path.to_owned(),
+            false => named(path, context)?,
         };
-        let (card, weights) = Card::open(&weights)?;
+        let (card, weights) = Card::open(&path)?;
         let live = card.network.lower()?.live;
+        card.check(&live, &path)?;
         let network = Network::new(live, Source::File(&weights), (Kind::Float, Device::Cpu));
         Ok(Self {
+            weights: path,
             network: network?,
             card,
         })

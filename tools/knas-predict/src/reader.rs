@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use knas_data::{CHANNELS, Normalisation, SIDE, Texts, Tokeniser, Tokens, read_images};
 use knas_graph::{Op, Shape};
 use knas_records::{Context, Failure};
+use knas_study::ImageCard;
 use serde_json::Value;
 use tch::{Device, Tensor};
 
@@ -27,6 +28,10 @@ pub enum Reader {
         rows: [usize; 2],
     },
 }
+
+/// Why texts cannot be looked up.
+const OTHER: &str =
+    "a token is beyond the network's tables: is the tokenizer that of another model?";
 
 /// What is asked about.
 pub enum Question {
@@ -53,16 +58,14 @@ impl Reader {
                 if (channels, side) != (CHANNELS, SIDE) {
                     bail!("the network takes images of {side}x{side}, and {SIDE}x{SIDE} are read");
                 }
-                let numbers = |of: &[f64]| {
-                    let numbers: Vec<f32> = of.iter().map(|&n| n as f32).collect();
-                    <[f32; CHANNELS]>::try_from(numbers).ok()
-                };
-                let card = card.images.as_ref();
-                let told = card.and_then(|card| Some((numbers(&card.mean)?, numbers(&card.std)?)));
-                match (told, &args.tokenizer) {
-                    (Some(_), Some(_)) => bail!("--tokenizer is for texts, not for images"),
-                    (Some((mean, std)), None) => Ok(Self::Images(Normalisation { mean, std })),
-                    (None, _) => bail!("the model does not say how its images are prepared"),
+                if args.tokenizer.is_some() {
+                    bail!("--tokenizer is for texts, not for images");
+                }
+                let told = card.images.as_ref().map(ImageCard::single);
+                let told = told.map(|of| of.map(<[f32; CHANNELS]>::try_from));
+                match told {
+                    Some([Ok(mean), Ok(std)]) => Ok(Self::Images(Normalisation { mean, std })),
+                    _ => bail!("the model does not say how its images are prepared"),
                 }
             }
             (Shape::Text { length }, card) => {
@@ -73,9 +76,14 @@ impl Reader {
                 let Some(folder) = args.tokenizer.clone().or(told) else {
                     bail!("the model does not name its tokenizer: --tokenizer DIR does");
                 };
-                let tokeniser = Box::new(Tokeniser::open(&context.fetched(&folder), length)?);
+                let tokeniser = Tokeniser::open(&context.fetched(&folder), length);
+                let hint = "--tokenizer DIR names the folder of the model's tokenizer";
+                let tokeniser = Box::new(tokeniser.context(hint)?);
                 let rows = [Op::TokenIds, Op::TokenTypes];
                 let rows = rows.map(|of| model.rows(of).unwrap_or(usize::MAX));
+                if tokeniser.padding() as usize >= rows[0] {
+                    bail!("{}: {OTHER}", folder.display());
+                }
                 Ok(Self::Texts { tokeniser, rows })
             }
             (other, _) => bail!("the network takes {other}, neither images nor texts"),
@@ -101,9 +109,7 @@ impl Reader {
         let tokens = tokens.map_err(|error| fail("tokenizer", error))?;
         for (numbers, rows) in [&tokens.ids, &tokens.types].into_iter().zip(rows) {
             if numbers.iter().any(|&number| number as usize >= *rows) {
-                let message = "a token is beyond the network's tables: is --tokenizer that of \
-                               another model?";
-                return Err(fail("tokenizer", message));
+                return Err(fail("tokenizer", OTHER));
             }
         }
         Ok(Question::Text(tokens))
@@ -154,19 +160,22 @@ impl Reader {
     }
 }
 
-/// What a path asks about: images.
-///
-/// # Errors
-/// When a folder cannot be read, or has none.
-pub fn images(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// What a path asks about: itself, or the images below a folder; and what in there
+/// cannot be read.
+pub fn images(path: &Path) -> Vec<(PathBuf, Result<(), Failure>)> {
     if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
+        return vec![(path.to_owned(), Ok(()))];
     }
-    let found = knas_data::find_images(path).map_err(|error| fail("bad_input", error))?;
-    match found.is_empty() {
-        true => Err(fail("bad_input", "there is no PNG or JPEG in the folder")),
-        false => Ok(found),
+    let found = knas_data::find_images(path).into_iter();
+    let told = |(path, read): (PathBuf, Result<(), _>)| {
+        (path, read.map_err(|error| fail("bad_input", error)))
+    };
+    let found: Vec<_> = found.map(told).collect();
+    if found.is_empty() {
+        let none = fail("bad_input", "there is no PNG or JPEG in the folder");
+        return vec![(path.to_owned(), Err(none))];
     }
+    found
 }
 
 /// What a line of JSON holds.

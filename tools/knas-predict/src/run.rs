@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use knas_records::schema::Prediction;
-use knas_records::{Context, Failure, Input, Named, OnError, Output};
+use knas_records::{Common, Context, Failure, Input, Named, OnError, Output};
 use serde_json::Value;
 
 use crate::cli::Args;
@@ -20,6 +20,7 @@ struct Item {
 
 struct Run<'r> {
     context: &'r Context,
+    common: &'r Common,
     model: Model,
     reader: Reader,
     output: Output,
@@ -45,6 +46,8 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     reads.push(Named::read("--model", model));
     context.keep_apart(&args.common, &reads, &[])?;
     let model = Model::open(model, context)?;
+    let weights = [Named::read("the weights,", &model.weights)];
+    context.keep_apart(&args.common, &weights, &[])?;
     let files = &args.inputs.files;
     let reader = Reader::of(&model, &args, context)?;
     // Files of texts are opened before anything is written.
@@ -57,6 +60,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     context.start_known_progress(None, "inputs");
     let mut run = Run {
         context,
+        common: &args.common,
         output: context.output(&args.common, |_| Ok(()))?,
         top: args.top as usize,
         batch: args.batch as usize,
@@ -111,17 +115,15 @@ impl Run<'_> {
     }
 
     fn path(&mut self, path: &Path) -> Result<()> {
-        let name = |path: &Path| path.display().to_string();
-        let found = match images(path) {
-            Ok(found) => found,
-            Err(failure) => return self.take(name(path).into(), name(path), Err(failure)),
-        };
-        for image in found {
+        for (image, found) in images(path) {
             if self.context.is_interrupted() {
                 break;
             }
-            let name = name(&image);
-            self.take(name.clone().into(), name, Ok(Question::Image(image)))?;
+            let reads = [Named::read("the image", &image)];
+            self.context.keep_apart(self.common, &reads, &[])?;
+            let name = image.display().to_string();
+            let question = found.map(|()| Question::Image(image));
+            self.take(name.clone().into(), name, question)?;
         }
         Ok(())
     }

@@ -16,6 +16,9 @@ Write candidates from a search space, one record per line: `id`, `space`, \
 Without flags: 100 distinct random NAS-Bench-201 cells. The same seed gives the \
 same cells, and a smaller -n gives the first of a larger one.
 
+With --space nats-sss: the widths of five layers of one network, 8 to 64 each, as \
+in `64:64:64:64:64`.
+
 With --space roberta-skip: BERT or RoBERTa, of the sizes that --preset names, in \
 which layers and the classifier (`head`) also take the outputs of earlier ones. \
 `minilm:1|2|3~0|4|5~1~3|6|head~4:mean` keeps the six layers; layer 3 also takes \

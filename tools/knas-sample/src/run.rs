@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use knas_files::{model, text};
 use knas_records::{Context, Named, Output, Record};
 use knas_space::roberta_skip::{Backbone, PRESETS};
-use knas_space::{Options, SearchSpace, by_name, spaces};
+use knas_space::{Options, SearchSpace, named, spaces};
 
 use crate::cli::Args;
 use crate::select::Selection;
@@ -63,14 +63,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
 
 /// The space that the flags ask for.
 fn space(args: &Args) -> Result<Box<dyn SearchSpace>> {
-    let Some(space) = by_name(&args.space) else {
-        let names: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
-        bail!(
-            "--space: there is no {:?}, only {}",
-            args.space,
-            names.join(", ")
-        );
-    };
+    let space = named(&args.space).context("--space")?;
     let backbone = args.preset.as_deref().map(backbone).transpose();
     let options = Options {
         backbone: backbone.context("--preset")?,

@@ -1,11 +1,10 @@
 //! The network that a record describes.
 
-use knas_graph::Graph;
 use knas_net::network::unused;
-use knas_net::{Initial, NetError, Network};
+use knas_net::{Initial, NetError, Network, direct_pass_serves};
 use knas_proxy::Subject;
 use knas_records::{Failure, Record};
-use knas_space::{Architecture, Extent, SearchSpace, Setting, by_name, spaces};
+use knas_space::{Architecture, Extent, SearchSpace, Setting, named};
 use tch::{Device, Kind, Tensor};
 
 use crate::scorer::{bad_record, fail};
@@ -25,27 +24,24 @@ impl Candidate {
     /// # Errors
     /// When it has none, or one that cannot be shown these samples.
     pub fn of(record: &Record<'_>, shown: &Shown) -> Result<Self, Failure> {
-        let text = |name: &str| {
-            let value = record.get::<String>(name).map_err(bad_record)?;
-            value.ok_or_else(|| fail("bad_record", format!("there is no \"{name}\"")))
-        };
-        let space = space(&text("space")?)?;
+        let space = space(record)?;
         shown.check(space)?;
-        let parsed = space.parse(&text("arch")?);
-        let architecture = parsed.map_err(|error| fail("bad_arch", error))?;
+        let arch: String = record.need("arch").map_err(bad_record)?;
+        let architecture = space
+            .parse(&arch)
+            .map_err(|error| fail("bad_arch", error))?;
         Ok(Self {
             setting: shown.setting(&*architecture)?,
             architecture,
         })
     }
 
-    /// What is evaluated of its network.
-    ///
-    /// # Errors
-    /// When there can be no such network.
-    pub fn lower(&self) -> Result<Graph, Failure> {
-        let graph = self.architecture.lower(&self.setting, Extent::Live);
-        graph.map_err(|error| fail("bad_network", error))
+    /// What computes its gradients on this device, as records name it.
+    pub fn pass(&self, device: Device) -> &'static str {
+        match self.architecture.lower(&self.setting, Extent::Live) {
+            Ok(graph) if direct_pass_serves(&graph, device) => "direct",
+            _ => "libtorch",
+        }
     }
 
     /// What candidates share exactly where they are the same network, with
@@ -56,14 +52,13 @@ impl Candidate {
     }
 }
 
-/// The space of that name.
-fn space(name: &str) -> Result<&'static dyn SearchSpace, Failure> {
-    by_name(name).ok_or_else(|| {
-        let known: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
-        let known = known.join(", ");
-        let message = format!("knas-score does not know the space {name:?}; it knows {known}");
-        fail("unknown_space", message)
-    })
+/// A record's space.
+///
+/// # Errors
+/// When it has none, or one that is not known.
+pub fn space(record: &Record<'_>) -> Result<&'static dyn SearchSpace, Failure> {
+    let name: String = record.need("space").map_err(bad_record)?;
+    named(&name).map_err(|error| fail("unknown_space", error))
 }
 
 /// The weights of a network under their official names, with those of what reaches

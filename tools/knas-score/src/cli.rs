@@ -122,11 +122,11 @@ pub struct Args {
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device, hide_short_help = true)]
     pub device: Device,
 
-    /// Channels of the first stage (C) [default: 16]
+    /// Channels of the first stage (C), of nb201 [default: 16]
     #[arg(long, value_name = "C")]
     pub channels: Option<u64>,
 
-    /// Cells in each stage (N) [default: 5]
+    /// Cells in each stage (N), of nb201 [default: 5]
     #[arg(long, value_name = "N")]
     pub cells: Option<u64>,
 

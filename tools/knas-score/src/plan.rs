@@ -7,12 +7,12 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
 use knas_data::DataSpec;
-use knas_net::{Init, Norm, device, direct_pass_serves};
+use knas_net::{Init, Norm, device};
 use knas_proxy::{Overrides, Proxy};
 use knas_records::meta::Gauge;
-use knas_records::{Context, Failure, Record};
+use knas_records::{Context, Record};
 
-use crate::candidate::Candidate;
+use crate::candidate::space;
 use crate::catalogue;
 use crate::cli::{Args, Device};
 use crate::provenance::{Of, Scores};
@@ -114,22 +114,10 @@ impl Plan {
         if record.has_failed() {
             return Ok(());
         }
-        let network = Candidate::of(record, &self.shown);
-        let network = network.and_then(|candidate| self.network(&candidate));
+        let network = space(record).and_then(|space| self.shown.network(space));
         let network = network.map_err(|failure| format!("{}: {}", record.id(), failure.message))?;
-        self.scored.check(record, &network)
-    }
-
-    /// What the scores of a candidate rest on beside what all share.
-    ///
-    /// # Errors
-    /// When there can be no such network.
-    pub fn network(&self, candidate: &Candidate) -> Result<Of, Failure> {
-        let direct = direct_pass_serves(&candidate.lower()?, self.device);
-        Ok(Of {
-            network: self.shown.network(candidate),
-            pass: if direct { "direct" } else { "libtorch" },
-        })
+        // What computed makes no difference that counts.
+        self.scored.check(record, &Of { network, pass: "" })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What each score of this run rests on, as its records say it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use knas_data::DataSpec;
@@ -16,11 +16,19 @@ use crate::catalogue;
 use crate::cli::Args;
 use crate::shown::Shown;
 
-/// The settings of every score of the run, by its name, for any network.
-pub struct Scores(Vec<(&'static str, Settings)>);
+/// The settings of every score of the run, for any network.
+pub struct Scores {
+    of_any: Vec<(&'static str, Settings)>,
+    /// Those of the networks that were last asked for: most runs have networks of
+    /// one size.
+    last: Mutex<Option<(Of, Arc<Named>)>>,
+}
+
+/// The settings of every score, by its name.
+type Named = Vec<(&'static str, Arc<Settings>)>;
 
 /// What the scores of one candidate rest on beside what all share.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Of {
     /// The network's size, by the names of its space.
     pub network: BTreeMap<String, u64>,
@@ -52,11 +60,20 @@ impl Scores {
             let block = serde_json::to_value(block(args, spec, shown, of))?;
             Ok((info.name, serde_json::from_value(block)?))
         };
-        Ok(Self(proxies.iter().map(settings).collect::<Result<_>>()?))
+        Ok(Self {
+            of_any: proxies.iter().map(settings).collect::<Result<_>>()?,
+            last: Mutex::default(),
+        })
     }
 
     /// The settings of each score of one candidate.
-    fn of(&self, of: &Of) -> Vec<(&'static str, Arc<Settings>)> {
+    fn of(&self, of: &Of) -> Arc<Named> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, settings)) = &*last
+            && known == of
+        {
+            return Arc::clone(settings);
+        }
         let network = json!(of.network);
         let settled = |(name, settings): &(&'static str, Settings)| {
             let mut settings = settings.clone();
@@ -66,7 +83,9 @@ impl Scores {
             }
             (*name, Arc::new(settings))
         };
-        self.0.iter().map(settled).collect()
+        let settings: Arc<Named> = Arc::new(self.of_any.iter().map(settled).collect());
+        *last = Some((of.clone(), Arc::clone(&settings)));
+        settings
     }
 
     /// Says in a record what its scores rest on: those that `renewed` names on
@@ -101,7 +120,7 @@ impl Scores {
         let (id, text) = (record.id(), |error: RecordError| error.to_string());
         let carried = provenance::scores(record).map_err(text)?;
         let said = Provenance::of(record).map_err(text)?;
-        for (name, settings) in &self.of(of) {
+        for (name, settings) in self.of(of).iter() {
             if !carried.iter().any(|known| known == name) {
                 return Err(format!("{id} has no score {name}"));
             }

@@ -23,6 +23,9 @@ const STAGE: &str = "score";
 /// has none.
 pub type Outcome = (&'static str, Result<(f64, f64), Missing>);
 
+/// The outcomes of a network, and what computed its gradients.
+pub type Evaluated = (Vec<Outcome>, &'static str);
+
 /// Why a candidate has no value of a score.
 #[derive(Clone)]
 pub enum Missing {
@@ -36,7 +39,7 @@ pub enum Missing {
 pub struct Scorer<'p> {
     plan: &'p Plan,
     /// Outcomes by network.
-    known: &'p Known<Vec<Outcome>>,
+    known: &'p Known<Evaluated>,
     samples: Vec<(u64, Samples)>,
     /// What every candidate starts from.
     pretrained: Option<WeightFile>,
@@ -46,7 +49,7 @@ pub struct Scorer<'p> {
 
 impl<'p> Scorer<'p> {
     /// Sets up the calling thread.
-    pub fn new(plan: &'p Plan, known: &'p Known<Vec<Outcome>>) -> Self {
+    pub fn new(plan: &'p Plan, known: &'p Known<Evaluated>) -> Self {
         tch::set_num_threads(1);
         Self {
             plan,
@@ -64,15 +67,16 @@ impl<'p> Scorer<'p> {
     pub fn score(&self, record: &mut Record<'_>) -> Result<(), Failure> {
         let measurement = self.plan.gauge.as_ref().map(Gauge::start);
         let candidate = Candidate::of(record, &self.plan.shown)?;
-        let network = self.plan.network(&candidate)?;
-        let outcomes = catch_unwind(AssertUnwindSafe(|| self.outcomes(record, &candidate)))
+        let network = self.plan.shown.network(candidate.architecture.space())?;
+        let (outcomes, pass) = catch_unwind(AssertUnwindSafe(|| self.outcomes(record, &candidate)))
             .unwrap_or_else(|_| {
                 Err(fail(
                     "panic",
                     "the evaluation panicked; this is a bug in knas",
                 ))
             })?;
-        self.fill(record, &network, &outcomes).map_err(bad_record)?;
+        let filled = self.fill(record, &Of { network, pass }, &outcomes);
+        filled.map_err(bad_record)?;
         if let Some(measurement) = measurement {
             let meta = [(STAGE.to_owned(), Some(measurement.stop()))];
             record.merge("meta", meta).map_err(bad_record)?;
@@ -83,12 +87,8 @@ impl<'p> Scorer<'p> {
         }
     }
 
-    /// Every score, in the order asked for.
-    fn outcomes(
-        &self,
-        record: &Record<'_>,
-        candidate: &Candidate,
-    ) -> Result<Vec<Outcome>, Failure> {
+    /// Every score, in the order asked for, and what computed gradients.
+    fn outcomes(&self, record: &Record<'_>, candidate: &Candidate) -> Result<Evaluated, Failure> {
         let read = match &self.plan.weights {
             Some(Weights::Folder(folder)) => Some(Weights::of(folder, record)?),
             _ => None,
@@ -104,19 +104,22 @@ impl<'p> Scorer<'p> {
             .iter()
             .copied()
             .partition(|proxy| proxy.counts_every_edge());
-        let mut outcomes = match own {
+        let evaluate = || {
+            let outcomes = self.evaluate(&network, candidate, weights);
+            (outcomes, candidate.pass(self.plan.device))
+        };
+        let (mut outcomes, pass) = match own {
             // A file's weights belong to its record.
-            Some(_) => self.evaluate(&network, candidate, weights),
+            Some(_) => evaluate(),
             None => {
                 let slot = self.known.slot(candidate.network_key(weights.is_none()));
-                slot.get_or_init(|| self.evaluate(&network, candidate, weights))
-                    .clone()
+                slot.get_or_init(evaluate).clone()
             }
         };
         outcomes.extend(self.evaluate(&every_edge, candidate, weights));
         let names = || self.plan.proxies.iter().map(|proxy| proxy.info().name);
         outcomes.sort_by_key(|(name, _)| names().position(|other| other == *name));
-        Ok(outcomes)
+        Ok((outcomes, pass))
     }
 
     fn subject<'a>(

@@ -14,10 +14,9 @@ use knas_net::weights::WeightFile;
 use knas_proxy::Samples;
 use knas_records::Failure;
 use knas_space::roberta_skip::{Backbone, Kind, Settings};
-use knas_space::{Architecture, Input, SearchSpace, Setting, Sizes, check_sizes};
+use knas_space::{Architecture, Input, SearchSpace, Setting, Sizes, given_sizes};
 use tch::Device;
 
-use crate::candidate::Candidate;
 use crate::cli::Args;
 use crate::scorer::fail;
 
@@ -65,12 +64,8 @@ impl Shown {
         ];
         refuse(&of_texts, "texts", "images")?;
         let source = ImageSource::open(spec, cache)?;
-        let given = [("channels", args.channels), ("cells", args.cells)];
-        let given = given
-            .into_iter()
-            .filter_map(|(name, size)| Some((name, size?)));
-        let sizes: Vec<_> = given.collect();
-        check_sizes(false, &sizes)?;
+        let sizes = [("channels", args.channels), ("cells", args.cells)];
+        let sizes = given_sizes(false, &sizes)?;
         let draw = |seed| Ok((seed, source.sample(args.samples, seed, true)?));
         let samples = seeds.map(draw).collect::<Result<_>>()?;
         Ok(Self::Images {
@@ -151,9 +146,8 @@ impl Shown {
     pub fn setting(&self, architecture: &dyn Architecture) -> Result<Setting, Failure> {
         let (input, sizes) = match self {
             Self::Images { side, sizes, .. } => {
-                let sizes = Sizes::of(architecture.space(), sizes.iter().copied());
-                let sizes = sizes.map_err(|error| fail("bad_size", error))?;
-                (Input::Images { side: *side }, sizes)
+                let input = Input::Images { side: *side };
+                (input, given(architecture.space(), sizes)?)
             }
             Self::Texts { encoders, .. } => {
                 let settings = architecture.backbone().map(|backbone| {
@@ -234,16 +228,19 @@ impl Shown {
         }
     }
 
-    /// The size of a candidate's network, by the names of its space.
-    pub fn network(&self, candidate: &Candidate) -> BTreeMap<String, u64> {
-        let shown = match self {
-            Self::Images { side, .. } => ("side", *side),
-            Self::Texts { encoders, .. } => ("length", encoders.length),
+    /// The size of every network of a space, by name.
+    ///
+    /// # Errors
+    /// When the space has no such size.
+    pub fn network(&self, space: &dyn SearchSpace) -> Result<BTreeMap<String, u64>, Failure> {
+        let (shown, sizes) = match self {
+            Self::Images { side, sizes, .. } => (("side", *side), given(space, sizes)?),
+            Self::Texts { encoders, .. } => (("length", encoders.length), Sizes::default()),
         };
         let shown = [("classes", self.classes()), shown];
         let shown = shown.into_iter().map(|(name, size)| (name, size as u64));
-        let sizes = candidate.setting.sizes.iter().chain(shown);
-        sizes.map(|(name, size)| (name.to_owned(), size)).collect()
+        let sizes = sizes.iter().chain(shown);
+        Ok(sizes.map(|(name, size)| (name.to_owned(), size)).collect())
     }
 }
 
@@ -274,6 +271,12 @@ impl Encoders {
             ("tokenizer", format!("{error}: {hint}"))
         })
     }
+}
+
+/// The sizes of a space that the flags give.
+fn given(space: &dyn SearchSpace, sizes: &[(&'static str, u64)]) -> Result<Sizes, Failure> {
+    let sizes = Sizes::of(space, sizes.iter().copied());
+    sizes.map_err(|error| fail("bad_size", error))
 }
 
 /// Whether a folder has to be a model's: it may instead hold files of single

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 use knas_net::weights::WeightFile;
 use knas_records::{Failure, Record};
+use knas_study::check_weights;
 
 use crate::scorer::fail;
 use crate::shown::Shown;
@@ -24,7 +25,7 @@ impl Weights {
     /// every candidate is wrong now.
     ///
     /// # Errors
-    /// When a file cannot be read, or its classifier is for other classes.
+    /// When a file cannot be read, or lacks what every network needs.
     pub fn open(path: &Path, shown: &Shown) -> Result<Self> {
         if path.is_dir() {
             let named =
@@ -40,6 +41,9 @@ impl Weights {
         let read = || -> Result<WeightFile> {
             let file = WeightFile::read(path)?;
             file.fits_classes(shown.classes())?;
+            if let Shown::Images { side, sizes, .. } = shown {
+                check_weights(&file, false, (*side, shown.classes()), sizes)?;
+            }
             Ok(file)
         };
         Ok(Self::File(Mutex::new(read().context("--weights")?)))

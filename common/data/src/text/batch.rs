@@ -128,7 +128,11 @@ impl Texts {
     /// What an encoder must have room for.
     #[must_use]
     pub fn extent(&self) -> Extent {
-        let mut extent = Extent::default();
+        // Padding is looked up like any token.
+        let mut extent = Extent {
+            vocabulary: self.padding as usize + 1,
+            ..Extent::default()
+        };
         for Tokens { ids, types } in &self.tokens {
             let more = |values: &[u32]| values.iter().max().map_or(0, |&most| most as usize + 1);
             extent.vocabulary = extent.vocabulary.max(more(ids));

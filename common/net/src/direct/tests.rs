@@ -1,9 +1,9 @@
 //! Whole networks against libtorch in double precision.
 
-use knas_space::Extent;
 use knas_space::nb201::network::{lower, lower_thin};
 use knas_space::nb201::{Cell as Arch, Skeleton};
 use knas_space::roberta_skip::{self, Layout, Settings, Task};
+use knas_space::{Extent, nats_sss};
 use tch::{Device, Kind, Tensor};
 
 use crate::direct::Plan;
@@ -61,16 +61,23 @@ fn gradients_are_those_of_libtorch() {
         "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|skip_connect~1|skip_connect~2|",
     ];
     let odd = odd.map(|text| (text.parse::<Arch>().unwrap(), [16, 1, 16]));
-    for (arch, [channels, cells, side]) in drawn.into_iter().chain(odd) {
+    let cells = drawn.into_iter().chain(odd);
+    let cells = cells.map(|(arch, [channels, cells, side])| {
         let skeleton = Skeleton::new(channels, cells, 10, side).unwrap();
+        let graph = lower(&arch, &skeleton, Extent::Live).unwrap();
+        (arch.to_string(), graph, side as usize)
+    });
+    // The one of another space that it serves.
+    let widths = "16:32:32:64:64".parse().unwrap();
+    let other = nats_sss::lower(&widths, 16, 10).unwrap();
+    for (arch, graph, side) in cells.chain([(widths.to_string(), other, 16)]) {
         let initial = Initial {
             init: Init::Default,
             seed: 3,
         };
         let network = |kind| {
             let source = Source::Random(initial);
-            let graph = lower(&arch, &skeleton, Extent::Live).unwrap();
-            Network::new(graph, source, (kind, Device::Cpu)).unwrap()
+            Network::new(graph.clone(), source, (kind, Device::Cpu)).unwrap()
         };
         // More than one group.
         let images = super::GROUP as i64 + 2;
@@ -125,7 +132,6 @@ fn gradients_are_those_of_libtorch() {
     }
 }
 
-/// So that the size of a network tells which pass serves it.
 #[test]
 fn every_cell_has_a_plan() {
     let skeleton = Skeleton::new(16, 1, 10, 16).unwrap();
@@ -145,7 +151,8 @@ fn other_networks_have_none() {
     let layout: Layout = "bert-l1-d8-h2-i16-v60-p20-t2:1|head".parse().unwrap();
     let settings = Settings::of(layout.backbone().kind);
     let encoder = roberta_skip::network::lower(&layout, &settings, Task::usual(&layout));
-    for graph in [thin, zeros, encoder.unwrap()] {
+    let widths = nats_sss::lower(&"16:32:32:64:56".parse().unwrap(), 16, 10).unwrap();
+    for graph in [thin, zeros, widths, encoder.unwrap()] {
         assert!(Plan::of(&graph).is_none(), "{graph}");
     }
 }

@@ -55,20 +55,12 @@ impl SearchSpace for Nb201 {
     }
 
     fn sizes(&self) -> &'static [Size] {
-        &[
-            Size {
-                name: "channels",
-                about: "channels of the first stage",
-                usual: 16,
-                range: (1, 4096),
-            },
-            Size {
-                name: "cells",
-                about: "cells in each of the three stages",
-                usual: 5,
-                range: (1, 1000),
-            },
-        ]
+        &[skeleton::CHANNELS, skeleton::CELLS]
+    }
+
+    /// A cell without weights: what its network holds, every cell's does.
+    fn shared(&self, setting: &Setting) -> Option<Result<Graph, LowerError>> {
+        Some(Cell::new([Op::Skip; 6]).lower(setting, Extent::Live))
     }
 
     fn largest(&self) -> Option<Box<dyn Architecture>> {
@@ -126,6 +118,10 @@ impl Architecture for Cell {
 
     fn cost(&self) -> Result<Cost, GraphError> {
         Skeleton::default().cost(self)
+    }
+
+    fn cost_in(&self, setting: &Setting) -> Result<Cost, LowerError> {
+        Ok(Skeleton::of(setting)?.cost(self)?)
     }
 
     fn key(&self, equivalence: Equivalence) -> Option<String> {

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::nb201::network::lower;
 use crate::nb201::{Cell, Op};
-use crate::setting::{Input, LowerError, Setting};
+use crate::setting::{Input, LowerError, Setting, Size};
 use crate::space::Extent;
 
 /// The size of the network around a cell.
@@ -21,6 +21,22 @@ pub struct Skeleton {
     classes: u64,
     side: u64,
 }
+
+/// Channels of the first stage.
+pub(super) const CHANNELS: Size = Size {
+    name: "channels",
+    about: "channels of the first stage",
+    usual: 16,
+    range: (1, 4096),
+};
+
+/// Cells in each of the three stages.
+pub(super) const CELLS: Size = Size {
+    name: "cells",
+    about: "cells in each of the three stages",
+    usual: 5,
+    range: (1, 1000),
+};
 
 /// Why a network cannot have the size asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -47,8 +63,8 @@ impl Default for Skeleton {
     /// 32x32.
     fn default() -> Self {
         Self {
-            channels: 16,
-            cells: 5,
+            channels: CHANNELS.usual,
+            cells: CELLS.usual,
             classes: 10,
             side: 32,
         }
@@ -64,8 +80,18 @@ impl Skeleton {
     /// `side` is no multiple of 4.
     pub fn new(channels: u64, cells: u64, classes: u64, side: u64) -> Result<Self, SkeletonError> {
         for (what, found, low, high) in [
-            ("the number of channels", channels, 1, 4096),
-            ("the number of cells in a stage", cells, 1, 1000),
+            (
+                "the number of channels",
+                channels,
+                CHANNELS.range.0,
+                CHANNELS.range.1,
+            ),
+            (
+                "the number of cells in a stage",
+                cells,
+                CELLS.range.0,
+                CELLS.range.1,
+            ),
             ("the number of classes", classes, 1, 1_000_000),
             ("the image's side", side, 4, 1024),
         ] {
@@ -94,7 +120,8 @@ impl Skeleton {
     /// # Errors
     /// Where it is for texts, or [`Skeleton::new`] refuses it.
     pub fn of(setting: &Setting) -> Result<Self, LowerError> {
-        let [channels, cells] = ["channels", "cells"].map(|name| setting.sizes.get(name));
+        let size = |size: Size| setting.sizes.get(size.name).unwrap_or(size.usual);
+        let (channels, cells) = (size(CHANNELS), size(CELLS));
         let side = setting.side()?;
         let skeleton = Self::new(channels, cells, setting.classes as u64, side as u64);
         skeleton.map_err(|error| LowerError::Size(error.into()))
@@ -103,7 +130,7 @@ impl Skeleton {
     /// The setting that asks for this size.
     #[must_use]
     pub fn setting(&self) -> Setting {
-        let sizes = [("channels", self.channels), ("cells", self.cells)];
+        let sizes = [(CHANNELS.name, self.channels), (CELLS.name, self.cells)];
         Setting {
             input: Input::Images {
                 side: self.side as usize,

@@ -10,8 +10,8 @@ use knas_net::weights::{self, WeightFile, WeightsError};
 use knas_net::{Init, Initial, NetError, Network, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
-use knas_space::{Architecture, Extent, Input, SearchSpace, Setting, Sizes, check_sizes};
-use knas_study::ImageCard;
+use knas_space::{Architecture, Extent, Input, SearchSpace, Setting, Sizes, given_sizes};
+use knas_study::{ImageCard, check_weights, source};
 use knas_train::{ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
 use tch::{Device, Kind};
 
@@ -48,9 +48,13 @@ enum First {
 }
 
 impl First {
-    /// Those at `path`. A file for other classes is wrong for every candidate, and
-    /// so it is wrong now.
-    fn open(path: &Path, classes: usize, new_head: bool) -> Result<Self> {
+    /// Those at `path`. What is wrong with a file for every candidate is wrong now.
+    fn open(
+        path: &Path,
+        classes: usize,
+        sizes: &[(&'static str, u64)],
+        new_head: bool,
+    ) -> Result<Self> {
         if path.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
         }
@@ -58,6 +62,7 @@ impl First {
         if !new_head {
             file.fits_classes(classes).map_err(with_new_head)?;
         }
+        check_weights(&file, new_head, (SIDE, classes), sizes).context("--weights")?;
         Ok(Self::File(Mutex::new(file), sha256))
     }
 }
@@ -68,30 +73,18 @@ fn read(path: &Path) -> Result<(WeightFile, String), WeightsError> {
     Ok((WeightFile::from_bytes(path, &bytes)?, sha256))
 }
 
-fn source(weights: Option<&WeightFile>, new_head: bool, initial: Initial) -> Source<'_> {
-    match weights {
-        Some(weights) if new_head => Source::Body { weights, initial },
-        Some(weights) => Source::File(weights),
-        None => Source::Random(initial),
-    }
-}
-
 /// Networks that look at images.
 ///
 /// # Errors
 /// When the images cannot be read, or no network can have the size.
 pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Result<Study> {
     let source = ImageSource::open(spec, cache)?;
-    let given = [("channels", args.channels), ("cells", args.cells)];
-    let given = given
-        .into_iter()
-        .filter_map(|(name, size)| Some((name, size?)));
-    let sizes: Vec<_> = given.collect();
-    check_sizes(false, &sizes)?;
+    let sizes = [("channels", args.channels), ("cells", args.cells)];
+    let sizes = given_sizes(false, &sizes)?;
     let weights = match &args.weights {
         // Those of a training, which may be of several sizes.
         Some(_) if args.evaluate => None,
-        Some(path) => Some(First::open(path, source.classes(), args.new_head)?),
+        Some(path) => Some(First::open(path, source.classes(), &sizes, args.new_head)?),
         None => None,
     };
     let data = source.training(args.limits())?;
@@ -124,12 +117,8 @@ pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Resu
 
 /// The size of a network, by the names of its space.
 fn sizes(setting: &Setting) -> BTreeMap<String, u64> {
-    let side = setting.side().ok().map(|side| ("side", side as u64));
-    let shown = [("classes", setting.classes as u64)]
-        .into_iter()
-        .chain(side);
-    let sizes = setting.sizes.iter().chain(shown);
-    sizes.map(|(name, size)| (name.to_owned(), size)).collect()
+    let named = setting.named();
+    named.map(|(name, size)| (name.to_owned(), size)).collect()
 }
 
 fn hyper(args: &Args) -> Hyper {
@@ -192,8 +181,8 @@ impl ImageNetworks {
             false => BTreeMap::new(),
         };
         let flags = self.sizes.iter().copied();
-        let classes = ("classes", self.classes as u64);
-        for (name, given) in flags.clone().chain([classes]) {
+        let data = [("classes", self.classes as u64), ("side", SIDE as u64)];
+        for (name, given) in flags.clone().chain(data) {
             if let Some(&trained) = trained.get(name)
                 && given != trained
             {
@@ -202,14 +191,10 @@ impl ImageNetworks {
             }
         }
         let said = trained.iter().map(|(name, size)| (&**name, *size));
-        let said = said.filter(|(name, _)| !["classes", "side"].contains(name));
+        let said = said.filter(|(name, _)| data.iter().all(|(of_data, _)| of_data != name));
         let sizes = Sizes::of(space, flags.chain(said));
-        let side = match trained.get("side") {
-            Some(&side) => usize::try_from(side).unwrap_or(usize::MAX),
-            None => SIDE,
-        };
         Ok(Setting {
-            input: Input::Images { side },
+            input: Input::Images { side: SIDE },
             classes: self.classes,
             sizes: sizes.map_err(|error| fail("bad_size", error))?,
         })

@@ -13,7 +13,7 @@ use knas_data::{DataSpec, LeftOut};
 use knas_net::weights::{WeightFile, WeightsError};
 use knas_records::schema::Hyper;
 use knas_records::{Context, Failure, Record};
-use knas_space::{Architecture, SearchSpace, by_name, spaces};
+use knas_space::{Architecture, SearchSpace, named};
 use knas_study::{ImageCard, TextCard};
 use knas_train::{Optimiser, Schedule, Task, TrainError};
 use tch::Device;
@@ -187,13 +187,8 @@ fn with_new_head(error: WeightsError) -> anyhow::Error {
 /// # Errors
 /// When the record has none, or one of the other kind.
 fn space(record: &Record<'_>, texts: bool) -> Result<&'static dyn SearchSpace, Failure> {
-    let name = text(record, "space")?;
-    let Some(space) = by_name(&name) else {
-        let known: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
-        let known = known.join(", ");
-        let message = format!("knas-finetune does not know the space {name:?}; it knows {known}");
-        return Err(fail("unknown_space", message));
-    };
+    let name: String = record.need("space").map_err(bad_record)?;
+    let space = named(&name).map_err(|error| fail("unknown_space", error))?;
     if space.reads_texts() == texts {
         return Ok(space);
     }
@@ -213,13 +208,9 @@ fn architecture(
     texts: bool,
 ) -> Result<(&'static dyn SearchSpace, Box<dyn Architecture>), Failure> {
     let space = space(record, texts)?;
-    let parsed = space.parse(&text(record, "arch")?);
+    let arch: String = record.need("arch").map_err(bad_record)?;
+    let parsed = space.parse(&arch);
     Ok((space, parsed.map_err(|error| fail("bad_arch", error))?))
-}
-
-fn text(record: &Record<'_>, name: &str) -> Result<String, Failure> {
-    let value = record.get::<String>(name).map_err(bad_record)?;
-    value.ok_or_else(|| fail("bad_record", format_args!("there is no \"{name}\"")))
 }
 
 /// The size of the network that a record's training was of, or that it says, by

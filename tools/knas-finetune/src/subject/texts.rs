@@ -11,15 +11,15 @@ use knas_files::model;
 use knas_net::{Init, Initial, NetError, Network, Pretrained, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
-use knas_space::roberta_skip::network::lower;
-use knas_space::roberta_skip::{Backbone, Kind as Family, Layout, Settings, Task as Classes};
+use knas_space::roberta_skip::{Backbone, Kind as Family, Settings};
+use knas_space::{Architecture, Extent as Which, Input, Options, Setting, Sizes};
 use knas_study::TextCard;
 use knas_train::{AdamW, Optimiser, Schedule, Task, TextOptions, TextTask, TrainError};
 use serde_json::Value;
 use tch::{Device, Kind};
 
 use super::{
-    Candidate, Study, Subject, Tells, Trained, architecture, by_part, network, publish,
+    Candidate, Study, Subject, Tells, Trained, architecture, by_part, network, publish, space,
     with_new_head,
 };
 use crate::cli::Args;
@@ -169,29 +169,25 @@ fn dropout(settings: Settings) -> BTreeMap<String, f64> {
 
 impl Subject for Encoders {
     fn network(&self, record: &Record<'_>) -> Result<BTreeMap<String, u64>, Failure> {
-        let sizes = [
-            ("classes", self.classes),
-            ("length", self.length_of(record)? as u64),
-        ];
-        Ok(sizes.map(|(name, size)| (name.to_owned(), size)).into())
+        space(record, true)?;
+        Ok(self.sizes(self.length_of(record)?))
     }
 
     fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Failure> {
-        let (space, architecture) = architecture(record, true)?;
-        // A space of encoders is one of layouts so far.
-        let layout = architecture.to_string().parse::<Layout>();
-        let layout = layout.map_err(|error| fail("bad_arch", error))?;
+        let (_, architecture) = architecture(record, true)?;
+        let none = || fail("bad_arch", "it is a variation of no encoder");
+        let backbone = *architecture.backbone().ok_or_else(none)?;
         if let Some(pretrained) = &self.pretrained {
-            let held = pretrained.holds(layout.backbone());
+            let held = pretrained.holds(&backbone);
             held.map_err(|error| fail("weights", error))?;
         }
         let length = self.length_of(record)?;
         let data = self.data_of(length)?;
-        takes(layout.backbone(), extent(&data))?;
+        takes(&backbone, extent(&data))?;
         Ok(Box::new(EncoderCandidate {
             all: self,
-            space: space.name(),
-            layout,
+            architecture,
+            backbone,
             length,
             data,
         }))
@@ -199,6 +195,12 @@ impl Subject for Encoders {
 }
 
 impl Encoders {
+    /// The size of a network for texts of this length, by name.
+    fn sizes(&self, length: usize) -> BTreeMap<String, u64> {
+        let sizes = [("classes", self.classes), ("length", length as u64)];
+        sizes.map(|(name, size)| (name.to_owned(), size)).into()
+    }
+
     /// The length that the record was trained at, where that is to be evaluated;
     /// otherwise that of the flags.
     fn length_of(&self, record: &Record<'_>) -> Result<usize, Failure> {
@@ -248,8 +250,9 @@ fn takes(backbone: &Backbone, extent: Extent) -> Result<(), Failure> {
 
 struct EncoderCandidate<'s> {
     all: &'s Encoders,
-    space: &'static str,
-    layout: Layout,
+    architecture: Box<dyn Architecture>,
+    /// The encoder that it is a variation of.
+    backbone: Backbone,
     /// The most tokens that a text is given.
     length: usize,
     data: Arc<TextTraining>,
@@ -262,11 +265,16 @@ impl EncoderCandidate<'_> {
             seed: self.all.options.seed,
         };
         let new = |settings: Settings, source: Source<'_>| -> Result<Network, TrainError> {
-            let classes = Classes {
+            let setting = Setting {
+                input: Input::Texts {
+                    length: Some(self.length),
+                    settings: Some(settings),
+                },
                 classes: self.all.classes as usize,
-                ..Classes::usual(&self.layout)
+                sizes: Sizes::default(),
             };
-            let graph = lower(&self.layout, &settings, classes).map_err(NetError::from)?;
+            let graph = self.architecture.lower(&setting, Which::Live);
+            let graph = graph.map_err(NetError::from)?;
             Ok(Network::new(graph, source, (Kind::Float, self.all.device))?)
         };
         if let Some(Trained { weights, about }) = trained {
@@ -289,7 +297,7 @@ impl EncoderCandidate<'_> {
     }
 
     fn settings(&self) -> Settings {
-        let family = self.layout.backbone().kind;
+        let family = self.backbone.kind;
         let pretrained = self.all.pretrained.as_ref();
         pretrained.map_or(Settings::of(family), |found| found.settings)
     }
@@ -297,11 +305,11 @@ impl EncoderCandidate<'_> {
 
 impl Candidate for EncoderCandidate<'_> {
     fn space(&self) -> &'static str {
-        self.space
+        self.architecture.space().name()
     }
 
     fn arch(&self) -> String {
-        self.layout.to_string()
+        self.architecture.to_string()
     }
 
     fn read_weights(&mut self) -> Result<Option<String>, Failure> {
@@ -319,15 +327,13 @@ impl Candidate for EncoderCandidate<'_> {
     }
 
     fn tells(&self) -> Tells {
-        let length = self.length as u64;
-        let size = [("classes", self.all.classes), ("length", length)];
         Tells {
-            size: size.map(|(name, size)| (name.to_owned(), size)).into(),
+            size: self.all.sizes(self.length),
             norm_epsilon: Some(self.settings().norm_epsilon),
             images: None,
             texts: Some(TextCard {
                 tokenizer: self.all.tokenizer.display().to_string(),
-                length,
+                length: self.length as u64,
             }),
         }
     }
@@ -348,12 +354,16 @@ impl Candidate for EncoderCandidate<'_> {
 
     /// The backbone itself is a model that `transformers` knows.
     fn publish(&self, weights: &Path) -> io::Result<()> {
-        if !self.layout.is_plain() {
+        let options = Options {
+            backbone: Some(self.backbone),
+            ..Options::default()
+        };
+        let space = self.architecture.space().with(options);
+        let plain = space.ok().and_then(|space| space.baseline());
+        if plain.is_none_or(|plain| plain.to_string() != self.arch()) {
             return Ok(());
         }
-        let config = self
-            .settings()
-            .config(self.layout.backbone(), self.all.classes);
+        let config = self.settings().config(&self.backbone, self.all.classes);
         publish::folder(weights, &config, &self.all.tokenizer)
     }
 }
