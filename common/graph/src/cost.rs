@@ -45,8 +45,14 @@ impl Graph {
             Op::Input(_)
             | Op::BatchNorm { .. }
             | Op::Relu
+            | Op::Activation(_)
+            | Op::MaxPool { .. }
             | Op::AveragePool { .. }
             | Op::GlobalPool
+            | Op::Squeeze
+            | Op::Scale
+            | Op::Concatenate
+            | Op::Shift
             | Op::Add
             | Op::Divide(_)
             | Op::Zeros
@@ -56,8 +62,6 @@ impl Graph {
             | Op::Positions { .. }
             | Op::Embedding { .. }
             | Op::LayerNorm { .. }
-            | Op::Gelu
-            | Op::Tanh
             | Op::Dropout { .. }
             | Op::FirstToken => 0,
         }

@@ -260,7 +260,7 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Named, Part};
+    use crate::{Activation, Grid, Kernel, Named, Part};
 
     fn named(name: &str) -> Named<'_> {
         Named {
@@ -300,6 +300,45 @@ mod tests {
         assert_eq!(graph.shape(x), Shape::Vector { width: 10 });
     }
 
+    // What torch.nn's layers of these arguments give for 3×8×8.
+    #[test]
+    fn shapes_of_what_mobile_networks_and_cells_are_made_of() {
+        let mut graph = image();
+        let x = graph.input();
+        let wide = graph.convolution(x, named("a"), 6, 1, 1).unwrap();
+        let dilated = Kernel {
+            dilation: 2,
+            ..Kernel::depthwise(6, 5, 2)
+        };
+        let y = graph.convolve(wide, named("b"), dilated).unwrap();
+        let maps = |channels, side| Shape::Maps { channels, side };
+        assert_eq!(graph.shape(y), maps(6, 4));
+        assert_eq!(graph.parameters()[1].shape, [6, 1, 5, 5]);
+        assert_eq!(graph.parameters()[1].fan_in, 25);
+        let biased = Kernel {
+            bias: true,
+            ..Kernel::new(6, 1, 1)
+        };
+        let squeezed = graph.push(Op::Squeeze, &[y]).unwrap();
+        let gate = graph.convolve(squeezed, named("c"), biased).unwrap();
+        let gate = graph.push(Op::Activation(Activation::Sigmoid), &[gate]);
+        let scaled = graph.push(Op::Scale, &[y, gate.unwrap()]).unwrap();
+        assert_eq!(graph.shape(scaled), maps(6, 4));
+        let pool = Op::MaxPool {
+            window: 3,
+            stride: 2,
+            padding: 1,
+        };
+        let pooled = graph.push(pool, &[wide]).unwrap();
+        let both = graph.push(Op::Concatenate, &[scaled, pooled]).unwrap();
+        assert_eq!(graph.shape(both), maps(12, 4));
+        let shifted = graph.push(Op::Shift, &[both]).unwrap();
+        assert_eq!(graph.shape(shifted), maps(12, 3));
+        // 3·6 + 6·25 + 6·6 + 6 parameters; those of windows at each position.
+        let cost = graph.cost();
+        assert_eq!((cost.params, cost.macs), (210, 18 * 64 + 150 * 16 + 36));
+    }
+
     #[test]
     fn what_does_not_go_together_is_named() {
         let mut graph = image();
@@ -312,11 +351,18 @@ mod tests {
             assert_eq!(graph.nodes().len(), nodes);
             error
         };
-        let convolution = Op::Convolution {
-            weight,
+        let grid = |dilation| Grid {
             stride: 1,
             padding: 1,
+            dilation,
         };
+        let grouped = |groups, dilation| Op::Convolution {
+            weight,
+            bias: None,
+            grid: grid(dilation),
+            groups,
+        };
+        let convolution = grouped(1, 1);
         assert_eq!(
             said(&mut graph, convolution, &[y]),
             "node 2, convolution \"wide.weight\": \"wide.weight\" is [4, 3, 3, 3], \
@@ -340,6 +386,32 @@ mod tests {
                 "a window of 9 does not fit into a side of 8",
             ),
             (pool(2, 0), &[x], "the stride is 0"),
+            (
+                grouped(2, 1),
+                &[x],
+                "2 groups do not divide 3 channels into 4",
+            ),
+            (
+                grouped(0, 1),
+                &[x],
+                "0 groups do not divide 3 channels into 4",
+            ),
+            (grouped(1, 0), &[x], "the dilation is 0"),
+            (
+                grouped(1, 9),
+                &[x],
+                "a window of 19 does not fit into a side of 10",
+            ),
+            (
+                Op::Scale,
+                &[x, y],
+                "3×8×8 and 4×8×8 cannot be read together",
+            ),
+            (
+                Op::Concatenate,
+                &[x],
+                "it reads two values or more, not 1 values",
+            ),
             (Op::Divide(0), &[x], "the divisor is 0"),
             (Op::Dropout { rate: 1.0 }, &[x], "a share of 1"),
             (Op::FirstToken, &[x], "it reads tokens, not 3×8×8"),
@@ -385,7 +457,7 @@ mod tests {
             input: a,
             output: b,
         });
-        let _ = graph.push(Op::Tanh, &[b]).unwrap();
+        let _ = graph.push(Op::Activation(Activation::Tanh), &[b]).unwrap();
         let places = |values: &Vec<Value>| values.iter().map(|v| v.place()).collect::<Vec<_>>();
         let releases: Vec<Vec<usize>> = graph.releases().iter().map(places).collect();
         assert_eq!(releases, [vec![], vec![], vec![0, 1], vec![2]]);

@@ -1,7 +1,7 @@
 //! Layers together with their parameters.
 
 use crate::graph::{Graph, GraphError, Value};
-use crate::op::Op;
+use crate::op::{Grid, NORM_EPSILON, Op};
 use crate::parameter::{Parameter, Part, Place, Role, Running};
 use crate::shape::Shape;
 
@@ -22,7 +22,7 @@ impl Named<'_> {
             name: format!("{}.{what}", self.name),
             aliases: Vec::new(),
             key: match role {
-                Role::LinearBias => format!("{}.bias", self.key),
+                Role::LinearBias | Role::ConvBias => format!("{}.bias", self.key),
                 _ => self.key.to_owned(),
             },
             role,
@@ -33,8 +33,49 @@ impl Named<'_> {
     }
 }
 
+/// What a convolution does, but for what it reads and its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// Channels that it gives.
+    pub outputs: usize,
+    /// The window's side.
+    pub window: usize,
+    /// The step between windows.
+    pub stride: usize,
+    /// The step between the positions of one window.
+    pub dilation: usize,
+    /// Parts of the channels that do not see each other.
+    pub groups: usize,
+    /// Whether something is added to each output.
+    pub bias: bool,
+}
+
+impl Kernel {
+    /// A kernel of adjacent positions, in one group, without bias.
+    #[must_use]
+    pub fn new(outputs: usize, window: usize, stride: usize) -> Self {
+        Self {
+            outputs,
+            window,
+            stride,
+            dilation: 1,
+            groups: 1,
+            bias: false,
+        }
+    }
+
+    /// A depthwise kernel for so many channels: each sees itself alone.
+    #[must_use]
+    pub fn depthwise(channels: usize, window: usize, stride: usize) -> Self {
+        Self {
+            groups: channels,
+            ..Self::new(channels, window, stride)
+        }
+    }
+}
+
 impl Graph {
-    /// Appends a convolution whose window is padded by half of it, rounded down.
+    /// Appends a convolution without bias or groups, as [`Kernel::new`] has it.
     ///
     /// # Errors
     /// When it cannot read `input`.
@@ -46,25 +87,69 @@ impl Graph {
         window: usize,
         stride: usize,
     ) -> Result<Value, GraphError> {
+        self.convolve(input, named, Kernel::new(outputs, window, stride))
+    }
+
+    /// Appends a convolution whose window is padded by half of its reach, rounded
+    /// down.
+    ///
+    /// # Errors
+    /// When it cannot read `input`.
+    pub fn convolve(
+        &mut self,
+        input: Value,
+        named: Named<'_>,
+        kernel: Kernel,
+    ) -> Result<Value, GraphError> {
         self.whole(|graph| {
-            let inputs = graph.channels(input);
+            let Kernel {
+                outputs,
+                window,
+                stride,
+                dilation,
+                groups,
+                bias,
+            } = kernel;
+            // Groups that are refused may be none.
+            let inputs = graph.channels(input) / groups.max(1);
             let shape = [outputs, inputs, window, window];
             let fan_in = inputs * window * window;
             let weight = graph.hold(named.parameter("weight", Role::ConvWeight, &shape, fan_in));
+            let bias = bias
+                .then(|| graph.hold(named.parameter("bias", Role::ConvBias, &[outputs], fan_in)));
+            let grid = Grid {
+                stride,
+                padding: dilation * (window / 2),
+                dilation,
+            };
             let op = Op::Convolution {
                 weight,
-                stride,
-                padding: window / 2,
+                bias,
+                grid,
+                groups,
             };
             graph.push(op, &[input])
         })
     }
 
-    /// Appends a batch norm.
+    /// Appends a batch norm with PyTorch's [`NORM_EPSILON`].
     ///
     /// # Errors
     /// When it cannot read `input`.
     pub fn batch_norm(&mut self, input: Value, named: Named<'_>) -> Result<Value, GraphError> {
+        self.batch_norm_with(input, named, NORM_EPSILON)
+    }
+
+    /// Appends a batch norm that adds `epsilon` to variances.
+    ///
+    /// # Errors
+    /// When it cannot read `input`.
+    pub fn batch_norm_with(
+        &mut self,
+        input: Value,
+        named: Named<'_>,
+        epsilon: f64,
+    ) -> Result<Value, GraphError> {
         self.whole(|graph| {
             let channels = graph.channels(input);
             let (weight, bias) = graph.norm(named, channels);
@@ -76,6 +161,7 @@ impl Graph {
                 weight,
                 bias,
                 running,
+                epsilon,
             };
             graph.push(op, &[input])
         })
@@ -140,8 +226,9 @@ impl Graph {
         }
     }
 
-    /// The channels of maps.
-    fn channels(&self, value: Value) -> usize {
+    /// The channels of maps; 0 of anything else.
+    #[must_use]
+    pub fn channels(&self, value: Value) -> usize {
         match self.nodes().get(value.place()).map(|node| node.shape) {
             Some(Shape::Maps { channels, .. }) => channels,
             _ => 0, // which no layer reads

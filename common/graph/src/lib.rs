@@ -25,7 +25,7 @@ pub mod text;
 
 pub use cost::Cost;
 pub use graph::{Graph, GraphError, Mark, Node, Value};
-pub use layers::Named;
-pub use op::{NORM_EPSILON, Op};
+pub use layers::{Kernel, Named};
+pub use op::{Activation, Grid, NORM_EPSILON, Op};
 pub use parameter::{Parameter, Part, Place, Role, Running};
 pub use shape::Shape;

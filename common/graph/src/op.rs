@@ -15,14 +15,17 @@ pub const NORM_EPSILON: f64 = 1e-5;
 pub enum Op {
     /// What the network is shown. The first node, and no other.
     Input(Shape),
-    /// A convolution without bias; out × in × window × window weights.
+    /// A convolution; out × in / groups × window × window weights.
     Convolution {
         /// Its weight.
         weight: Place,
-        /// The step between positions.
-        stride: usize,
-        /// Zeros on each side.
-        padding: usize,
+        /// One summand an output, where it has them.
+        bias: Option<Place>,
+        /// Where its windows lie.
+        grid: Grid,
+        /// Into how many parts the channels fall that do not see each other; as
+        /// many as there are channels in a depthwise convolution.
+        groups: usize,
     },
     /// A batch norm (Ioffe & Szegedy 2015).
     BatchNorm {
@@ -32,9 +35,22 @@ pub enum Op {
         bias: Place,
         /// Its place among the running statistics.
         running: usize,
+        /// Added to variances.
+        epsilon: f64,
     },
     /// max(x, 0).
     Relu,
+    /// Another function of single numbers.
+    Activation(Activation),
+    /// The largest of each window; the padding is never that.
+    MaxPool {
+        /// The window's side.
+        window: usize,
+        /// The step between windows.
+        stride: usize,
+        /// Positions on each side that are not there.
+        padding: usize,
+    },
     /// Means over windows, which leave the padding out.
     AveragePool {
         /// The window's side.
@@ -46,6 +62,14 @@ pub enum Op {
     },
     /// The mean over all positions.
     GlobalPool,
+    /// The mean over all positions, as maps of one position (Hu et al. 2018).
+    Squeeze,
+    /// Maps times other maps of as many channels and one position (Hu et al. 2018).
+    Scale,
+    /// The channels of several maps, one after another.
+    Concatenate,
+    /// Maps without their first row and their first column.
+    Shift,
     /// A linear map with a bias: of a vector, or of every token's.
     Linear {
         /// Out × in.
@@ -94,10 +118,6 @@ pub enum Op {
         /// The share of its weights that is dropped in training.
         dropout: f64,
     },
-    /// x·Φ(x), Φ the standard normal distribution function.
-    Gelu,
-    /// The hyperbolic tangent.
-    Tanh,
     /// Dropout, in training.
     Dropout {
         /// The share that is dropped.
@@ -105,6 +125,62 @@ pub enum Op {
     },
     /// The vector of a text's first token.
     FirstToken,
+}
+
+/// Where the windows of a convolution lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// The step between windows.
+    pub stride: usize,
+    /// Zeros on each side.
+    pub padding: usize,
+    /// The step between the positions of one window.
+    pub dilation: usize,
+}
+
+/// A function of single numbers that is no ReLU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// x·Φ(x), Φ the standard normal distribution function.
+    Gelu,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// 1 / (1 + e^−x).
+    Sigmoid,
+    /// min(max(x + 3, 0), 6) / 6 (Howard et al. 2019).
+    HardSigmoid,
+    /// x · sigmoid(x).
+    Silu,
+    /// x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019).
+    HardSwish,
+    /// min(max(x, 0), 6).
+    Relu6,
+}
+
+impl Activation {
+    /// Its name in print.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gelu => "gelu",
+            Self::Tanh => "tanh",
+            Self::Sigmoid => "sigmoid",
+            Self::HardSigmoid => "hard-sigmoid",
+            Self::Silu => "silu",
+            Self::HardSwish => "hard-swish",
+            Self::Relu6 => "relu6",
+        }
+    }
+
+    /// Whether it stands where a ReLU could: it passes on what is positive, and
+    /// little of what is not. The others squash.
+    #[must_use]
+    pub fn rectifies(self) -> bool {
+        match self {
+            Self::Gelu | Self::Silu | Self::HardSwish | Self::Relu6 => true,
+            Self::Tanh | Self::Sigmoid | Self::HardSigmoid => false,
+        }
+    }
 }
 
 impl Op {
@@ -116,8 +192,14 @@ impl Op {
             Self::Convolution { .. } => "convolution",
             Self::BatchNorm { .. } => "batch-norm",
             Self::Relu => "relu",
+            Self::Activation(activation) => activation.name(),
+            Self::MaxPool { .. } => "max-pool",
             Self::AveragePool { .. } => "average-pool",
             Self::GlobalPool => "global-pool",
+            Self::Squeeze => "squeeze",
+            Self::Scale => "scale",
+            Self::Concatenate => "concatenate",
+            Self::Shift => "shift",
             Self::Linear { .. } => "linear",
             Self::Add => "add",
             Self::Divide(_) => "divide",
@@ -129,8 +211,6 @@ impl Op {
             Self::Embedding { .. } => "embedding",
             Self::LayerNorm { .. } => "layer-norm",
             Self::Attention { .. } => "attention",
-            Self::Gelu => "gelu",
-            Self::Tanh => "tanh",
             Self::Dropout { .. } => "dropout",
             Self::FirstToken => "first-token",
         }
@@ -147,8 +227,14 @@ impl Op {
             Self::Embedding { table } => Some(table),
             Self::Input(_)
             | Self::Relu
+            | Self::Activation(_)
+            | Self::MaxPool { .. }
             | Self::AveragePool { .. }
             | Self::GlobalPool
+            | Self::Squeeze
+            | Self::Scale
+            | Self::Concatenate
+            | Self::Shift
             | Self::Add
             | Self::Divide(_)
             | Self::Zeros
@@ -157,8 +243,6 @@ impl Op {
             | Self::TokenMask
             | Self::Positions { .. }
             | Self::Attention { .. }
-            | Self::Gelu
-            | Self::Tanh
             | Self::Dropout { .. }
             | Self::FirstToken => None,
         }

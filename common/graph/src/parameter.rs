@@ -6,8 +6,10 @@ pub type Place = usize;
 /// What a parameter is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Out × in × height × width.
+    /// Out × in / groups × height × width.
     ConvWeight,
+    /// One summand an output of a convolution.
+    ConvBias,
     /// One factor a channel.
     NormWeight,
     /// One summand a channel.

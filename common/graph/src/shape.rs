@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::op::Op;
+use crate::op::{Grid, Op};
 use crate::parameter::Parameter;
 
 /// What a value is, for one sample.
@@ -107,6 +107,16 @@ pub enum Misfit {
         /// Channels of what is normalised.
         channels: usize,
     },
+    /// Groups that do not share the channels equally.
+    #[error("{groups} groups do not divide {inputs} channels into {outputs}")]
+    Groups {
+        /// Groups.
+        groups: usize,
+        /// Channels of what is read.
+        inputs: usize,
+        /// Channels of what is given.
+        outputs: usize,
+    },
     /// A window that is larger than what it looks at.
     #[error("a window of {window} does not fit into a side of {side}")]
     Window {
@@ -152,8 +162,9 @@ pub(crate) fn infer(
         Op::Input(_) => Err(Misfit::SecondInput),
         Op::Convolution {
             weight,
-            stride,
-            padding,
+            bias,
+            grid,
+            groups,
         } => {
             let (channels, side) = maps(inputs)?;
             let shape = &parameter(weight)?.shape;
@@ -161,8 +172,19 @@ pub(crate) fn infer(
                 [outputs, _, window, _] => (outputs, window),
                 _ => (0, 0),
             };
-            holds(weight, &[outputs, channels, window, window])?;
-            let side = slid(side, window, stride, padding)?;
+            let divides = |channels: usize| groups > 0 && channels.is_multiple_of(groups);
+            if !divides(channels) || !divides(outputs) {
+                return Err(Misfit::Groups {
+                    groups,
+                    inputs: channels,
+                    outputs,
+                });
+            }
+            holds(weight, &[outputs, channels / groups, window, window])?;
+            if let Some(bias) = bias {
+                holds(bias, &[outputs])?;
+            }
+            let side = slid(side, grid.reach(window)?, grid.stride, grid.padding)?;
             Ok(Maps {
                 channels: outputs,
                 side,
@@ -172,6 +194,7 @@ pub(crate) fn infer(
             weight,
             bias,
             running: place,
+            ..
         } => {
             let (channels, side) = maps(inputs)?;
             holds(weight, &[channels])?;
@@ -185,12 +208,27 @@ pub(crate) fn infer(
             window,
             stride,
             padding,
+        }
+        | Op::MaxPool {
+            window,
+            stride,
+            padding,
         } => {
             let (channels, side) = maps(inputs)?;
             let side = slid(side, window, stride, padding)?;
             Ok(Maps { channels, side })
         }
         Op::GlobalPool => maps(inputs).map(|(width, _)| Vector { width }),
+        Op::Squeeze => maps(inputs).map(|(channels, _)| Maps { channels, side: 1 }),
+        Op::Scale => scaled(inputs),
+        Op::Concatenate => concatenated(inputs),
+        Op::Shift => match maps(inputs)? {
+            (_, 0 | 1) => Err(Misfit::Zero("what is left of the side")),
+            (channels, side) => Ok(Maps {
+                channels,
+                side: side - 1,
+            }),
+        },
         Op::Linear { weight, bias } => {
             let outputs = parameter(bias)?.len();
             let (width, shape) = match one(inputs)? {
@@ -223,7 +261,7 @@ pub(crate) fn infer(
             _ => Err(count("two values or more", inputs)),
         },
         Op::Divide(0) => Err(Misfit::Zero("the divisor")),
-        Op::Relu | Op::Divide(_) | Op::Zeros | Op::Gelu | Op::Tanh => one(inputs),
+        Op::Relu | Op::Activation(_) | Op::Divide(_) | Op::Zeros => one(inputs),
         Op::Dropout { rate } => share(rate).and_then(|()| one(inputs)),
         Op::TokenIds | Op::TokenTypes | Op::TokenMask => match one(inputs)? {
             Text { length } => Ok(Integers { length }),
@@ -256,6 +294,44 @@ pub(crate) fn infer(
     }
 }
 
+/// Maps, and maps of one position by which they are multiplied.
+fn scaled(inputs: &[Shape]) -> Result<Shape, Misfit> {
+    let &[first, other] = inputs else {
+        return Err(count("two values", inputs));
+    };
+    let (channels, _) = maps(&[first])?;
+    match other == (Shape::Maps { channels, side: 1 }) {
+        true => Ok(first),
+        false => Err(Misfit::Different { first, other }),
+    }
+}
+
+fn concatenated(inputs: &[Shape]) -> Result<Shape, Misfit> {
+    let [first, _, ..] = *inputs else {
+        return Err(count("two values or more", inputs));
+    };
+    let (_, side) = maps(&[first])?;
+    let mut channels = 0usize;
+    for &other in inputs {
+        match maps(&[other])? {
+            (more, found) if found == side => channels = channels.saturating_add(more),
+            _ => return Err(Misfit::Different { first, other }),
+        }
+    }
+    Ok(Shape::Maps { channels, side })
+}
+
+impl Grid {
+    /// How far a window of this side reaches.
+    fn reach(self, window: usize) -> Result<usize, Misfit> {
+        match (window, self.dilation) {
+            (0, _) => Err(Misfit::Zero("the window")),
+            (_, 0) => Err(Misfit::Zero("the dilation")),
+            (window, dilation) => Ok((window - 1).saturating_mul(dilation).saturating_add(1)),
+        }
+    }
+}
+
 fn attended(inputs: &[Shape], heads: usize) -> Result<Shape, Misfit> {
     let &[query, key, value, mask] = inputs else {
         return Err(count("queries, keys, values and a mask", inputs));
@@ -282,7 +358,7 @@ fn attended(inputs: &[Shape], heads: usize) -> Result<Shape, Misfit> {
 
 /// The side of what windows leave of a side.
 fn slid(side: usize, window: usize, stride: usize, padding: usize) -> Result<usize, Misfit> {
-    let side = side.saturating_add(2 * padding);
+    let side = side.saturating_add(padding.saturating_mul(2));
     match (window, stride) {
         (0, _) => Err(Misfit::Zero("the window")),
         (_, 0) => Err(Misfit::Zero("the stride")),

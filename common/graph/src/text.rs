@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::graph::{Graph, Mark, Node};
-use crate::op::Op;
+use crate::op::{Grid, NORM_EPSILON, Op};
 
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,9 +35,31 @@ impl Graph {
         }
         match node.op {
             Op::Convolution {
-                stride, padding, ..
-            } => write!(f, " stride {stride} padding {padding}"),
+                bias, grid, groups, ..
+            } => {
+                let Grid {
+                    stride,
+                    padding,
+                    dilation,
+                } = grid;
+                write!(f, " stride {stride} padding {padding}")?;
+                if dilation != 1 {
+                    write!(f, " dilation {dilation}")?;
+                }
+                if groups != 1 {
+                    write!(f, " groups {groups}")?;
+                }
+                f.write_str(if bias.is_some() { " bias" } else { "" })
+            }
+            Op::BatchNorm { epsilon, .. } if epsilon != NORM_EPSILON => {
+                write!(f, " epsilon {epsilon:e}")
+            }
             Op::AveragePool {
+                window,
+                stride,
+                padding,
+            }
+            | Op::MaxPool {
                 window,
                 stride,
                 padding,
@@ -52,7 +74,12 @@ impl Graph {
             Op::Input(_)
             | Op::BatchNorm { .. }
             | Op::Relu
+            | Op::Activation(_)
             | Op::GlobalPool
+            | Op::Squeeze
+            | Op::Scale
+            | Op::Concatenate
+            | Op::Shift
             | Op::Linear { .. }
             | Op::Add
             | Op::Zeros
@@ -61,8 +88,6 @@ impl Graph {
             | Op::TokenMask
             | Op::Positions { padding: None }
             | Op::Embedding { .. }
-            | Op::Gelu
-            | Op::Tanh
             | Op::FirstToken => Ok(()),
         }
     }

@@ -1,6 +1,8 @@
 //! Architectures as lists of choices: how many there are, in which order, which
 //! ones are drawn and which ones are near.
 
+use std::collections::HashSet;
+
 use knas_stats::random::stream;
 
 /// How many options each decision has, all of a space's architectures alike.
@@ -49,6 +51,25 @@ impl Choices {
         drawn.into_iter().map(|place| place as u64)
     }
 
+    /// Distinct lists in an order that is drawn from `seed`, each equally likely,
+    /// for spaces too large to be enumerated: it ends where lists that were there
+    /// already come up a thousand times in a row.
+    pub fn draw(self, seed: u64) -> impl Iterator<Item = Vec<usize>> {
+        const PATIENCE: usize = 1000;
+        let mut random = stream(seed, &format!("{} sample", self.space), &[]);
+        let mut seen: HashSet<Vec<usize>> = HashSet::new();
+        std::iter::from_fn(move || {
+            for _ in 0..PATIENCE {
+                let choice = |&options: &usize| random.below(options as u64) as usize;
+                let list: Vec<usize> = self.options.iter().map(choice).collect();
+                if seen.insert(list.clone()) {
+                    return Some(list);
+                }
+            }
+            None
+        })
+    }
+
     /// The lists that differ from one in one choice, in an order that is drawn
     /// from `seed` for the architecture called `id`.
     pub fn near(&self, choices: &[usize], seed: u64, id: &str) -> Vec<Vec<usize>> {
@@ -67,6 +88,13 @@ impl Choices {
             .map(|place| found[place].clone())
             .collect()
     }
+}
+
+/// The id of an architecture of a space without an order: the space's name, and 16
+/// digits that follow from the canonical notation.
+pub(crate) fn digest(space: &str, notation: &str) -> String {
+    let digits = stream(0, "id", &[space.into(), notation.into()]).next_u64();
+    format!("{space}-{digits:016x}")
 }
 
 #[cfg(test)]
@@ -96,6 +124,11 @@ mod tests {
     fn all_are_drawn_once_and_what_is_near_differs_in_one_choice() {
         let drawn: HashSet<u64> = CHOICES.sample(3).collect();
         assert_eq!(drawn.len(), 24);
+        let lists: Vec<Vec<usize>> = CHOICES.draw(3).collect();
+        assert_eq!(lists.len(), 24);
+        assert_eq!(lists.iter().collect::<HashSet<_>>().len(), 24);
+        assert_eq!(CHOICES.draw(3).take(5).collect::<Vec<_>>(), lists[..5]);
+        assert_ne!(CHOICES.draw(4).collect::<Vec<_>>(), lists);
         let near = CHOICES.near(&[1, 0, 2], 0, "one");
         assert_eq!(near.len(), 2 + 1 + 3);
         assert_eq!(near.iter().collect::<HashSet<_>>().len(), near.len());

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use knas_graph::{Cost, Graph, GraphError, Op, Shape, Value};
+use knas_graph::{Graph, GraphError, Op, Shape, Value};
 use thiserror::Error;
 
 use crate::choices::Choices;
@@ -213,10 +213,6 @@ impl Architecture for Widths {
         Ok(lower(self, setting.side()?, setting.classes)?)
     }
 
-    fn cost(&self) -> Result<Cost, GraphError> {
-        Ok(lower(self, 32, 10)?.cost())
-    }
-
     fn key(&self, _equivalence: Equivalence) -> Option<String> {
         Some(self.to_string())
     }
@@ -241,6 +237,8 @@ impl Architecture for Widths {
 
 #[cfg(test)]
 mod tests {
+    use knas_graph::Cost;
+
     use super::*;
 
     fn counts(arch: &str, side: usize, classes: usize) -> (u64, u64) {

@@ -148,6 +148,12 @@ pub enum SizeError {
 }
 
 impl Sizes {
+    /// What sizes are unless they are given.
+    #[must_use]
+    pub fn usual(sizes: &[Size]) -> Self {
+        sizes.iter().map(|size| (size.name, size.usual)).collect()
+    }
+
     /// The sizes of a space: those that are `given`, and otherwise the usual ones.
     ///
     /// # Errors
@@ -156,11 +162,7 @@ impl Sizes {
         space: &dyn SearchSpace,
         given: impl IntoIterator<Item = (&'n str, u64)>,
     ) -> Result<Self, SizeError> {
-        let mut sizes: BTreeMap<_, _> = space
-            .sizes()
-            .iter()
-            .map(|size| (size.name, size.usual))
-            .collect();
+        let Self(mut sizes) = Self::usual(space.sizes());
         for (name, found) in given {
             let size = space.sizes().iter().find(|size| size.name == name);
             let Some(size) = size else {

@@ -10,7 +10,7 @@ use crate::features::{Decision, Flow};
 use crate::nats_sss::NatsSss;
 use crate::nb201::Nb201;
 use crate::roberta_skip::{Backbone, RobertaSkip};
-use crate::setting::{LowerError, Setting, Size};
+use crate::setting::{Input, LowerError, Setting, Size, Sizes};
 
 /// Every search space, by name.
 #[must_use]
@@ -62,6 +62,23 @@ pub trait SearchSpace: Sync {
     /// its architecture.
     fn sizes(&self) -> &'static [Size] {
         &[]
+    }
+
+    /// For what its networks are counted unless something else is told: what the
+    /// images are, how many classes there are, and the sizes that are usual.
+    fn usual(&self) -> Setting {
+        let input = match self.reads_texts() {
+            true => Input::Texts {
+                length: None,
+                settings: None,
+            },
+            false => Input::Images { side: 32 },
+        };
+        Setting {
+            input,
+            classes: if self.reads_texts() { 2 } else { 10 },
+            sizes: Sizes::usual(self.sizes()),
+        }
     }
 
     /// The space as `options` want it.
@@ -135,12 +152,14 @@ pub trait Architecture: fmt::Display {
         None
     }
 
-    /// All parameters of the space's default network, and the
-    /// multiply-accumulates of its forward pass over one sample.
+    /// All parameters of its network in its space's usual setting, and the
+    /// multiply-accumulates of a forward pass over one sample.
     ///
     /// # Errors
     /// When there can be no such network.
-    fn cost(&self) -> Result<Cost, GraphError>;
+    fn cost(&self) -> Result<Cost, LowerError> {
+        self.cost_in(&self.space().usual())
+    }
 
     /// What its network costs in this setting, all of it.
     ///

@@ -16,20 +16,6 @@ const TEXTS: Input = Input::Texts {
     settings: None,
 };
 
-/// The setting in which records count.
-fn usual(space: &dyn SearchSpace) -> Setting {
-    let (input, classes) = match space.reads_texts() {
-        true => (TEXTS, 2),
-        false => (Input::Images { side: 32 }, 10),
-    };
-    let sizes = Sizes::of(space, []).unwrap();
-    Setting {
-        input,
-        classes,
-        sizes,
-    }
-}
-
 fn some(space: &dyn SearchSpace) -> Vec<Box<dyn Architecture>> {
     let ends = space.count().map(|count| [0, count - 1]);
     let ends = ends.into_iter().flatten().map(|index| space.at(index));
@@ -62,7 +48,7 @@ fn what_is_printed_is_read_again() {
 #[test]
 fn what_is_counted_is_what_is_lowered() {
     for space in spaces() {
-        let setting = usual(*space);
+        let setting = space.usual();
         let largest = space.largest().map(|one| one.cost().unwrap().params);
         for one in some(*space) {
             let whole = one.lower(&setting, Extent::Whole).unwrap();
@@ -81,7 +67,7 @@ fn what_is_counted_is_what_is_lowered() {
 #[test]
 fn what_a_space_shares_is_in_each_of_its_networks() {
     for space in spaces() {
-        let setting = usual(*space);
+        let setting = space.usual();
         let Some(shared) = space.shared(&setting) else {
             continue;
         };
@@ -123,7 +109,7 @@ fn networks_are_shown_what_they_are_for() {
                 true => Input::Images { side: 32 },
                 false => TEXTS,
             },
-            ..usual(*space)
+            ..space.usual()
         };
         let one = space.sample(0).next().unwrap();
         let error = one.lower(&other, Extent::Live).unwrap_err();
@@ -136,7 +122,7 @@ fn an_image_that_cannot_be_halved_is_refused() {
     for space in spaces().iter().filter(|space| !space.reads_texts()) {
         let odd = Setting {
             input: Input::Images { side: 7 },
-            ..usual(*space)
+            ..space.usual()
         };
         let one = space.sample(0).next().unwrap();
         assert!(one.lower(&odd, Extent::Live).is_err(), "{}", space.name());

@@ -6,7 +6,7 @@
 //! This is what `transformers` calls `BertForSequenceClassification` and
 //! `RobertaForSequenceClassification`, whose names of parameters are used here.
 
-use knas_graph::{Graph, GraphError, Mark, Named, Op, Part, Shape, Value};
+use knas_graph::{Activation, Graph, GraphError, Mark, Named, Op, Part, Shape, Value};
 
 use super::{Combination, Kind, Layout, Settings, Task};
 
@@ -162,7 +162,7 @@ impl Lowering<'_> {
             attended,
             backbone.intermediate,
         )?;
-        let active = self.graph.push(Op::Gelu, &[wide])?;
+        let active = self.graph.push(Op::Activation(Activation::Gelu), &[wide])?;
         let narrow = self.linear(&at, "output.dense", part, active, width)?;
         self.residual(&at, "output.LayerNorm", narrow, attended)
     }
@@ -231,7 +231,7 @@ impl Lowering<'_> {
             part: Part::Classifier,
         };
         let dense = graph.linear(first, head(names[0], "head.dense"), backbone.width)?;
-        let pooled = graph.push(Op::Tanh, &[dense])?;
+        let pooled = graph.push(Op::Activation(Activation::Tanh), &[dense])?;
         let pooled = graph.push(dropout, &[pooled])?;
         graph.linear(pooled, head(names[1], "head.classifier"), classes)?;
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use knas_graph::{Cost, Graph, GraphError};
+use knas_graph::{Cost, Graph};
 use knas_stats::random::stream;
 
 use super::network::lower;
@@ -169,8 +169,8 @@ impl Architecture for Candidate {
         Some(self.layout.backbone())
     }
 
-    fn cost(&self) -> Result<Cost, GraphError> {
-        counts::cost(&self.layout, Task::usual(&self.layout))
+    fn cost(&self) -> Result<Cost, LowerError> {
+        Ok(counts::cost(&self.layout, Task::usual(&self.layout))?)
     }
 
     fn key(&self, equivalence: Equivalence) -> Option<String> {
