@@ -15,7 +15,7 @@
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::NetError;
-use crate::layers::{NORM_EPSILON, Running};
+use crate::layers::Running;
 
 /// The weight of a new batch in running statistics: PyTorch's default.
 const MOMENTUM: f64 = 0.1;
@@ -91,6 +91,17 @@ impl Statistics {
     }
 }
 
+/// What a batch norm does beside finding statistics.
+#[derive(Clone, Copy)]
+pub(crate) struct Affine<'t> {
+    /// One factor a channel.
+    pub weight: &'t Tensor,
+    /// One summand a channel.
+    pub bias: &'t Tensor,
+    /// Added to variances.
+    pub epsilon: f64,
+}
+
 /// Normalises the images of a batch together; running statistics follow, where
 /// they are given.
 ///
@@ -98,7 +109,7 @@ impl Statistics {
 /// When the shapes do not fit, or memory does not suffice.
 pub(crate) fn together(
     maps: &Tensor,
-    affine: (&Tensor, &Tensor),
+    affine: Affine<'_>,
     running: Option<&Running>,
 ) -> Result<Tensor, NetError> {
     if !loses_digits(maps) {
@@ -117,7 +128,7 @@ pub(crate) fn together(
     }
     let (means, variances) = by_channel(maps)?;
     let deviations = |variances: &[f64]| -> Vec<f64> {
-        let squares = variances.iter().map(|v| v + NORM_EPSILON);
+        let squares = variances.iter().map(|v| v + affine.epsilon);
         squares.map(f64::sqrt).collect()
     };
     let (theirs, ours) = (deviations(&variances), deviations(&own.variances));
@@ -125,10 +136,17 @@ pub(crate) fn together(
     let factors: Vec<f64> = theirs.iter().zip(&ours).map(ratio).collect();
     let apart: Vec<f64> = means.iter().zip(&own.means).map(|(a, b)| a - b).collect();
     let summands: Vec<f64> = apart.iter().zip(&ours).map(ratio).collect();
-    let (weight, bias) = affine;
-    let bias = bias.f_addcmul(weight, &row(&summands)?)?;
-    let weight = weight.f_mul(&row(&factors)?)?;
-    batch_norm(maps, (&weight, &bias), None, true)
+    let Affine {
+        weight,
+        bias,
+        epsilon,
+    } = affine;
+    let affine = Affine {
+        weight: &weight.f_mul(&row(&factors)?)?,
+        bias: &bias.f_addcmul(weight, &row(&summands)?)?,
+        epsilon,
+    };
+    batch_norm(maps, affine, None, true)
 }
 
 /// Normalises by running statistics.
@@ -137,7 +155,7 @@ pub(crate) fn together(
 /// When the shapes do not fit, or memory does not suffice.
 pub(crate) fn fixed(
     maps: &Tensor,
-    affine: (&Tensor, &Tensor),
+    affine: Affine<'_>,
     running: &Running,
 ) -> Result<Tensor, NetError> {
     batch_norm(
@@ -152,18 +170,18 @@ pub(crate) fn fixed(
 /// batch's own count.
 fn batch_norm(
     maps: &Tensor,
-    (weight, bias): (&Tensor, &Tensor),
+    affine: Affine<'_>,
     running: Option<(&Tensor, &Tensor)>,
     together: bool,
 ) -> Result<Tensor, NetError> {
     Ok(maps.f_batch_norm(
-        Some(weight),
-        Some(bias),
+        Some(affine.weight),
+        Some(affine.bias),
         running.map(|(mean, _)| mean),
         running.map(|(_, variance)| variance),
         together,
         MOMENTUM,
-        NORM_EPSILON,
+        affine.epsilon,
         true,
     )?)
 }

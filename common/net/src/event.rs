@@ -1,8 +1,10 @@
 //! What a forward pass shows of itself.
 
+use knas_graph::Activation;
 use tch::Tensor;
 
 use crate::NetError;
+use crate::layers::Convolution;
 
 /// What a forward pass shows to its observer, in the order in which it happens.
 ///
@@ -12,12 +14,8 @@ use crate::NetError;
 pub enum Event<'t> {
     /// A convolution.
     Convolution {
-        /// Its weight.
-        weight: usize,
-        /// The step between positions.
-        stride: i64,
-        /// Zeros on each side.
-        padding: i64,
+        /// What it is.
+        layer: Convolution,
         /// What goes in.
         input: &'t Tensor,
         /// What comes out.
@@ -29,6 +27,8 @@ pub enum Event<'t> {
         weight: usize,
         /// Its bias.
         bias: usize,
+        /// Added to variances.
+        epsilon: f64,
         /// What goes in.
         input: &'t Tensor,
         /// What comes out.
@@ -79,9 +79,11 @@ pub enum Event<'t> {
         /// What comes out: N × length × width.
         output: &'t Tensor,
     },
-    /// A GELU.
+    /// Another function of single numbers.
     Activation {
-        /// What goes in: N × length × features.
+        /// Which one.
+        activation: Activation,
+        /// What goes in: maps, or N × length × features.
         input: &'t Tensor,
         /// What comes out.
         output: &'t Tensor,

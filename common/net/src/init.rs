@@ -12,7 +12,7 @@ use crate::layers::Role;
 /// How weights are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Init {
-    /// PyTorch's default: convolution and linear weights, and the linear bias,
+    /// PyTorch's default: convolution and linear weights, and their biases,
     /// uniform in ±1/√fan_in; norm weights 1, norm biases 0.
     Default,
     /// Convolution and linear weights normal with variance 2/fan_in (He et al.
@@ -84,7 +84,8 @@ impl Initial {
         );
         match (self.init, role) {
             (_, Role::NormWeight) => return Ok(Tensor::f_ones(shape, options)?),
-            (_, Role::NormBias) | (Init::Kaiming | Init::Normal | Init::Bert, Role::LinearBias) => {
+            (_, Role::NormBias)
+            | (Init::Kaiming | Init::Normal | Init::Bert, Role::LinearBias | Role::ConvBias) => {
                 return Ok(Tensor::f_zeros(shape, options)?);
             }
             (_, Role::Embedding) | (Init::Bert, _) => {

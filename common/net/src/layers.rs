@@ -1,10 +1,11 @@
 //! The layers of which networks are made, and what a pass shows of them.
 
+use knas_graph::Grid;
 pub use knas_graph::{NORM_EPSILON, Part, Role};
 use tch::{Device, Kind, Tensor};
 
 use crate::NetError;
-use crate::batch_norm;
+use crate::batch_norm::{self, Affine};
 use crate::event::{Event, Observer};
 
 /// A tensor that training would change.
@@ -37,12 +38,17 @@ pub enum Norm {
     Off,
 }
 
-/// A convolution without bias.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Convolution {
+/// A convolution; weight and bias are places among the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Convolution {
+    /// Its weight.
     pub weight: usize,
-    pub stride: i64,
-    pub padding: i64,
+    /// One summand an output, where it has them.
+    pub bias: Option<usize>,
+    /// Where its windows lie.
+    pub grid: Grid,
+    /// Parts of the channels that do not see each other.
+    pub groups: usize,
 }
 
 /// A batch norm.
@@ -51,6 +57,7 @@ pub(crate) struct Normalisation {
     pub weight: usize,
     pub bias: usize,
     pub running: usize,
+    pub epsilon: f64,
 }
 
 /// Running mean and variance of a batch norm.
@@ -102,23 +109,22 @@ impl Tensors {
         input: &Tensor,
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError> {
-        let Convolution {
-            weight,
+        let Grid {
             stride,
             padding,
-        } = layer;
+            dilation,
+        } = layer.grid;
+        let [stride, padding, dilation] = [stride, padding, dilation].map(|n| [n as i64; 2]);
         let output = input.f_conv2d(
-            self.parameter(weight),
-            None::<&Tensor>,
-            [stride, stride],
-            [padding, padding],
-            [1, 1],
-            1,
+            self.parameter(layer.weight),
+            layer.bias.map(|bias| self.parameter(bias)),
+            stride,
+            padding,
+            dilation,
+            layer.groups as i64,
         )?;
         observe(Event::Convolution {
-            weight,
-            stride,
-            padding,
+            layer,
             input,
             output: &output,
         });
@@ -132,15 +138,19 @@ impl Tensors {
         norm: Norm,
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError> {
-        let weight = self.parameter(layer.weight);
-        let bias = self.parameter(layer.bias);
-        let affine = (weight, bias);
+        let Normalisation { epsilon, .. } = layer;
+        let (weight, bias) = (self.parameter(layer.weight), self.parameter(layer.bias));
+        let affine = Affine {
+            weight,
+            bias,
+            epsilon,
+        };
         let running = &self.running[layer.running];
         let output = match norm {
             // One channel a group is instance norm, at a third of its cost.
             Norm::Sample => {
                 let channels = weight.size1()?;
-                input.f_group_norm(channels, Some(weight), Some(bias), NORM_EPSILON, true)?
+                input.f_group_norm(channels, Some(weight), Some(bias), epsilon, true)?
             }
             Norm::Batch => batch_norm::together(&input, affine, None)?,
             Norm::Train => batch_norm::together(&input, affine, Some(running))?,
@@ -150,6 +160,7 @@ impl Tensors {
         observe(Event::Norm {
             weight: layer.weight,
             bias: layer.bias,
+            epsilon,
             input: &input,
             output: &output,
         });
@@ -300,6 +311,7 @@ mod tests {
             weight: 0,
             bias: 1,
             running: 0,
+            epsilon: NORM_EPSILON,
         };
         let norm = |x: Tensor, norm| tensors.normalise(layer, x, norm, &mut |_| {}).unwrap();
         let whole = norm(x.shallow_clone(), Norm::Sample);

@@ -2,10 +2,10 @@
 
 use std::f64::consts::SQRT_2;
 
-use knas_graph::{Graph, NORM_EPSILON, Op, Place, Shape, Value};
+use knas_graph::{Activation, Graph, Op, Place, Shape, Value};
 
 use crate::builder::{Builder, float, int, ints};
-use crate::message::data_type;
+use crate::message::{Attribute, data_type};
 
 /// The three rows of a text, by the names that `transformers` gives its inputs.
 pub(crate) const TEXT: [&str; 3] = ["input_ids", "token_type_ids", "attention_mask"];
@@ -15,6 +15,15 @@ pub(crate) const IMAGE: &str = "input";
 
 /// What a model gives.
 pub(crate) const LOGITS: &str = "logits";
+
+/// How windows of a pooling lie.
+fn windows(window: usize, stride: usize, padding: usize) -> Vec<Attribute> {
+    vec![
+        ints("kernel_shape", &[window as i64; 2]),
+        ints("strides", &[stride as i64; 2]),
+        ints("pads", &[padding as i64; 4]),
+    ]
+}
 
 /// Nodes for a graph's nodes.
 pub(crate) struct Lowering<'g> {
@@ -85,45 +94,69 @@ impl<'g> Lowering<'g> {
             Op::TokenMask => return TEXT[2].to_owned(),
             Op::Convolution {
                 weight,
-                stride,
-                padding,
+                bias,
+                grid,
+                groups,
             } => {
-                let weight = self.parameter(weight);
-                let settings = vec![
-                    ints("strides", &[stride as i64; 2]),
-                    ints("pads", &[padding as i64; 4]),
+                let mut settings = vec![
+                    ints("strides", &[grid.stride as i64; 2]),
+                    ints("pads", &[grid.padding as i64; 4]),
                 ];
-                let read = [first, weight];
+                if grid.dilation != 1 {
+                    settings.push(ints("dilations", &[grid.dilation as i64; 2]));
+                }
+                if groups != 1 {
+                    settings.push(int("group", groups as i64));
+                }
+                let mut read = vec![first, self.parameter(weight)];
+                read.extend(bias.map(|bias| self.parameter(bias)));
                 self.builder.node("Conv", &read, name, settings);
             }
             Op::BatchNorm {
                 weight,
                 bias,
                 running,
+                epsilon,
             } => {
                 let [weight, bias] = [weight, bias].map(|place| self.parameter(place));
                 let layer = &self.graph.running()[running].name;
                 let [mean, variance] =
                     ["running_mean", "running_var"].map(|what| format!("{layer}.{what}"));
                 let read = [first, weight, bias, &mean, &variance];
-                let settings = vec![float("epsilon", NORM_EPSILON)];
+                let settings = vec![float("epsilon", epsilon)];
                 self.builder
                     .node("BatchNormalization", &read, name, settings);
             }
             Op::Relu => simple(&mut self.builder, "Relu"),
-            Op::Tanh => simple(&mut self.builder, "Tanh"),
+            Op::Activation(activation) => self.activation(activation, first, name),
             Op::AveragePool {
                 window,
                 stride,
                 padding,
             } => {
-                let settings = vec![
-                    ints("kernel_shape", &[window as i64; 2]),
-                    ints("strides", &[stride as i64; 2]),
-                    ints("pads", &[padding as i64; 4]),
-                    int("count_include_pad", 0),
-                ];
+                let mut settings = windows(window, stride, padding);
+                settings.push(int("count_include_pad", 0));
                 self.builder.node("AveragePool", &read, name, settings);
+            }
+            Op::MaxPool {
+                window,
+                stride,
+                padding,
+            } => {
+                let settings = windows(window, stride, padding);
+                self.builder.node("MaxPool", &read, name, settings);
+            }
+            Op::Squeeze => simple(&mut self.builder, "GlobalAveragePool"),
+            Op::Scale => simple(&mut self.builder, "Mul"),
+            Op::Concatenate => {
+                let settings = vec![int("axis", 1)];
+                self.builder.node("Concat", &read, name, settings);
+            }
+            Op::Shift => {
+                let builder = &mut self.builder;
+                let (starts, ends) = (builder.ints(&[1, 1]), builder.ints(&[i64::MAX; 2]));
+                let axes = builder.ints(&[2, 3]);
+                builder.node("Slice", &[first, &starts, &ends, &axes], name, vec![]);
             }
             Op::GlobalPool => {
                 let pooled = format!("{name}/maps");
@@ -160,7 +193,6 @@ impl<'g> Lowering<'g> {
                     .node("LayerNormalization", &read, name, settings);
             }
             Op::Attention { heads, .. } => self.attention(place, &read, heads, name),
-            Op::Gelu => self.gelu(first, name),
             Op::FirstToken => {
                 let zero = self.builder.int(0);
                 let settings = vec![int("axis", 1)];
@@ -216,6 +248,29 @@ impl<'g> Lowering<'g> {
         builder.node("Gather", &[&shape, &one], &length, first_axis);
         builder.node("Range", &[&zero, &length, &one], &row, vec![]);
         builder.node("Expand", &[&row, &shape], name, vec![]);
+    }
+
+    fn activation(&mut self, activation: Activation, input: &str, name: &str) {
+        let builder = &mut self.builder;
+        match activation {
+            Activation::Gelu => self.gelu(input, name),
+            Activation::Tanh => builder.node("Tanh", &[input], name, vec![]),
+            Activation::Sigmoid => builder.node("Sigmoid", &[input], name, vec![]),
+            Activation::HardSigmoid => {
+                let settings = vec![float("alpha", 1.0 / 6.0), float("beta", 0.5)];
+                builder.node("HardSigmoid", &[input], name, settings);
+            }
+            Activation::HardSwish => builder.node("HardSwish", &[input], name, vec![]),
+            Activation::Silu => {
+                let gate = format!("{name}/gate");
+                builder.node("Sigmoid", &[input], &gate, vec![]);
+                builder.node("Mul", &[input, &gate], name, vec![]);
+            }
+            Activation::Relu6 => {
+                let (low, high) = (builder.float(0.0), builder.float(6.0));
+                builder.node("Clip", &[input, &low, &high], name, vec![]);
+            }
+        }
     }
 
     /// x·Φ(x), by the error function.

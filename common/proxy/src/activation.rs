@@ -1,6 +1,7 @@
 //! How differently the feed-forward units of an encoder respond to different
 //! texts: NASWOT without ReLUs.
 
+use knas_graph::Activation;
 use knas_net::{Event, Norm};
 use tch::{Tensor, no_grad};
 
@@ -35,7 +36,12 @@ fn distance(info: &Info, evaluation: &mut Evaluation<'_>) -> Result<f64, ScoreEr
         let mut layers = Vec::new();
         let _ = no_grad(|| {
             network.forward_observed(inputs, mode.norm, &mut |event| {
-                if let Event::Activation { input, .. } = event {
+                if let Event::Activation {
+                    activation: Activation::Gelu,
+                    input,
+                    ..
+                } = event
+                {
                     layers.push(input.f_select(1, 0));
                 }
             })

@@ -19,7 +19,8 @@ pub(crate) struct Forward {
     /// The samples' inputs; images are a variable of the graph.
     pub inputs: Tensor,
     pub logits: Tensor,
-    /// What every ReLU gives, in order: positive where its input is.
+    /// What every ReLU gives, or what goes into what stands in its place, in order:
+    /// positive where a unit is on.
     pub relus: Vec<Tensor>,
     /// What every convolution and every linear map give.
     pub activations: Vec<Tensor>,
@@ -40,6 +41,9 @@ impl Forward {
             let logits =
                 network.forward_observed(&inputs, mode.norm, &mut |event| match event {
                     Event::Relu { output, .. } => relus.push(output.detach()),
+                    Event::Activation {
+                        activation, input, ..
+                    } if activation.rectifies() => relus.push(input.detach()),
                     Event::Convolution { output, .. } | Event::Linear { output, .. } => {
                         activations.push(output.shallow_clone());
                     }

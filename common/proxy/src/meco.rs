@@ -86,6 +86,9 @@ impl Least {
             network.forward_observed(&image, mode.norm, &mut |event| {
                 let (output, relu) = match event {
                     Event::Relu { output, .. } => (output, true),
+                    Event::Activation {
+                        activation, output, ..
+                    } if activation.rectifies() => (output, true),
                     Event::Convolution { output, .. }
                     | Event::Norm { output, .. }
                     | Event::Pool { output }

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use knas_net::layers::{NORM_EPSILON, cross_entropy};
+use knas_graph::Grid;
+use knas_net::layers::{Convolution, cross_entropy};
 use knas_net::{Event, NetError, Network, Norm, Take};
 use tch::{Kind, Tensor};
 
@@ -69,13 +70,12 @@ pub(crate) fn require_sample_norm(
 /// A layer as the forward pass showed it; places are those of weight and bias.
 enum Layer {
     Convolution {
-        weight: usize,
-        stride: i64,
-        padding: i64,
+        layer: Convolution,
         input: Tensor,
     },
     Norm {
         places: [usize; 2],
+        epsilon: f64,
         input: Tensor,
     },
     Linear {
@@ -175,7 +175,7 @@ pub(crate) fn each_gradient(
     let deltas = Tensor::f_run_backward(&[loss], &outputs, false, false)?;
     for (layer, delta) in layers.iter().zip(&deltas) {
         if delta.defined() {
-            layer.gradients(delta, take)?;
+            layer.gradients(network, delta, take)?;
         }
     }
     Ok(())
@@ -186,29 +186,26 @@ impl Layer {
     fn of(event: &Event<'_>) -> Option<(Self, Tensor)> {
         let (layer, output) = match *event {
             Event::Convolution {
-                weight,
-                stride,
-                padding,
+                layer,
                 input,
                 output,
             } => {
                 let input = input.detach();
-                let layer = Self::Convolution {
-                    weight,
-                    stride,
-                    padding,
-                    input,
-                };
-                (layer, output)
+                (Self::Convolution { layer, input }, output)
             }
             Event::Norm {
                 weight,
                 bias,
+                epsilon,
                 input,
                 output,
             } => {
-                let (places, input) = ([weight, bias], input.detach());
-                (Self::Norm { places, input }, output)
+                let layer = Self::Norm {
+                    places: [weight, bias],
+                    epsilon,
+                    input: input.detach(),
+                };
+                (layer, output)
             }
             Event::Linear {
                 weight,
@@ -244,33 +241,24 @@ impl Layer {
     }
 
     /// Shows `take` each parameter's gradients: N × the parameter's shape.
-    fn gradients(&self, delta: &Tensor, take: &mut Take<'_>) -> Result<(), NetError> {
+    fn gradients(
+        &self,
+        network: &Network,
+        delta: &Tensor,
+        take: &mut Take<'_>,
+    ) -> Result<(), NetError> {
         match self {
-            Self::Convolution {
-                weight,
-                stride,
-                padding,
-                input,
-            } => {
-                // The kernel's size follows from those of the maps: all are
-                // "same" convolutions up to their stride.
-                let kernel = 2 * padding + 1;
-                let patches = input.f_im2col(
-                    [kernel, kernel],
-                    [1, 1],
-                    [*padding, *padding],
-                    [*stride, *stride],
-                )?;
-                let delta = delta.f_flatten(2, 3)?;
-                take(*weight, delta.f_bmm(&patches.f_transpose(1, 2)?)?)
+            Self::Convolution { layer, input } => {
+                of_convolution(network, *layer, input, delta, take)
             }
             Self::Norm {
                 places: [weight, bias],
+                epsilon,
                 input,
             } => {
                 let channels = input.size()[1];
                 let none = None::<&Tensor>;
-                let normal = input.f_group_norm(channels, none, none, NORM_EPSILON, true)?;
+                let normal = input.f_group_norm(channels, none, none, *epsilon, true)?;
                 let positions = [2i64, 3];
                 let scaled = normal.f_mul(delta)?;
                 let sum =
@@ -317,6 +305,43 @@ impl Layer {
                 take(*table, sums.f_scatter_add(1, &places, delta)?)
             }
         }
+    }
+}
+
+/// Of each group apart, as products of what goes into a window with what comes
+/// out of it: N × out × (in / groups · window²), and N × out.
+fn of_convolution(
+    network: &Network,
+    layer: Convolution,
+    input: &Tensor,
+    delta: &Tensor,
+    take: &mut Take<'_>,
+) -> Result<(), NetError> {
+    let Grid {
+        stride,
+        padding,
+        dilation,
+    } = layer.grid;
+    let (_, _, height, width) = network.parameters()[layer.weight].tensor.size4()?;
+    let window = [height, width];
+    let [stride, padding, dilation] = [stride, padding, dilation].map(|n| [n as i64; 2]);
+    let patches = input.f_im2col(window, dilation, padding, stride)?;
+    let delta = delta.f_flatten(2, 3)?;
+    let (count, outputs, positions) = delta.size3()?;
+    let inputs = patches.size()[1];
+    let groups = layer.groups as i64;
+    let apart = |t: &Tensor, rows: i64| t.f_reshape([count * groups, rows / groups, positions]);
+    let products = apart(&delta, outputs)?.f_bmm(&apart(&patches, inputs)?.f_transpose(1, 2)?)?;
+    take(
+        layer.weight,
+        products.f_reshape([count, outputs, inputs / groups])?,
+    )?;
+    match layer.bias {
+        Some(bias) => take(
+            bias,
+            delta.f_sum_dim_intlist([2i64].as_slice(), false, delta.kind())?,
+        ),
+        None => Ok(()),
     }
 }
 

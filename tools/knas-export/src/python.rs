@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Result, Write};
 
-use knas_graph::{Graph, NORM_EPSILON, Node, Op, Shape};
+use knas_graph::{Activation, Graph, Grid, Node, Op, Shape};
 
 /// What the module holds beside the network: names and their JSON.
 pub type Constants = Vec<(&'static str, String)>;
@@ -123,18 +123,42 @@ fn layer<'g>(graph: &'g Graph, node: &Node) -> Option<(&'g str, String)> {
         name,
         match node.op {
             Op::Convolution {
-                stride, padding, ..
-            } => format!(
-                "nn.Conv2d({second}, {first}, {window}, stride={stride}, padding={padding}, bias=False)"
-            ),
-            Op::BatchNorm { .. } => format!("nn.BatchNorm2d({first}, eps={NORM_EPSILON:e})"),
+                bias, grid, groups, ..
+            } => {
+                let Grid {
+                    stride,
+                    padding,
+                    dilation,
+                } = grid;
+                let inputs = second * groups;
+                let mut more = String::new();
+                if dilation != 1 {
+                    more += &format!(", dilation={dilation}");
+                }
+                if groups != 1 {
+                    more += &format!(", groups={groups}");
+                }
+                if bias.is_none() {
+                    more += ", bias=False";
+                }
+                format!(
+                    "nn.Conv2d({inputs}, {first}, {window}, stride={stride}, padding={padding}{more})"
+                )
+            }
+            Op::BatchNorm { epsilon, .. } => format!("nn.BatchNorm2d({first}, eps={epsilon:e})"),
             Op::Linear { .. } => format!("nn.Linear({second}, {first})"),
             Op::LayerNorm { epsilon, .. } => format!("nn.LayerNorm({first}, eps={epsilon:e})"),
             Op::Embedding { .. } => format!("nn.Embedding({first}, {second})"),
             Op::Input(_)
             | Op::Relu
+            | Op::Activation(_)
+            | Op::MaxPool { .. }
             | Op::AveragePool { .. }
             | Op::GlobalPool
+            | Op::Squeeze
+            | Op::Scale
+            | Op::Concatenate
+            | Op::Shift
             | Op::Add
             | Op::Divide(_)
             | Op::Zeros
@@ -143,8 +167,6 @@ fn layer<'g>(graph: &'g Graph, node: &Node) -> Option<(&'g str, String)> {
             | Op::TokenMask
             | Op::Positions { .. }
             | Op::Attention { .. }
-            | Op::Gelu
-            | Op::Tanh
             | Op::Dropout { .. }
             | Op::FirstToken => return None,
         },
@@ -172,7 +194,16 @@ fn value(graph: &Graph, node: &Node) -> String {
         } => {
             format!("F.avg_pool2d({first}, {window}, {stride}, {padding}, count_include_pad=False)")
         }
+        Op::MaxPool {
+            window,
+            stride,
+            padding,
+        } => format!("F.max_pool2d({first}, {window}, {stride}, {padding})"),
         Op::GlobalPool => format!("{first}.mean((2, 3))"),
+        Op::Squeeze => format!("{first}.mean((2, 3), keepdim=True)"),
+        Op::Scale => read.join(" * "),
+        Op::Concatenate => format!("torch.cat(({}), 1)", read.join(", ")),
+        Op::Shift => format!("{first}[:, :, 1:, 1:]"),
         Op::Add => read.join(" + "),
         Op::Divide(by) => format!("{first} / {by}"),
         Op::Zeros => format!("torch.zeros_like({first})"),
@@ -189,8 +220,15 @@ fn value(graph: &Graph, node: &Node) -> String {
             "_attention({}, {heads}, {dropout:?} if self.training else 0.0)",
             read.join(", ")
         ),
-        Op::Gelu => format!("F.gelu({first})"),
-        Op::Tanh => format!("torch.tanh({first})"),
+        Op::Activation(activation) => match activation {
+            Activation::Gelu => format!("F.gelu({first})"),
+            Activation::Tanh => format!("torch.tanh({first})"),
+            Activation::Sigmoid => format!("torch.sigmoid({first})"),
+            Activation::HardSigmoid => format!("F.hardsigmoid({first})"),
+            Activation::Silu => format!("F.silu({first})"),
+            Activation::HardSwish => format!("F.hardswish({first})"),
+            Activation::Relu6 => format!("F.relu6({first})"),
+        },
         Op::Dropout { rate } => format!("F.dropout({first}, {rate:?}, self.training)"),
         Op::FirstToken => format!("{first}[:, 0]"),
         // The first node, and those that are layers.

@@ -41,7 +41,7 @@ impl Convolution {
             weights: Weights::new(&values, [outputs, inputs], kernel)?,
             transposed: Weights::transposed(&values, [outputs, inputs], kernel)?,
             gradient: Weights::zeros([outputs, inputs], kernel)?,
-            spread: match layer.stride {
+            spread: match layer.grid.stride {
                 2 => Some(Map::zeros(outputs, 2 * side)?),
                 _ => None,
             },

@@ -8,7 +8,7 @@
 
 use knas_graph::{Graph, Node, Op, Shape, Value};
 
-use crate::layers::{Convolution, Normalisation};
+use crate::layers::{Convolution, NORM_EPSILON, Normalisation};
 
 /// A network that the pass serves.
 #[derive(Debug)]
@@ -193,6 +193,7 @@ impl<'g> Reader<'g> {
             weight,
             bias,
             running,
+            epsilon,
         } = node.op
         else {
             return None;
@@ -201,34 +202,38 @@ impl<'g> Reader<'g> {
             weight,
             bias,
             running,
+            epsilon,
         };
-        (node.inputs == [input]).then_some((norm, value))
+        (node.inputs == [input] && epsilon == NORM_EPSILON).then_some((norm, value))
     }
 
     fn convolution(&mut self, input: Value) -> Option<(Convolution, Value)> {
         let (node, value) = self.node()?;
         let Op::Convolution {
             weight,
-            stride,
-            padding,
+            bias: None,
+            grid,
+            groups: 1,
         } = node.op
         else {
             return None;
         };
         let convolution = Convolution {
             weight,
-            stride: stride as i64,
-            padding: padding as i64,
+            bias: None,
+            grid,
+            groups: 1,
         };
         let (window, _) = self.window(convolution)?;
-        let known = matches!(window, 1 | 3) && padding == window / 2;
+        let adjacent = grid.padding == window / 2 && grid.dilation == 1;
+        let known = matches!(window, 1 | 3) && adjacent;
         (known && node.inputs == [input]).then_some((convolution, value))
     }
 
     /// Window and stride.
-    fn window(&self, convolution: Convolution) -> Option<(usize, i64)> {
+    fn window(&self, convolution: Convolution) -> Option<(usize, usize)> {
         let shape = &self.graph.parameters()[convolution.weight].shape;
-        Some((*shape.last()?, convolution.stride))
+        Some((*shape.last()?, convolution.grid.stride))
     }
 
     fn conv_norm(&mut self, input: Value) -> Option<(ConvNorm, Value)> {
@@ -282,7 +287,7 @@ impl<'g> Reader<'g> {
                         operation: Operation::Convolution(layer),
                     });
                     made.values.push(value);
-                    if layer.convolution.stride != 1 {
+                    if layer.convolution.grid.stride != 1 {
                         return None;
                     }
                 }

@@ -1,6 +1,6 @@
 //! What a network computes: its graph's nodes, one after the other.
 
-use knas_graph::{Mark, Op, Value};
+use knas_graph::{Activation, Mark, Op, Value};
 use tch::{Device, Kind, Tensor};
 
 use super::Network;
@@ -155,13 +155,15 @@ impl Pass<'_, '_> {
             Op::Input(_) => return Err(NetError::Unread(place)),
             Op::Convolution {
                 weight,
-                stride,
-                padding,
+                bias,
+                grid,
+                groups,
             } => {
                 let layer = Convolution {
                     weight,
-                    stride: stride as i64,
-                    padding: padding as i64,
+                    bias,
+                    grid,
+                    groups,
                 };
                 tensors.convolution(layer, input, observe)?
             }
@@ -169,11 +171,13 @@ impl Pass<'_, '_> {
                 weight,
                 bias,
                 running,
+                epsilon,
             } => {
                 let layer = Normalisation {
                     weight,
                     bias,
                     running,
+                    epsilon,
                 };
                 tensors.normalise(layer, input.shallow_clone(), self.norm, observe)?
             }
@@ -201,7 +205,25 @@ impl Pass<'_, '_> {
                     input.f_avg_pool2d(window, stride, padding, false, false, None)?
                 }
             },
+            Op::MaxPool {
+                window,
+                stride,
+                padding,
+            } => {
+                let [window, stride, padding] = [window, stride, padding].map(|n| [n as i64; 2]);
+                input.f_max_pool2d(window, stride, padding, [1, 1], false)?
+            }
             Op::GlobalPool => input.f_mean_dim([2, 3].as_slice(), false, input.kind())?,
+            Op::Squeeze => input.f_mean_dim([2, 3].as_slice(), true, input.kind())?,
+            Op::Scale => match *rest {
+                [factors] => input.f_mul(factors)?,
+                _ => return Err(NetError::Unread(place)),
+            },
+            Op::Concatenate => Tensor::f_cat(&inputs, 1)?,
+            Op::Shift => {
+                let side = input.size()[2] - 1;
+                input.f_narrow(2, 1, side)?.f_narrow(3, 1, side)?
+            }
             Op::Linear { weight, bias } => tensors.linear([weight, bias], input, observe)?,
             Op::Add => {
                 let mut sum = input.shallow_clone();
@@ -239,15 +261,15 @@ impl Pass<'_, '_> {
                 let mask = (node.inputs[3], mask.shallow_clone());
                 self.attend(parts, mask, heads as i64, dropout)?
             }
-            Op::Gelu => {
-                let output = input.f_gelu("none")?;
+            Op::Activation(activation) => {
+                let output = activated(activation, input)?;
                 observe(Event::Activation {
+                    activation,
                     input,
                     output: &output,
                 });
                 output
             }
-            Op::Tanh => input.f_tanh()?,
             Op::Dropout { rate } => {
                 let input = input.shallow_clone();
                 self.drop(input, rate)?
@@ -300,6 +322,18 @@ impl Pass<'_, '_> {
             None => Ok(input),
         }
     }
+}
+
+fn activated(activation: Activation, input: &Tensor) -> Result<Tensor, NetError> {
+    Ok(match activation {
+        Activation::Gelu => input.f_gelu("none")?,
+        Activation::Tanh => input.f_tanh()?,
+        Activation::Sigmoid => input.f_sigmoid()?,
+        Activation::HardSigmoid => input.f_hardsigmoid()?,
+        Activation::Silu => input.f_silu()?,
+        Activation::HardSwish => input.f_hardswish()?,
+        Activation::Relu6 => input.f_clamp(0.0, 6.0)?,
+    })
 }
 
 /// Positions of the tokens of texts with this mask.

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use knas_graph::{Mark, Named, Part};
+use knas_graph::{Activation, Kernel, Mark, Named, Part};
 use prost::Message;
 
 use super::*;
@@ -34,11 +34,45 @@ fn cell() -> Graph {
     let zeros = graph.push(Op::Zeros, &[b]).unwrap();
     let sum = graph.push(Op::Add, &[a, b, zeros]).unwrap();
     let mean = graph.push(Op::Divide(3), &[sum]).unwrap();
-    graph.mark(Mark::Features(mean));
-    let pooled = graph.push(Op::GlobalPool, &[mean]).unwrap();
+    let features = mobile(&mut graph, mean);
+    graph.mark(Mark::Features(features));
+    let pooled = graph.push(Op::GlobalPool, &[features]).unwrap();
     let rest = graph.push(Op::Dropout { rate: 0.5 }, &[pooled]).unwrap();
     graph.linear(rest, named("classifier"), 5).unwrap();
     graph
+}
+
+/// What mobile networks and larger cells add.
+fn mobile(graph: &mut Graph, x: Value) -> Value {
+    let dilated = Kernel {
+        dilation: 2,
+        ..Kernel::depthwise(4, 3, 1)
+    };
+    let mut x = graph.convolve(x, named("depthwise"), dilated).unwrap();
+    for activation in [
+        Activation::Silu,
+        Activation::HardSwish,
+        Activation::Relu6,
+        Activation::HardSigmoid,
+    ] {
+        x = graph.push(Op::Activation(activation), &[x]).unwrap();
+    }
+    let biased = Kernel {
+        bias: true,
+        ..Kernel::new(4, 1, 1)
+    };
+    let gate = graph.push(Op::Squeeze, &[x]).unwrap();
+    let gate = graph.convolve(gate, named("gate"), biased).unwrap();
+    let gate = graph.push(Op::Activation(Activation::Sigmoid), &[gate]);
+    let x = graph.push(Op::Scale, &[x, gate.unwrap()]).unwrap();
+    let pool = Op::MaxPool {
+        window: 3,
+        stride: 1,
+        padding: 1,
+    };
+    let pooled = graph.push(pool, &[x]).unwrap();
+    let both = graph.push(Op::Concatenate, &[x, pooled]).unwrap();
+    graph.push(Op::Shift, &[both]).unwrap()
 }
 
 /// Every operation on texts; `padding` as positions have it. It ends with
@@ -66,9 +100,9 @@ fn encoder(padding: Option<usize>) -> Graph {
     let x = graph.push(attention, &[x, x, x, mask]).unwrap();
     let x = graph.push(attention, &[x, x, x, mask]).unwrap();
     let x = graph.linear(x, named("wide"), 8).unwrap();
-    let x = graph.push(Op::Gelu, &[x]).unwrap();
+    let x = graph.push(Op::Activation(Activation::Gelu), &[x]).unwrap();
     let x = graph.push(Op::FirstToken, &[x]).unwrap();
-    let x = graph.push(Op::Tanh, &[x]).unwrap();
+    let x = graph.push(Op::Activation(Activation::Tanh), &[x]).unwrap();
     let _ = graph.push(Op::Dropout { rate: 0.1 }, &[x]).unwrap();
     graph
 }

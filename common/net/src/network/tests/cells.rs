@@ -176,9 +176,9 @@ fn convolutions_multiply_as_often_as_the_space_counts() {
     let network = network(&cell, Skeleton::default());
     let mut macs = 0;
     let mut count = |event: crate::Event<'_>| match event {
-        crate::Event::Convolution { weight, output, .. } => {
+        crate::Event::Convolution { layer, output, .. } => {
             let positions = output.size()[2] * output.size()[3];
-            macs += network.parameters()[weight].tensor.numel() as i64 * positions;
+            macs += network.parameters()[layer.weight].tensor.numel() as i64 * positions;
         }
         crate::Event::Linear { weight, .. } => {
             macs += network.parameters()[weight].tensor.numel() as i64;
