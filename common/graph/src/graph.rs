@@ -333,7 +333,7 @@ mod tests {
         let both = graph.push(Op::Concatenate, &[scaled, pooled]).unwrap();
         assert_eq!(graph.shape(both), maps(12, 4));
         let shifted = graph.push(Op::Shift, &[both]).unwrap();
-        assert_eq!(graph.shape(shifted), maps(12, 3));
+        assert_eq!(graph.shape(shifted), maps(12, 4));
         // 3·6 + 6·25 + 6·6 + 6 parameters; those of windows at each position.
         let cost = graph.cost();
         assert_eq!((cost.params, cost.macs), (210, 18 * 64 + 150 * 16 + 36));

@@ -68,7 +68,8 @@ pub enum Op {
     Scale,
     /// The channels of several maps, one after another.
     Concatenate,
-    /// Maps without their first row and their first column.
+    /// Maps without their first row and their first column, and with zeros after
+    /// their last ones.
     Shift,
     /// A linear map with a bias: of a vector, or of every token's.
     Linear {

@@ -222,13 +222,7 @@ pub(crate) fn infer(
         Op::Squeeze => maps(inputs).map(|(channels, _)| Maps { channels, side: 1 }),
         Op::Scale => scaled(inputs),
         Op::Concatenate => concatenated(inputs),
-        Op::Shift => match maps(inputs)? {
-            (_, 0 | 1) => Err(Misfit::Zero("what is left of the side")),
-            (channels, side) => Ok(Maps {
-                channels,
-                side: side - 1,
-            }),
-        },
+        Op::Shift => maps(inputs).map(|(channels, side)| Maps { channels, side }),
         Op::Linear { weight, bias } => {
             let outputs = parameter(bias)?.len();
             let (width, shape) = match one(inputs)? {

@@ -155,8 +155,13 @@ impl<'g> Lowering<'g> {
             Op::Shift => {
                 let builder = &mut self.builder;
                 let (starts, ends) = (builder.ints(&[1, 1]), builder.ints(&[i64::MAX; 2]));
-                let axes = builder.ints(&[2, 3]);
-                builder.node("Slice", &[first, &starts, &ends, &axes], name, vec![]);
+                let (axes, pads) = (
+                    builder.ints(&[2, 3]),
+                    builder.ints(&[0, 0, 0, 0, 0, 0, 1, 1]),
+                );
+                let rest = format!("{name}/rest");
+                builder.node("Slice", &[first, &starts, &ends, &axes], &rest, vec![]);
+                builder.node("Pad", &[&rest, &pads], name, vec![]);
             }
             Op::GlobalPool => {
                 let pooled = format!("{name}/maps");

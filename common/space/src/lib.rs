@@ -8,6 +8,8 @@
 //! | [`setting`] | what a network is for, and how large it is |
 //! | [`nb201`] | NAS-Bench-201: 15,625 cells |
 //! | [`nats_sss`] | NATS-Bench's widths of one NAS-Bench-201 network |
+//! | [`nb_macro`] | NAS-Bench-Macro: a block of mobile networks at each of eight places |
+//! | [`tnb101`] | TransNAS-Bench-101: cells, and skeletons of residual blocks |
 //! | [`roberta_skip`] | BERT and RoBERTa with extra connections |
 //! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
 //!
@@ -16,12 +18,15 @@
 
 mod choices;
 pub mod features;
+mod layers;
 pub mod nats_sss;
 pub mod nb201;
+pub mod nb_macro;
 pub mod python_random;
 pub mod roberta_skip;
 pub mod setting;
 pub mod space;
+pub mod tnb101;
 
 pub use features::{Decision, Feature, Flow, FlowEdge};
 pub use knas_graph::{Cost, Graph, GraphError};

@@ -14,7 +14,8 @@ use thiserror::Error;
 
 use crate::choices::Choices;
 use crate::features::Decision;
-use crate::nb201::network::{classifier, conv_norm, mark, named, reduction};
+use crate::layers::{mark, named};
+use crate::nb201::network::{classifier, conv_norm, reduction};
 use crate::setting::{LowerError, Setting};
 use crate::space::{
     ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, SearchSpace,

@@ -8,14 +8,24 @@ use thiserror::Error;
 
 use crate::features::{Decision, Flow};
 use crate::nats_sss::NatsSss;
+use crate::nb_macro::NbMacro;
 use crate::nb201::Nb201;
 use crate::roberta_skip::{Backbone, RobertaSkip};
 use crate::setting::{Input, LowerError, Setting, Size, Sizes};
+use crate::tnb101::micro::Tnb101Micro;
+use crate::tnb101::skeleton::Tnb101Macro;
 
 /// Every search space, by name.
 #[must_use]
 pub fn spaces() -> &'static [&'static dyn SearchSpace] {
-    &[&Nb201, &NatsSss, &RobertaSkip::USUAL]
+    &[
+        &Nb201,
+        &NatsSss,
+        &NbMacro,
+        &Tnb101Micro,
+        &Tnb101Macro,
+        &RobertaSkip::USUAL,
+    ]
 }
 
 /// The search space called `name`.

@@ -12,7 +12,7 @@ use knas_graph::{Graph, Op, Parameter};
 use knas_space::nb201::network::{lower, lower_thin};
 use knas_space::nb201::{Cell, Form, Skeleton};
 use knas_space::roberta_skip::{self, Layout, Settings, Task};
-use knas_space::{Extent, nats_sss};
+use knas_space::{Extent, nats_sss, nb_macro, tnb101};
 
 fn cell_network(index: usize, skeleton: Skeleton, edges: Extent) -> Graph {
     lower(&Cell::from_index(index).unwrap(), &skeleton, edges).unwrap()
@@ -48,12 +48,15 @@ fn text(graph: &Graph) -> String {
 }
 
 /// The printed graphs, by the names of their files.
-fn printed() -> [(&'static str, String); 6] {
+fn printed() -> [(&'static str, String); 9] {
     let small = Skeleton::new(4, 1, 10, 8).unwrap();
     let dead_edge = "|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|skip_connect~2|";
     let all = lower(&dead_edge.parse().unwrap(), &small, Extent::Whole).unwrap();
     let cut_off = Cell::new([knas_space::nb201::Op::None; 6]);
     let widths = nats_sss::lower(&"8:16:8:8:24".parse().unwrap(), 8, 10).unwrap();
+    let blocks = nb_macro::lower(&"00101200".parse().unwrap(), 16, 10).unwrap();
+    let cell = tnb101::micro::lower(&"64-41414-1_02_310".parse().unwrap(), 64, 5).unwrap();
+    let skeleton = tnb101::skeleton::lower(&"64-1243-basic".parse().unwrap(), 64, 5).unwrap();
     let bert = encoder("bert-l3-d8-h2-i16-v60-p20-t2:1|3~0|head~0~1:mean");
     let roberta = encoder("roberta-l3-d8-h2-i16-v60-p20-t1:1|2|head");
     [
@@ -61,6 +64,9 @@ fn printed() -> [(&'static str, String); 6] {
         ("nb201-dead-edge", all),
         ("nb201-thin-cut-off", lower_thin(&cut_off, 3).unwrap()),
         ("nats-sss", widths),
+        ("nb-macro", blocks),
+        ("tnb101-micro", cell),
+        ("tnb101-macro", skeleton),
         ("bert", bert),
         ("roberta", roberta),
     ]

@@ -5,10 +5,10 @@
 
 use std::collections::HashSet;
 
-use knas_graph::Parameter;
+use knas_graph::{Parameter, Shape};
 use knas_space::{
     Architecture, Extent, Input, LowerError, SearchSpace, Setting, SizeError, Sizes, given_sizes,
-    spaces,
+    named, spaces,
 };
 
 const TEXTS: Input = Input::Texts {
@@ -117,9 +117,33 @@ fn networks_are_shown_what_they_are_for() {
     }
 }
 
+/// Where layers cannot halve an image, or it has nothing to see, that is said.
 #[test]
-fn an_image_that_cannot_be_halved_is_refused() {
+fn images_are_seen_or_refused() {
     for space in spaces().iter().filter(|space| !space.reads_texts()) {
+        let one = space.sample(0).next().unwrap();
+        let usual = space.usual();
+        let classes = Shape::Vector {
+            width: usual.classes,
+        };
+        for side in 0..70 {
+            let input = Input::Images { side };
+            let setting = Setting {
+                input,
+                ..usual.clone()
+            };
+            match one.lower(&setting, Extent::Live) {
+                Ok(graph) => {
+                    assert!(side > 0, "{}", space.name());
+                    let last = graph.nodes().last().unwrap();
+                    assert_eq!(last.shape, classes, "{} at {side}", space.name());
+                }
+                Err(LowerError::Graph(_) | LowerError::Size(_)) => {}
+                Err(error) => panic!("{}: {error}", space.name()),
+            }
+        }
+    }
+    for space in ["nb201", "nats-sss"].map(|name| named(name).unwrap()) {
         let odd = Setting {
             input: Input::Images { side: 7 },
             ..space.usual()

@@ -203,7 +203,7 @@ fn value(graph: &Graph, node: &Node) -> String {
         Op::Squeeze => format!("{first}.mean((2, 3), keepdim=True)"),
         Op::Scale => read.join(" * "),
         Op::Concatenate => format!("torch.cat(({}), 1)", read.join(", ")),
-        Op::Shift => format!("{first}[:, :, 1:, 1:]"),
+        Op::Shift => format!("F.pad({first}, (-1, 1, -1, 1))"),
         Op::Add => read.join(" + "),
         Op::Divide(by) => format!("{first} / {by}"),
         Op::Zeros => format!("torch.zeros_like({first})"),

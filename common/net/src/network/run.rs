@@ -220,10 +220,7 @@ impl Pass<'_, '_> {
                 _ => return Err(NetError::Unread(place)),
             },
             Op::Concatenate => Tensor::f_cat(&inputs, 1)?,
-            Op::Shift => {
-                let side = input.size()[2] - 1;
-                input.f_narrow(2, 1, side)?.f_narrow(3, 1, side)?
-            }
+            Op::Shift => input.f_constant_pad_nd([-1, 1, -1, 1])?,
             Op::Linear { weight, bias } => tensors.linear([weight, bias], input, observe)?,
             Op::Add => {
                 let mut sum = input.shallow_clone();

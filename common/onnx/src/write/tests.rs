@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use knas_graph::{Activation, Kernel, Mark, Named, Part};
+use knas_graph::{Activation, Kernel, Mark, Named, Part, Value};
 use prost::Message;
 
 use super::*;

@@ -4,9 +4,10 @@
 //! channels, with a residual block that halves the image before the second and
 //! the third; batch norm, ReLU, global average pooling and a linear classifier.
 
-use knas_graph::{Graph, GraphError, Mark, Named, Op, Part, Shape, Value};
+use knas_graph::{Graph, GraphError, Kernel, Op, Shape, Value};
 
 use super::{Cell, Form, Op as EdgeOp, Skeleton, Sum, Term};
+use crate::layers::{self, classify, mark, named};
 use crate::space::Extent;
 
 /// The network around `cell`, of this size: with all its edges, or with those that
@@ -64,20 +65,6 @@ pub fn lower_thin(cell: &Cell, side: usize) -> Result<Graph, GraphError> {
     Ok(graph)
 }
 
-/// A layer's official name, and the key of its first weights.
-pub(crate) fn named<'n>(name: &'n str, key: &'n str) -> Named<'n> {
-    Named {
-        name,
-        key,
-        part: Part::Body,
-    }
-}
-
-/// Marks what lies between two values as a block.
-pub(crate) fn mark(graph: &mut Graph, input: Value, output: Value) {
-    graph.mark(Mark::Block { input, output });
-}
-
 /// Batch norm, ReLU, global average pooling, linear map.
 pub(crate) fn classifier(
     graph: &mut Graph,
@@ -86,13 +73,7 @@ pub(crate) fn classifier(
 ) -> Result<(), GraphError> {
     let normal = graph.batch_norm(input, named("lastact.0", "lastact"))?;
     let features = graph.push(Op::Relu, &[normal])?;
-    graph.mark(Mark::Features(features));
-    let pooled = graph.push(Op::GlobalPool, &[features])?;
-    let head = Named {
-        part: Part::Classifier,
-        ..named("classifier", "classifier")
-    };
-    graph.linear(pooled, head, classes)?;
+    classify(graph, features, "classifier", classes)?;
     Ok(())
 }
 
@@ -139,8 +120,8 @@ pub(crate) fn conv_norm(
     (channels, window, stride): (usize, usize, usize),
 ) -> Result<Value, GraphError> {
     let [convolution, norm] = [1, 2].map(|layer| format!("{name}.{layer}"));
-    let output = graph.convolution(input, named(&convolution, key), channels, window, stride)?;
-    graph.batch_norm(output, named(&norm, key))
+    let kernel = Kernel::new(channels, window, stride);
+    layers::conv_norm(graph, input, [&convolution, &norm], key, kernel)
 }
 
 const POOL: Op = Op::AveragePool {
@@ -165,7 +146,7 @@ fn all_edges(
                 (_, Some(window)) => {
                     let active = graph.push(Op::Relu, &[source])?;
                     let name = format!("{name}.layers.{edge}.op");
-                    let layer = (channels(graph, input), window as usize, 1);
+                    let layer = (graph.channels(input), window as usize, 1);
                     let key = format!("{name} unused");
                     addends.push(conv_norm(graph, active, &name, &key, layer)?);
                 }
@@ -207,7 +188,7 @@ fn live_edges(
         };
         // Same expression, same weights, whatever the cell around it.
         let key = format!("{name}.{}#{}", op.key.function, op.key.occurrence);
-        let layer = (channels(graph, input), window as usize, 1);
+        let layer = (graph.channels(input), window as usize, 1);
         let path = format!("{name}.layers.{}.op", op.edge);
         values.push(conv_norm(graph, relu, &path, &key, layer)?);
     }
@@ -240,12 +221,5 @@ fn sum(graph: &mut Graph, input: Value, addends: &[Value]) -> Result<Value, Grap
         [] => graph.push(Op::Zeros, &[input]),
         [only] => Ok(*only),
         _ => graph.push(Op::Add, addends),
-    }
-}
-
-fn channels(graph: &Graph, value: Value) -> usize {
-    match graph.shape(value) {
-        Shape::Maps { channels, .. } => channels,
-        _ => 0,
     }
 }
