@@ -45,7 +45,7 @@ pub enum Mark {
 
 impl Mark {
     /// The values that it names.
-    fn values(self) -> impl Iterator<Item = Value> {
+    pub(crate) fn values(self) -> impl Iterator<Item = Value> {
         let (first, second) = match self {
             Self::Block { input, output } => (Some(input), output),
             Self::Features(output) => (None, output),
@@ -218,6 +218,11 @@ impl Graph {
             .map(|(_, mark)| *mark)
     }
 
+    /// All marks, each with how many nodes stand before it.
+    pub(crate) fn marks(&self) -> &[(usize, Mark)] {
+        &self.marks
+    }
+
     /// Its blocks, in order: after how many nodes each is whole, what goes in and
     /// what comes out.
     pub fn blocks(&self) -> impl Iterator<Item = (usize, Value, Value)> + '_ {
@@ -226,242 +231,7 @@ impl Graph {
             Mark::Features(_) => None,
         })
     }
-
-    /// For every node, the values that nothing looks at after it. What the
-    /// network gives is never among them.
-    #[must_use]
-    pub fn releases(&self) -> Vec<Vec<Value>> {
-        let last = self.nodes.len() - 1;
-        // A value that nothing reads is gone as soon as it is there.
-        let mut until: Vec<usize> = (0..=last).collect();
-        for (place, node) in self.nodes.iter().enumerate() {
-            for input in &node.inputs {
-                until[input.0] = until[input.0].max(place);
-                // Whoever reads a ReLU is shown what goes into it, too.
-                if let (Op::Relu, [source]) = (self.nodes[input.0].op, &*self.nodes[input.0].inputs)
-                {
-                    until[source.0] = until[source.0].max(place);
-                }
-            }
-        }
-        for (after, mark) in &self.marks {
-            for value in mark.values() {
-                until[value.0] = until[value.0].max(after - 1);
-            }
-        }
-        let mut releases = vec![Vec::new(); last + 1];
-        for (value, until) in until.into_iter().enumerate().take(last) {
-            releases[until].push(Value(value));
-        }
-        releases
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Activation, Grid, Kernel, Named, Part};
-
-    fn named(name: &str) -> Named<'_> {
-        Named {
-            name,
-            key: name,
-            part: Part::Body,
-        }
-    }
-
-    fn image() -> Graph {
-        Graph::new(Shape::Maps {
-            channels: 3,
-            side: 8,
-        })
-    }
-
-    #[test]
-    fn shapes_follow_from_what_is_pushed() {
-        let mut graph = image();
-        let x = graph.input();
-        let x = graph.convolution(x, named("a"), 4, 3, 2).unwrap();
-        let x = graph.batch_norm(x, named("b")).unwrap();
-        let side = |graph: &Graph, value| match graph.shape(value) {
-            Shape::Maps { channels, side } => (channels, side),
-            _ => (0, 0),
-        };
-        assert_eq!(side(&graph, x), (4, 4));
-        let pool = Op::AveragePool {
-            window: 2,
-            stride: 2,
-            padding: 0,
-        };
-        let x = graph.push(pool, &[x]).unwrap();
-        assert_eq!(side(&graph, x), (4, 2));
-        let x = graph.push(Op::GlobalPool, &[x]).unwrap();
-        let x = graph.linear(x, named("c"), 10).unwrap();
-        assert_eq!(graph.shape(x), Shape::Vector { width: 10 });
-    }
-
-    // What torch.nn's layers of these arguments give for 3×8×8.
-    #[test]
-    fn shapes_of_what_mobile_networks_and_cells_are_made_of() {
-        let mut graph = image();
-        let x = graph.input();
-        let wide = graph.convolution(x, named("a"), 6, 1, 1).unwrap();
-        let dilated = Kernel {
-            dilation: 2,
-            ..Kernel::depthwise(6, 5, 2)
-        };
-        let y = graph.convolve(wide, named("b"), dilated).unwrap();
-        let maps = |channels, side| Shape::Maps { channels, side };
-        assert_eq!(graph.shape(y), maps(6, 4));
-        assert_eq!(graph.parameters()[1].shape, [6, 1, 5, 5]);
-        assert_eq!(graph.parameters()[1].fan_in, 25);
-        let biased = Kernel {
-            bias: true,
-            ..Kernel::new(6, 1, 1)
-        };
-        let squeezed = graph.push(Op::Squeeze, &[y]).unwrap();
-        let gate = graph.convolve(squeezed, named("c"), biased).unwrap();
-        let gate = graph.push(Op::Activation(Activation::Sigmoid), &[gate]);
-        let scaled = graph.push(Op::Scale, &[y, gate.unwrap()]).unwrap();
-        assert_eq!(graph.shape(scaled), maps(6, 4));
-        let pool = Op::MaxPool {
-            window: 3,
-            stride: 2,
-            padding: 1,
-        };
-        let pooled = graph.push(pool, &[wide]).unwrap();
-        let both = graph.push(Op::Concatenate, &[scaled, pooled]).unwrap();
-        assert_eq!(graph.shape(both), maps(12, 4));
-        let shifted = graph.push(Op::Shift, &[both]).unwrap();
-        assert_eq!(graph.shape(shifted), maps(12, 4));
-        // 3·6 + 6·25 + 6·6 + 6 parameters; those of windows at each position.
-        let cost = graph.cost();
-        assert_eq!((cost.params, cost.macs), (210, 18 * 64 + 150 * 16 + 36));
-    }
-
-    #[test]
-    fn what_does_not_go_together_is_named() {
-        let mut graph = image();
-        let x = graph.input();
-        let y = graph.convolution(x, named("wide"), 4, 3, 1).unwrap();
-        let weight = graph.nodes()[1].op.weight().unwrap();
-        let said = |graph: &mut Graph, op, inputs: &[Value]| {
-            let nodes = graph.nodes().len();
-            let error = graph.push(op, inputs).unwrap_err().to_string();
-            assert_eq!(graph.nodes().len(), nodes);
-            error
-        };
-        let grid = |dilation| Grid {
-            stride: 1,
-            padding: 1,
-            dilation,
-        };
-        let grouped = |groups, dilation| Op::Convolution {
-            weight,
-            bias: None,
-            grid: grid(dilation),
-            groups,
-        };
-        let convolution = grouped(1, 1);
-        assert_eq!(
-            said(&mut graph, convolution, &[y]),
-            "node 2, convolution \"wide.weight\": \"wide.weight\" is [4, 3, 3, 3], \
-             not [4, 4, 3, 3]"
-        );
-        let pool = |window, stride| Op::AveragePool {
-            window,
-            stride,
-            padding: 0,
-        };
-        for (op, inputs, reason) in [
-            (
-                Op::Add,
-                &[x][..],
-                "node 2, add: it reads two values or more, not 1 values",
-            ),
-            (Op::Add, &[x, y], "3×8×8 and 4×8×8 cannot be read together"),
-            (
-                pool(9, 1),
-                &[x],
-                "a window of 9 does not fit into a side of 8",
-            ),
-            (pool(2, 0), &[x], "the stride is 0"),
-            (
-                grouped(2, 1),
-                &[x],
-                "2 groups do not divide 3 channels into 4",
-            ),
-            (
-                grouped(0, 1),
-                &[x],
-                "0 groups do not divide 3 channels into 4",
-            ),
-            (grouped(1, 0), &[x], "the dilation is 0"),
-            (
-                grouped(1, 9),
-                &[x],
-                "a window of 19 does not fit into a side of 10",
-            ),
-            (
-                Op::Scale,
-                &[x, y],
-                "3×8×8 and 4×8×8 cannot be read together",
-            ),
-            (
-                Op::Concatenate,
-                &[x],
-                "it reads two values or more, not 1 values",
-            ),
-            (Op::Divide(0), &[x], "the divisor is 0"),
-            (Op::Dropout { rate: 1.0 }, &[x], "a share of 1"),
-            (Op::FirstToken, &[x], "it reads tokens, not 3×8×8"),
-            (Op::Relu, &[Value(7)], "there is no value 7 yet"),
-            (Op::Embedding { table: 5 }, &[x], "there is no parameter 5"),
-            (Op::Relu, &[], "it reads one value, not 0 values"),
-            (
-                Op::Input(graph.shape(x)),
-                &[],
-                "a network has one input, which is its first node",
-            ),
-        ] {
-            let said = said(&mut graph, op, inputs);
-            assert!(said.contains(reason), "{said}");
-        }
-    }
-
-    #[test]
-    fn a_layer_that_is_refused_leaves_nothing_behind() {
-        let mut graph = image();
-        let x = graph.input();
-        let x = graph.push(Op::GlobalPool, &[x]).unwrap();
-        let before = graph.clone();
-        let unknown = Value(9);
-        for value in [x, unknown] {
-            assert!(graph.convolution(value, named("a"), 4, 3, 1).is_err());
-            assert!(graph.batch_norm(value, named("b")).is_err());
-        }
-        let image = graph.input();
-        assert!(graph.convolution(image, named("c"), 4, 3, 0).is_err());
-        assert!(graph.layer_norm(image, named("d"), 1e-5).is_err());
-        assert!(graph.linear(image, named("e"), 2).is_err());
-        assert_eq!(graph, before);
-    }
-
-    #[test]
-    fn values_are_released_after_what_last_looks_at_them() {
-        let mut graph = image();
-        let x = graph.input();
-        let a = graph.push(Op::Relu, &[x]).unwrap();
-        let b = graph.push(Op::Add, &[x, a]).unwrap();
-        graph.mark(Mark::Block {
-            input: a,
-            output: b,
-        });
-        let _ = graph.push(Op::Activation(Activation::Tanh), &[b]).unwrap();
-        let places = |values: &Vec<Value>| values.iter().map(|v| v.place()).collect::<Vec<_>>();
-        let releases: Vec<Vec<usize>> = graph.releases().iter().map(places).collect();
-        assert_eq!(releases, [vec![], vec![], vec![0, 1], vec![2]]);
-        assert_eq!(graph.marks_after(3).count(), 1);
-        assert_eq!(graph.marks_after(2).chain(graph.marks_after(4)).count(), 0);
-    }
-}
+mod tests;

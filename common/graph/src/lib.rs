@@ -9,6 +9,7 @@
 //! | [`shape`] | what a value is, and what a layer makes of it |
 //! | [`parameter`] | what training changes, and where it starts from |
 //! | [`layers`] | layers together with their parameters |
+//! | `reach` | how far values reach |
 //! | [`cost`] | parameters and multiply-accumulates |
 //! | [`text`] | a graph in print |
 //!
@@ -20,6 +21,7 @@ pub mod graph;
 pub mod layers;
 pub mod op;
 pub mod parameter;
+mod reach;
 pub mod shape;
 pub mod text;
 

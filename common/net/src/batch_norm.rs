@@ -215,6 +215,7 @@ fn loses_digits(maps: &Tensor) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::NORM_EPSILON;
     use crate::layers::channels_last;
 
     const SHAPE: [i64; 4] = [64, 8, 32, 32];
@@ -252,6 +253,14 @@ mod tests {
         all
     }
 
+    fn affine<'t>(weight: &'t Tensor, bias: &'t Tensor) -> Affine<'t> {
+        Affine {
+            weight,
+            bias,
+            epsilon: NORM_EPSILON,
+        }
+    }
+
     fn apart(found: &Tensor, exact: &Tensor) -> f64 {
         let difference = (found.to_kind(Kind::Double) - exact).abs().max();
         (difference / exact.abs().max()).double_value(&[])
@@ -264,7 +273,7 @@ mod tests {
             let none = None::<&Tensor>;
             x.batch_norm(Some(w), Some(b), none, none, true, 0.0, NORM_EPSILON, true)
         };
-        let own = |x: &Tensor, w: &Tensor, b: &Tensor| together(x, (w, b), None).unwrap();
+        let own = |x: &Tensor, w: &Tensor, b: &Tensor| together(x, affine(w, b), None).unwrap();
         let exact = passes(&maps.to_kind(Kind::Double), theirs);
         let last = channels_last(&maps).unwrap();
         assert!(loses_digits(&last) && !loses_digits(&maps));
@@ -301,11 +310,11 @@ mod tests {
         let exact = running(Kind::Double);
         let [one, zero] = [1.0, 0.0].map(|v| row(|_| v, Kind::Double));
         let wide = maps.to_kind(Kind::Double);
-        let _ = together(&wide, (&one, &zero), Some(&exact)).unwrap();
+        let _ = together(&wide, affine(&one, &zero), Some(&exact)).unwrap();
         let found = running(Kind::Float);
         let [one, zero] = [&one, &zero].map(|t| t.to_kind(Kind::Float));
         let last = channels_last(&maps).unwrap();
-        let _ = together(&last, (&one, &zero), Some(&found)).unwrap();
+        let _ = together(&last, affine(&one, &zero), Some(&found)).unwrap();
         assert!(apart(&found.mean, &exact.mean) < 1e-7);
         assert!(apart(&found.variance, &exact.variance) < 1e-6);
     }

@@ -59,6 +59,12 @@ pub enum NetError {
     /// A node reads fewer values than its operation does, which no graph holds.
     #[error("node {0} of the network reads too few values")]
     Unread(usize),
+    /// Nothing of a sample that is normalised by itself reaches the output.
+    #[error(
+        "the last maps have one position, over which a sample's own norm is constant: \
+         it takes larger images, or batch norm over several samples"
+    )]
+    OnePosition,
     /// A text is longer than the network can tell positions apart.
     #[error("a text has {found} tokens, and the encoder takes {longest} at most")]
     Length {

@@ -292,6 +292,7 @@ impl ScoreError {
                 NetError::Memory(_) => "out_of_memory",
                 NetError::Torch(_) => "libtorch",
                 NetError::Graph(_) | NetError::Lower(_) | NetError::Unread(_) => "bad_network",
+                NetError::OnePosition => "undefined",
                 NetError::Length { .. } => "too_long",
             },
             Self::Scope { .. } => "scope",
@@ -325,6 +326,10 @@ pub fn score(proxy: &dyn Proxy, evaluation: &mut Evaluation<'_>) -> Result<f64, 
         return Err(proxy.info().elsewhere(scope));
     }
     let value = proxy.evaluate(evaluation).map_err(|error| match error {
+        ScoreError::Net(NetError::OnePosition) => proxy.info().undefined(
+            "the last maps have one position, over which a sample's own norm is constant: \
+             it takes larger images, or --norm batch",
+        ),
         ScoreError::Net(source) => ScoreError::Pass { name, source },
         error => error,
     })?;

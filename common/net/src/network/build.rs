@@ -63,6 +63,7 @@ impl Network {
         Ok(Self {
             longest: build.texts.then(|| longest(&graph)),
             plan: Plan::of(&graph),
+            blind_alone: graph.is_blind_alone(),
             graph,
             tensors,
             options,

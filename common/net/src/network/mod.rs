@@ -29,6 +29,8 @@ pub struct Network {
     steps: Vec<Step>,
     /// The averages of windows that keep the side, each once.
     poolings: Vec<Pooling>,
+    /// Whether a sample that is normalised by itself gives what every other does.
+    blind_alone: bool,
     /// The most tokens that a text may have; none for images.
     longest: Option<usize>,
     /// How gradients are computed without libtorch, where there is a way.

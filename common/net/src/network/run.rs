@@ -59,6 +59,9 @@ impl Network {
                 return Err(NetError::Length { found, longest });
             }
         }
+        if self.blind_alone && norm == Norm::Sample {
+            return Err(NetError::OnePosition);
+        }
         let mut pass = Pass {
             network: self,
             norm,

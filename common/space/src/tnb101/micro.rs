@@ -75,7 +75,7 @@ impl MicroCell {
     }
 
     /// The edges into a node that are something.
-    fn into_node(&self, node: usize) -> impl Iterator<Item = (usize, u8)> + '_ {
+    fn edges_into(&self, node: usize) -> impl Iterator<Item = (usize, u8)> + '_ {
         let edges = self.0.into_iter().enumerate();
         edges.filter(move |&(edge, digit)| EDGES[edge].1 == node && digit != NONE)
     }
@@ -164,7 +164,7 @@ fn lower_cell(
     let mut nodes = vec![input];
     for node in 1..NODES {
         let mut addends = Vec::new();
-        for (edge, digit) in cell.into_node(node) {
+        for (edge, digit) in cell.edges_into(node) {
             let from = EDGES[edge].0;
             let stride = if from == 0 { change.stride } else { 1 };
             let change = Change { stride, ..change };
@@ -338,8 +338,6 @@ impl Architecture for MicroCell {
 
 #[cfg(test)]
 mod tests {
-    use knas_graph::Cost;
-
     use super::*;
 
     // Those of the benchmark's table, which are of the backbone: without the head,
