@@ -31,7 +31,7 @@ fn bad_records_are_named_and_cost_no_other() {
     let input = [
         &good,
         "this is not JSON\n",
-        "{\"id\":\"dark\",\"space\":\"darts\",\"arch\":\"\"}\n",
+        "{\"id\":\"dark\",\"space\":\"nb202\",\"arch\":\"\"}\n",
         &record("torn", "|nor_conv_3x3~0|+|none~0|"),
         "{\"id\":\"bare\"}\n",
         &good.replace("good", "last"),

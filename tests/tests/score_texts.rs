@@ -116,7 +116,7 @@ fn what_does_not_fit_fails_by_itself() {
         &layout("torn", "1|2|3"),
         &good.replace("good", "other").replace("d8-", "d16-"),
         "{\"id\":\"cell\",\"space\":\"nb201\",\"arch\":\"|none~0|\"}\n",
-        "{\"id\":\"dark\",\"space\":\"darts\",\"arch\":\"\"}\n",
+        "{\"id\":\"dark\",\"space\":\"nb202\",\"arch\":\"\"}\n",
     ]
     .concat();
     let run = score(&data, &["--weights", text(&weights)], &input).expect_code(1);

@@ -3,18 +3,18 @@
 // A failed expectation is how a test fails, in helpers too.
 #![allow(clippy::unwrap_used)]
 
+use knas_graph::Op;
 use knas_net::layers::cross_entropy;
 use knas_net::{Init, Initial, Network, Norm, Source};
 use knas_proxy::{Evaluation, Overrides, Samples, ScoreError, Subject, by_name, score};
-use knas_space::{Architecture, Extent, Input, Setting, Sizes, spaces};
+use knas_space::{Architecture, Extent, Graph, Input, SearchSpace, Setting, Sizes, spaces};
 use tch::{Device, Kind, Tensor};
 
 const IMAGES: i64 = 3;
 const SEED: u64 = 5;
 
 /// As small as the space has them, and larger images than a network halves.
-fn small(architecture: &dyn Architecture, side: usize) -> Setting {
-    let space = architecture.space();
+fn small(space: &dyn SearchSpace, side: usize) -> Setting {
     let least = space.sizes().iter().map(|size| (size.name, size.range.0));
     Setting {
         input: Input::Images { side },
@@ -33,12 +33,11 @@ fn samples(side: usize) -> Samples {
     }
 }
 
-fn value(
-    name: &str,
-    architecture: &dyn Architecture,
+fn evaluation<'a>(
+    architecture: &'a dyn Architecture,
     setting: &Setting,
-    samples: &Samples,
-) -> Result<f64, ScoreError> {
+    samples: &'a Samples,
+) -> Evaluation<'a> {
     let subject = Subject {
         architecture,
         setting: setting.clone(),
@@ -46,70 +45,55 @@ fn value(
         seed: SEED,
         device: Device::Cpu,
     };
-    let overrides = Overrides::default();
-    let mut evaluation = Evaluation::new(subject, samples, overrides);
-    score(by_name(name).unwrap(), &mut evaluation)
+    Evaluation::new(subject, samples, Overrides::default())
 }
 
-/// Σ over weights of |Σ over images of the sign of the gradient|, and the mean of the
-/// Gram matrix of the gradients, of which each is that of a pass over one image.
-fn by_definition(network: &Network, samples: &Samples) -> (f64, f64) {
+/// Gradients of passes over one image each, a row an image.
+fn rows(network: &Network, samples: &Samples) -> Tensor {
     let parameters: Vec<&Tensor> = network.parameters().iter().map(|p| &p.tensor).collect();
-    let mut rows = Vec::new();
-    let (mut signs, mut weights) = (Vec::new(), 0.0);
-    for image in 0..IMAGES {
+    let row = |image| {
         let logits = network.forward(&samples.inputs.narrow(0, image, 1), Norm::Batch);
         let loss = cross_entropy(&logits.unwrap(), &samples.targets.narrow(0, image, 1));
         let gradients = Tensor::run_backward(&[loss.unwrap()], &parameters, false, false);
-        let flat = |g: &Tensor| g.to_kind(Kind::Double).flatten(0, -1);
-        rows.push(Tensor::cat(
-            &gradients.iter().map(flat).collect::<Vec<_>>(),
-            0,
-        ));
-        signs.push(gradients.iter().map(Tensor::sign).collect::<Vec<_>>());
-    }
-    for (place, parameter) in network.parameters().iter().enumerate() {
-        if parameter.name.ends_with("weight") && parameter.tensor.dim() > 1 {
-            let sum = signs
-                .iter()
-                .map(|image| &image[place])
-                .fold(parameter.tensor.zeros_like(), |sum, sign| sum + sign);
-            weights += sum.abs().sum(Kind::Double).double_value(&[]);
-        }
-    }
-    let rows = Tensor::stack(&rows, 0);
-    let gram = rows.matmul(&rows.transpose(0, 1));
-    (weights, gram.mean(Kind::Double).double_value(&[]))
+        let flat = |(gradient, parameter): (&Tensor, &&Tensor)| match gradient.defined() {
+            true => gradient.to_kind(Kind::Double).flatten(0, -1),
+            false => parameter.zeros_like().to_kind(Kind::Double).flatten(0, -1),
+        };
+        let parts: Vec<Tensor> = gradients.iter().zip(&parameters).map(flat).collect();
+        Tensor::cat(&parts, 0)
+    };
+    Tensor::stack(&(0..IMAGES).map(row).collect::<Vec<_>>(), 0)
 }
 
 #[test]
 fn gradients_of_single_images_are_those_of_passes_over_them() {
     for space in spaces().iter().filter(|space| !space.reads_texts()) {
-        let architecture = space.sample(2).next().unwrap();
-        let architecture = &*architecture;
-        let side = 64;
-        let (setting, samples) = (small(architecture, side), samples(side));
-        let graph = architecture.lower(&setting, Extent::Live).unwrap();
+        let (side, mut drawn) = (128, space.sample(2));
+        let (setting, samples) = (small(*space, side), samples(side));
+        let lowered = |one: &dyn Architecture| one.lower(&setting, Extent::Live).unwrap();
+        // Cells without a way through see nothing.
+        let sees = |graph: &Graph| graph.nodes().iter().all(|node| node.op != Op::Zeros);
+        let architecture = drawn.find(|one| sees(&lowered(&**one))).unwrap();
+        let (architecture, graph) = (&*architecture, lowered(&*architecture));
         let initial = Initial {
             init: Init::Default,
             seed: SEED,
         };
         let options = (Kind::Float, Device::Cpu);
         let network = Network::new(graph, Source::Random(initial), options).unwrap();
-        let (signs, mean) = by_definition(&network, &samples);
-        let of = |name| value(name, architecture, &setting, &samples).unwrap();
-        let near = |found: f64, expected: f64, far: f64| (found / expected - 1.0).abs() < far;
-        // Signs of what is almost 0 are rounding errors.
-        assert!(
-            near(of("gradsign"), signs, 2e-3),
-            "{architecture}: {} {signs}",
-            of("gradsign")
-        );
-        assert!(
-            near(of("mgm"), mean, 1e-4),
-            "{architecture}: {} {mean}",
-            of("mgm")
-        );
+        let rows = rows(&network, &samples);
+        let gram = rows.matmul(&rows.transpose(0, 1));
+        let mut evaluation = evaluation(architecture, &setting, &samples);
+        let info = by_name("gradsign").unwrap().info();
+        let gradients = evaluation.sample_gradients(info).unwrap();
+        let norms = Vec::<f64>::try_from(gram.diag(0)).unwrap();
+        let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 1e-3;
+        for (found, expected) in gradients.squared_norms.iter().zip(norms) {
+            assert!(near(*found, expected), "{architecture}: {found} {expected}");
+        }
+        let mean = gram.mean(Kind::Double).double_value(&[]);
+        let found = score(by_name("mgm").unwrap(), &mut evaluation).unwrap();
+        assert!(near(found, mean), "{architecture}: {found} {mean}");
     }
 }
 
@@ -117,14 +101,13 @@ fn gradients_of_single_images_are_those_of_passes_over_them() {
 fn a_network_that_sees_nothing_of_a_single_image_has_no_score_of_it() {
     let space = knas_space::named("nb-macro").unwrap();
     let architecture = space.sample(0).next().unwrap();
-    let setting = small(&*architecture, 8);
+    let setting = small(space, 8);
     let samples = samples(8);
-    let said = value("mgm", &*architecture, &setting, &samples).unwrap_err();
+    let mut evaluation = evaluation(&*architecture, &setting, &samples);
+    let mut of = |name| score(by_name(name).unwrap(), &mut evaluation);
+    let said = of("mgm").unwrap_err();
     assert!(matches!(said, ScoreError::Undefined { .. }));
-    assert!(
-        said.to_string().contains("the last maps have one position"),
-        "{said}"
-    );
-    let batch = value("snip", &*architecture, &setting, &samples);
-    assert!(batch.unwrap().is_finite());
+    let reason = "the last maps have one position";
+    assert!(said.to_string().contains(reason), "{said}");
+    assert!(of("snip").unwrap().is_finite());
 }

@@ -204,13 +204,7 @@ mod tests {
     fn what_cannot_be_is_said() {
         let encoder = "bert-l3-d8-h2-i16-v60-p40-t2:1|2|3|head";
         for (space, arch, size, kind, said) in [
-            (
-                "nb202",
-                CELL,
-                &[][..],
-                "unknown_space",
-                "nb201, nats-sss, roberta-skip",
-            ),
+            ("nb202", CELL, &[][..], "unknown_space", "nb201, nats-sss, "),
             ("nb201", "|x", &[], "bad_arch", "three nodes"),
             (
                 "nb201",

@@ -183,7 +183,7 @@ fn what_cannot_be_trained_is_named_and_the_rest_is_trained() {
     let other = "\"|none~0|+|none~0|none~1|+|none~0|none~1|none~2|\"";
     let input = [
         line("a", "nb201", "\"|none|\""),
-        line("b", "darts", arch),
+        line("b", "nb202", arch),
         line("../escaped", "nb201", arch),
         "not json\n".to_owned(),
         line("c", "nb201", "7"),
@@ -211,7 +211,7 @@ fn what_cannot_be_trained_is_named_and_the_rest_is_trained() {
     );
     assert!(!bench.path().join("escaped.json").exists());
     let skipped = bench.finetune(&["--epochs", "1", "--on-error", "skip"]);
-    let skipped = skipped.stdin(line("b", "darts", arch)).run().expect_code(1);
+    let skipped = skipped.stdin(line("b", "nb202", arch)).run().expect_code(1);
     assert_eq!(skipped.stdout, "");
     // A missing folder of weights ends the run; a missing file, its candidate.
     let _ = bench

@@ -100,7 +100,7 @@ fn what_does_not_fit_is_named_and_the_rest_is_trained() {
     let good = "bert-l2-d16-h2-i32-v12-p24-t2:1|2|head";
     let input = [
         line("a", "nb201", cell),
-        line("b", "darts", good),
+        line("b", "nb202", good),
         line("c", "roberta-skip", "minilm:1|9|head"),
         line("d", "roberta-skip", "tiny:1|2|3|4|head"),
         line("e", "roberta-skip", good),
@@ -115,11 +115,7 @@ fn what_does_not_fit_is_named_and_the_rest_is_trained() {
             "other_space",
             "nb201 looks at images, and --data is made of texts",
         ),
-        (
-            1,
-            "unknown_space",
-            "\"darts\", only nb201, nats-sss, roberta-skip",
-        ),
+        (1, "unknown_space", "\"nb202\", only nb201, nats-sss, "),
         (2, "bad_arch", ""),
         (3, "weights", "pre/plain: its backbone is bert-l2-d16"),
         (4, "none", "none"),
