@@ -10,6 +10,7 @@
 //! | [`nats_sss`] | NATS-Bench's widths of one NAS-Bench-201 network |
 //! | [`nb_macro`] | NAS-Bench-Macro: a block of mobile networks at each of eight places |
 //! | [`tnb101`] | TransNAS-Bench-101: cells, and skeletons of residual blocks |
+//! | [`darts`] | DARTS's pairs of cells |
 //! | [`roberta_skip`] | BERT and RoBERTa with extra connections |
 //! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
 //!
@@ -17,12 +18,14 @@
 //! own file and one line in [`spaces`].
 
 mod choices;
+pub mod darts;
 pub mod features;
 mod layers;
 pub mod nats_sss;
 pub mod nb201;
 pub mod nb_macro;
 pub mod python_random;
+mod python_text;
 pub mod roberta_skip;
 pub mod setting;
 pub mod space;

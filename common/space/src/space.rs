@@ -6,6 +6,7 @@ use std::fmt;
 use knas_graph::{Cost, Graph, GraphError};
 use thiserror::Error;
 
+use crate::darts::Darts;
 use crate::features::{Decision, Flow};
 use crate::nats_sss::NatsSss;
 use crate::nb_macro::NbMacro;
@@ -22,6 +23,7 @@ pub fn spaces() -> &'static [&'static dyn SearchSpace] {
         &Nb201,
         &NatsSss,
         &NbMacro,
+        &Darts,
         &Tnb101Micro,
         &Tnb101Macro,
         &RobertaSkip::USUAL,

@@ -9,10 +9,11 @@ use std::fs;
 use std::path::Path;
 
 use knas_graph::{Graph, Op, Parameter};
+use knas_space::darts::Darts;
 use knas_space::nb201::network::{lower, lower_thin};
 use knas_space::nb201::{Cell, Form, Skeleton};
 use knas_space::roberta_skip::{self, Layout, Settings, Task};
-use knas_space::{Extent, nats_sss, nb_macro, tnb101};
+use knas_space::{Extent, Input, SearchSpace, Setting, Sizes, nats_sss, nb_macro, tnb101};
 
 fn cell_network(index: usize, skeleton: Skeleton, edges: Extent) -> Graph {
     lower(&Cell::from_index(index).unwrap(), &skeleton, edges).unwrap()
@@ -26,6 +27,21 @@ fn encoder(layout: &str) -> Graph {
         classes: 3,
     };
     roberta_skip::network::lower(&layout, &settings, task).unwrap()
+}
+
+/// For images of 32×32 a stem that shrinks them to 4×4, a cell, and two that halve.
+fn pair_of_cells() -> Graph {
+    let normal = "skip_connect~0|sep_conv_3x3~1|dil_conv_5x5~2|none~0";
+    let normal = format!("{normal}|avg_pool_3x3~3|skip_connect~2|sep_conv_5x5~4|skip_connect~1");
+    let reduce = "skip_connect~1|skip_connect~0|none~0|none~1";
+    let reduce = format!("{reduce}|sep_conv_3x3~1|max_pool_3x3~3|dil_conv_3x3~0|skip_connect~2");
+    let setting = Setting {
+        input: Input::Images { side: 32 },
+        classes: 10,
+        sizes: Sizes::of(&Darts, [("channels", 2), ("cells", 3), ("stem", 8)]).unwrap(),
+    };
+    let genotype = Darts.parse(&format!("{normal}/{reduce}")).unwrap();
+    genotype.lower(&setting, Extent::Live).unwrap()
 }
 
 /// A graph in print, and what its parameters are drawn from and looked for by.
@@ -48,7 +64,7 @@ fn text(graph: &Graph) -> String {
 }
 
 /// The printed graphs, by the names of their files.
-fn printed() -> [(&'static str, String); 9] {
+fn printed() -> [(&'static str, String); 10] {
     let small = Skeleton::new(4, 1, 10, 8).unwrap();
     let dead_edge = "|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|skip_connect~2|";
     let all = lower(&dead_edge.parse().unwrap(), &small, Extent::Whole).unwrap();
@@ -67,6 +83,7 @@ fn printed() -> [(&'static str, String); 9] {
         ("nb-macro", blocks),
         ("tnb101-micro", cell),
         ("tnb101-macro", skeleton),
+        ("darts", pair_of_cells()),
         ("bert", bert),
         ("roberta", roberta),
     ]
