@@ -11,6 +11,8 @@
 //! | [`nb_macro`] | NAS-Bench-Macro: a block of mobile networks at each of eight places |
 //! | [`tnb101`] | TransNAS-Bench-101: cells, and skeletons of residual blocks |
 //! | [`darts`] | DARTS's pairs of cells |
+//! | [`mobilenet`] | Once-for-all's MobileNetV3, and MobileNets with names |
+//! | [`mnasnet`] | networks like MnasNet and EfficientNet-B0 |
 //! | [`roberta_skip`] | BERT and RoBERTa with extra connections |
 //! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
 //!
@@ -20,7 +22,10 @@
 mod choices;
 pub mod darts;
 pub mod features;
+mod inverted;
 mod layers;
+pub mod mnasnet;
+pub mod mobilenet;
 pub mod nats_sss;
 pub mod nb201;
 pub mod nb_macro;

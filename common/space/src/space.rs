@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use crate::darts::Darts;
 use crate::features::{Decision, Flow};
+use crate::mnasnet::MnasNet;
+use crate::mobilenet::MobileNet;
 use crate::nats_sss::NatsSss;
 use crate::nb_macro::NbMacro;
 use crate::nb201::Nb201;
@@ -24,6 +26,8 @@ pub fn spaces() -> &'static [&'static dyn SearchSpace] {
         &NatsSss,
         &NbMacro,
         &Darts,
+        &MobileNet,
+        &MnasNet,
         &Tnb101Micro,
         &Tnb101Macro,
         &RobertaSkip::USUAL,

@@ -63,8 +63,20 @@ fn text(graph: &Graph) -> String {
     text
 }
 
+/// The network of an architecture for small images, its sizes as usual.
+fn of_images(space: &str, arch: &str) -> Graph {
+    let space = knas_space::named(space).unwrap();
+    let setting = Setting {
+        input: Input::Images { side: 32 },
+        classes: 10,
+        ..space.usual()
+    };
+    let one = space.parse(arch).unwrap();
+    one.lower(&setting, Extent::Whole).unwrap()
+}
+
 /// The printed graphs, by the names of their files.
-fn printed() -> [(&'static str, String); 10] {
+fn printed() -> [(&'static str, String); 14] {
     let small = Skeleton::new(4, 1, 10, 8).unwrap();
     let dead_edge = "|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|skip_connect~2|";
     let all = lower(&dead_edge.parse().unwrap(), &small, Extent::Whole).unwrap();
@@ -73,6 +85,8 @@ fn printed() -> [(&'static str, String); 10] {
     let blocks = nb_macro::lower(&"00101200".parse().unwrap(), 16, 10).unwrap();
     let cell = tnb101::micro::lower(&"64-41414-1_02_310".parse().unwrap(), 64, 5).unwrap();
     let skeleton = tnb101::skeleton::lower(&"64-1243-basic".parse().unwrap(), 64, 5).unwrap();
+    let searched = ["k3e3,k5e4"; 5].join("/");
+    let stages = "e1k3l1s1/e4k5l1s0/e6k3l2s1/e1k3l1s0/e1k3l1s0/e1k3l1s0/e1k3l1s0";
     let bert = encoder("bert-l3-d8-h2-i16-v60-p20-t2:1|3~0|head~0~1:mean");
     let roberta = encoder("roberta-l3-d8-h2-i16-v60-p20-t1:1|2|head");
     [
@@ -84,6 +98,13 @@ fn printed() -> [(&'static str, String); 10] {
         ("tnb101-micro", cell),
         ("tnb101-macro", skeleton),
         ("darts", pair_of_cells()),
+        ("mobilenet", of_images("mobilenet", &searched)),
+        ("mobilenet-v2", of_images("mobilenet", "mobilenet_v2")),
+        (
+            "mobilenet-v3-small",
+            of_images("mobilenet", "mobilenet_v3_small"),
+        ),
+        ("mnasnet", of_images("mnasnet", stages)),
         ("bert", bert),
         ("roberta", roberta),
     ]
