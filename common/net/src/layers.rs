@@ -114,9 +114,15 @@ impl Tensors {
             padding,
             dilation,
         } = layer.grid;
+        let weight = self.parameter(layer.weight);
+        let sparse = stride > 1 && few_channels_to_one_position(weight);
+        let (read, stride) = match sparse {
+            true => (every(input, stride as i64)?, 1),
+            false => (input.shallow_clone(), stride),
+        };
         let [stride, padding, dilation] = [stride, padding, dilation].map(|n| [n as i64; 2]);
-        let output = input.f_conv2d(
-            self.parameter(layer.weight),
+        let output = read.f_conv2d(
+            weight,
             layer.bias.map(|bias| self.parameter(bias)),
             stride,
             padding,
@@ -206,6 +212,20 @@ impl Tensors {
     }
 }
 
+/// Whether a convolution has windows of one position and fewer channels than a
+/// vector of the processor holds. Where such a one has a stride, and channels lie
+/// last, the backward pass of oneDNN in libtorch 2.11 writes beyond its buffers.
+fn few_channels_to_one_position(weight: &Tensor) -> bool {
+    const LANES: i64 = 16;
+    matches!(weight.size()[..], [_, channels, 1, 1] if channels < LANES)
+}
+
+/// Maps at every so many rows and columns, from the first ones on.
+fn every(maps: &Tensor, step: i64) -> Result<Tensor, NetError> {
+    let rows = maps.f_slice(2, None, None, step)?;
+    Ok(rows.f_slice(3, None, None, step)?)
+}
+
 /// Average pooling that keeps the side, whose border averages leave out the
 /// padding.
 ///
@@ -282,6 +302,49 @@ mod tests {
                 .forward(&x)
                 .unwrap();
             assert!(pooled.allclose(&expected, 1e-6, 1e-7, false), "side {side}");
+        }
+    }
+
+    // In PyTorch's own layout, in which oneDNN does as it should.
+    #[test]
+    fn few_channels_at_every_other_position_are_read_as_in_any_layout() {
+        let weight = Tensor::arange(6, (Kind::Float, Device::Cpu)).reshape([2, 3, 1, 1]);
+        let tensors = Tensors {
+            parameters: vec![Parameter {
+                name: String::new(),
+                role: Role::ConvWeight,
+                part: Part::Body,
+                tensor: (weight - 2.5).set_requires_grad(true),
+            }],
+            running: Vec::new(),
+        };
+        let layer = Convolution {
+            weight: 0,
+            bias: None,
+            grid: Grid {
+                stride: 2,
+                padding: 0,
+                dilation: 1,
+            },
+            groups: 1,
+        };
+        let weight = &tensors.parameters[0].tensor;
+        let maps = Tensor::arange(2 * 3 * 49, (Kind::Float, Device::Cpu)).sin();
+        let maps = maps.reshape([2, 3, 7, 7]);
+        let plain = maps.copy().set_requires_grad(true);
+        let expected = plain.conv2d(weight, None::<&Tensor>, [2, 2], [0, 0], [1, 1], 1);
+        let last = channels_last(&maps).unwrap().set_requires_grad(true);
+        let found = tensors.convolution(layer, &last, &mut |_| {}).unwrap();
+        assert!(found.allclose(&expected, 1e-6, 1e-6, false));
+        let gradients = |output: &Tensor, input: &Tensor| {
+            let loss = output.sin().sum(Kind::Float);
+            Tensor::run_backward(&[loss], &[input, weight], false, false)
+        };
+        for (found, expected) in gradients(&found, &last)
+            .iter()
+            .zip(gradients(&expected, &plain))
+        {
+            assert!(found.allclose(&expected, 1e-5, 1e-5, false));
         }
     }
 

@@ -204,7 +204,7 @@ impl Info {
 /// For which networks a score is defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Those that look at images: NAS-Bench-201.
+    /// Those that look at images.
     Images,
     /// Those that read texts: encoders.
     Texts,

@@ -89,7 +89,7 @@ pub struct Candidate {
     /// Unique and stable; `nb201-6111` is the official NAS-Bench-201 index.
     #[schemars(length(min = 1))]
     pub id: String,
-    /// The search space: `nb201`, `nats-sss`, `roberta-skip`.
+    /// The search space, such as `nb201`; `knas-sample --list-spaces` tells all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub space: Option<String>,
     /// The architecture in the usual notation of its space.

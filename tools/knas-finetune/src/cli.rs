@@ -14,7 +14,7 @@ const LONG: &str = "\
 Train candidates, and pass each on with `finetune`: accuracies (fractions, 0 to \
 1), losses, the best epoch, and how it was trained.
 
-Networks of nb201 and nats-sss learn from images, by the benchmark's recipe: SGD with \
+Networks for images learn by NAS-Bench-201's recipe, whatever their space: SGD with \
 Nesterov momentum, a cosine learning rate, random flips and crops. One half of \
 the training set is trained on, the other half validates. Defaults are for a few \
 epochs; add --epochs 200 for the benchmark's long training.

@@ -16,8 +16,11 @@ Write candidates from a search space, one record per line: `id`, `space`, \
 Without flags: 100 distinct random NAS-Bench-201 cells. The same seed gives the \
 same cells, and a smaller -n gives the first of a larger one.
 
-With --space nats-sss: the widths of five layers of one network, 8 to 64 each, as \
-in `64:64:64:64:64`.
+--space names another space, of those that --list-spaces tells. Architectures are \
+written as their papers write them: `64:64:64:64:64` (nats-sss), `02012100` \
+(nb-macro), a genotype, in Python's words too, or its name (darts), \
+`64-41414-3_32_132` and `64-1234-basic` (tnb101-micro, tnb101-macro), \
+`k3e3,k5e4/...` or Once-for-all's JSON (mobilenet), `e6k5l2s1/...` (mnasnet).
 
 With --space roberta-skip: BERT or RoBERTa, of the sizes that --preset names, in \
 which layers and the classifier (`head`) also take the outputs of earlier ones. \
