@@ -164,6 +164,53 @@ fn cells_give_the_same_logits_elsewhere() {
     }
 }
 
+/// Networks with all operations that cells do without.
+#[test]
+fn networks_of_every_space_give_the_same_logits_elsewhere() {
+    let Some(python) = onnxruntime() else {
+        return;
+    };
+    let own = [("classes", 3), ("side", 32)];
+    let cells = [("channels", 4), ("cells", 3), ("classes", 3), ("side", 32)];
+    let imagenet = [
+        ("channels", 4),
+        ("cells", 3),
+        ("stem", 8),
+        ("classes", 3),
+        ("side", 64),
+    ];
+    let silu = [("classes", 3), ("side", 32), ("silu", 1)];
+    for (space, arch, size) in [
+        ("nb-macro", "02011202", &own[..]),
+        ("tnb101-micro", "64-41414-1_02_131", &own),
+        ("tnb101-micro", "64-41414-0_00_000", &own),
+        ("tnb101-macro", "64-1243-basic", &own),
+        ("darts", "PC_DARTS_image", &cells),
+        ("darts", "DARTS_V1", &imagenet),
+        (
+            "mobilenet",
+            "k3e3,k5e4/k7e6,k3e3/k3e3,k3e4/k5e3,k3e6/k3e3,k3e3",
+            &own,
+        ),
+        ("mobilenet", "mobilenet_v2", &own),
+        ("mobilenet", "mobilenet_v3_small", &own),
+        (
+            "mnasnet",
+            "e1k3l1s1/e4k5l1s0/e6k3l2s1/e1k3l1s0/e1k3l1s0/e1k3l1s0/e4k3l1s1",
+            &own,
+        ),
+        (
+            "mnasnet",
+            "e1k3l1s1/e4k5l1s0/e6k3l1s1/e1k3l1s0/e1k3l1s0/e1k3l1s0/e1k3l1s0",
+            &silu,
+        ),
+    ] {
+        let description = described(space, arch, size);
+        let side = size.iter().find(|(name, _)| *name == "side").unwrap().1 as i64;
+        check(&python, &description, &[images(1, side), images(7, side)]);
+    }
+}
+
 #[test]
 fn encoders_give_the_same_logits_elsewhere() {
     let Some(python) = onnxruntime() else {
