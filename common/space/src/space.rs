@@ -113,14 +113,6 @@ pub trait SearchSpace: Sync {
         None
     }
 
-    /// A network of which all the space's networks hold every parameter, by name
-    /// and shape, where the space has one: weights that lack these are of no use to
-    /// any of them.
-    fn shared(&self, setting: &Setting) -> Option<Result<Graph, LowerError>> {
-        let _ = setting;
-        None
-    }
-
     /// How many architectures there are, where they can be enumerated. Their
     /// indices run from 0 to this number, exclusive.
     fn count(&self) -> Option<u64>;

@@ -65,25 +65,6 @@ fn what_is_counted_is_what_is_lowered() {
 }
 
 #[test]
-fn what_a_space_shares_is_in_each_of_its_networks() {
-    for space in spaces() {
-        let setting = space.usual();
-        let Some(shared) = space.shared(&setting) else {
-            continue;
-        };
-        let shared = shared.unwrap();
-        for one in some(*space) {
-            let live = one.lower(&setting, Extent::Live).unwrap();
-            for parameter in shared.parameters() {
-                let same = |p: &&Parameter| p.name == parameter.name;
-                let found = live.parameters().iter().find(same);
-                assert!(found.is_some_and(|p| p.shape == parameter.shape), "{one}");
-            }
-        }
-    }
-}
-
-#[test]
 fn mutants_are_neighbours_once_each() {
     for space in spaces() {
         for one in some(*space).iter().take(3) {

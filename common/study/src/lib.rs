@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`description`] | which network it is: space, architecture, size |
 //! | [`card`] | what a file of trained weights tells of itself |
-//! | [`weights`] | what weights have to hold, whatever the candidate |
+//! | [`weights`] | where a candidate's weights come from |
 //!
 //! This is where search spaces and networks meet; whoever comes after sees graphs.
 
@@ -14,4 +14,4 @@ pub mod weights;
 
 pub use card::{Card, CardError, ImageCard, TextCard, is_weights};
 pub use description::{Description, DescriptionError, Lowered};
-pub use weights::{check_weights, source};
+pub use weights::source;

@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 use knas_net::weights::WeightFile;
 use knas_records::{Failure, Record};
-use knas_study::check_weights;
 
 use crate::scorer::fail;
 use crate::shown::Shown;
@@ -25,7 +24,7 @@ impl Weights {
     /// every candidate is wrong now.
     ///
     /// # Errors
-    /// When a file cannot be read, or lacks what every network needs.
+    /// When a file cannot be read, or tells other classes apart.
     pub fn open(path: &Path, shown: &Shown) -> Result<Self> {
         if path.is_dir() {
             let named =
@@ -41,9 +40,6 @@ impl Weights {
         let read = || -> Result<WeightFile> {
             let file = WeightFile::read(path)?;
             file.fits_classes(shown.classes())?;
-            if let Shown::Images { side, sizes, .. } = shown {
-                check_weights(&file, false, (*side, shown.classes()), sizes)?;
-            }
             Ok(file)
         };
         Ok(Self::File(Mutex::new(read().context("--weights")?)))

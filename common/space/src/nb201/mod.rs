@@ -58,11 +58,6 @@ impl SearchSpace for Nb201 {
         &[skeleton::CHANNELS, skeleton::CELLS]
     }
 
-    /// A cell without weights: what its network holds, every cell's does.
-    fn shared(&self, setting: &Setting) -> Option<Result<Graph, LowerError>> {
-        Some(Cell::new([Op::Skip; 6]).lower(setting, Extent::Live))
-    }
-
     fn largest(&self) -> Option<Box<dyn Architecture>> {
         Some(Box::new(Cell::new([Op::Conv3x3; 6])))
     }

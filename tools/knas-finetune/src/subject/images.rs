@@ -11,7 +11,7 @@ use knas_net::{Init, Initial, NetError, Network, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
 use knas_space::{Architecture, Extent, Input, SearchSpace, Setting, Sizes, given_sizes};
-use knas_study::{ImageCard, check_weights, source};
+use knas_study::{ImageCard, source};
 use knas_train::{ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
 use tch::{Device, Kind};
 
@@ -49,12 +49,7 @@ enum First {
 
 impl First {
     /// Those at `path`. What is wrong with a file for every candidate is wrong now.
-    fn open(
-        path: &Path,
-        classes: usize,
-        sizes: &[(&'static str, u64)],
-        new_head: bool,
-    ) -> Result<Self> {
+    fn open(path: &Path, classes: usize, new_head: bool) -> Result<Self> {
         if path.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
         }
@@ -62,7 +57,6 @@ impl First {
         if !new_head {
             file.fits_classes(classes).map_err(with_new_head)?;
         }
-        check_weights(&file, new_head, (SIDE, classes), sizes).context("--weights")?;
         Ok(Self::File(Mutex::new(file), sha256))
     }
 }
@@ -84,7 +78,7 @@ pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Resu
     let weights = match &args.weights {
         // Those of a training, which may be of several sizes.
         Some(_) if args.evaluate => None,
-        Some(path) => Some(First::open(path, source.classes(), &sizes, args.new_head)?),
+        Some(path) => Some(First::open(path, source.classes(), args.new_head)?),
         None => None,
     };
     let data = source.training(args.limits())?;
