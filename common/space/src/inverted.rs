@@ -203,28 +203,13 @@ impl Layers {
         self.normal(&names.depthwise, depthwise)?;
         self.push(block.activation)?;
         if let Some(squeeze) = &block.squeeze {
-            self.squeeze(&names.squeeze, squeeze)?;
+            self.last = self::squeeze(&mut self.graph, self.last, &names.squeeze, squeeze)?;
         }
         self.normal(&names.projection, Kernel::new(block.outputs, 1, 1))?;
         if block.stride == 1 && block.outputs == inputs {
             self.last = self.graph.push(Op::Add, &[self.last, input])?;
         }
         mark(&mut self.graph, input, self.last);
-        Ok(())
-    }
-
-    fn squeeze(&mut self, names: &Pair, squeeze: &Squeeze) -> Result<(), GraphError> {
-        let (maps, channels) = (self.last, self.channels());
-        let biased = |outputs| Kernel {
-            bias: true,
-            ..Kernel::new(outputs, 1, 1)
-        };
-        self.push(Op::Squeeze)?;
-        self.convolution(&names[0], biased(squeeze.width))?;
-        self.push(squeeze.activation)?;
-        self.convolution(&names[1], biased(channels))?;
-        self.push(squeeze.gate)?;
-        self.last = self.graph.push(Op::Scale, &[maps, self.last])?;
         Ok(())
     }
 
@@ -263,6 +248,27 @@ impl Layers {
         self.graph.linear(self.last, head, classes)?;
         Ok(self.graph)
     }
+}
+
+/// Squeeze-and-excitation of maps, by the names of its two convolutions.
+pub(crate) fn squeeze(
+    graph: &mut Graph,
+    maps: Value,
+    names: &[String; 2],
+    squeeze: &Squeeze,
+) -> Result<Value, GraphError> {
+    let biased = |outputs| Kernel {
+        bias: true,
+        ..Kernel::new(outputs, 1, 1)
+    };
+    let [first, second] = names;
+    let means = graph.push(Op::Squeeze, &[maps])?;
+    let squeezed = graph.convolve(means, named(first, first), biased(squeeze.width))?;
+    let squeezed = graph.push(squeeze.activation, &[squeezed])?;
+    let channels = biased(graph.channels(maps));
+    let excited = graph.convolve(squeezed, named(second, second), channels)?;
+    let gates = graph.push(squeeze.gate, &[excited])?;
+    graph.push(Op::Scale, &[maps, gates])
 }
 
 /// The SHA-256 of all parameters' names and shapes, in order, a line each.

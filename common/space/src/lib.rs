@@ -13,6 +13,7 @@
 //! | [`darts`] | DARTS's pairs of cells |
 //! | [`mobilenet`] | Once-for-all's MobileNetV3, and MobileNets with names |
 //! | [`mnasnet`] | networks like MnasNet and EfficientNet-B0 |
+//! | [`resnet`] | ResNets and RegNets: stages of residual blocks |
 //! | [`roberta_skip`] | BERT and RoBERTa with extra connections |
 //! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
 //!
@@ -31,6 +32,7 @@ pub mod nb201;
 pub mod nb_macro;
 pub mod python_random;
 mod python_text;
+pub mod resnet;
 pub mod roberta_skip;
 pub mod setting;
 pub mod space;

@@ -13,6 +13,7 @@ use crate::mobilenet::MobileNet;
 use crate::nats_sss::NatsSss;
 use crate::nb_macro::NbMacro;
 use crate::nb201::Nb201;
+use crate::resnet::ResNet;
 use crate::roberta_skip::{Backbone, RobertaSkip};
 use crate::setting::{Input, LowerError, Setting, Size, Sizes};
 use crate::tnb101::micro::Tnb101Micro;
@@ -28,6 +29,7 @@ pub fn spaces() -> &'static [&'static dyn SearchSpace] {
         &Darts,
         &MobileNet,
         &MnasNet,
+        &ResNet,
         &Tnb101Micro,
         &Tnb101Macro,
         &RobertaSkip::USUAL,

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use knas_graph::{Parameter, Shape};
+use knas_graph::Shape;
 use knas_space::{
     Architecture, Extent, Input, LowerError, SearchSpace, Setting, SizeError, Sizes, given_sizes,
     named, spaces,

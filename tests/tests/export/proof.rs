@@ -180,6 +180,7 @@ fn networks_of_every_space_give_the_same_logits_elsewhere() {
         ("side", 64),
     ];
     let silu = [("classes", 3), ("side", 32), ("silu", 1)];
+    let small_images = [("classes", 3), ("side", 32), ("stem", 1)];
     for (space, arch, size) in [
         ("nb-macro", "02011202", &own[..]),
         ("tnb101-micro", "64-41414-1_02_131", &own),
@@ -204,6 +205,10 @@ fn networks_of_every_space_give_the_same_logits_elsewhere() {
             "e1k3l1s1/e4k5l1s0/e6k3l1s1/e1k3l1s0/e1k3l1s0/e1k3l1s0/e1k3l1s0",
             &silu,
         ),
+        ("resnet", "basic:16x1,32x2;s16", &small_images),
+        ("resnet", "bottleneck:64x2,128x1;b2;c4;s16", &own),
+        ("resnet", "x:24x1,56x2;g8", &small_images),
+        ("resnet", "y:24x1,56x2;g8", &own),
     ] {
         let description = described(space, arch, size);
         let side = size.iter().find(|(name, _)| *name == "side").unwrap().1 as i64;
