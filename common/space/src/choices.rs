@@ -2,6 +2,7 @@
 //! ones are drawn and which ones are near.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 
 use knas_stats::random::stream;
 
@@ -55,18 +56,10 @@ impl Choices {
     /// for spaces too large to be enumerated: it ends where lists that were there
     /// already come up a thousand times in a row.
     pub fn draw(self, seed: u64) -> impl Iterator<Item = Vec<usize>> {
-        const PATIENCE: usize = 1000;
         let mut random = stream(seed, &format!("{} sample", self.space), &[]);
-        let mut seen: HashSet<Vec<usize>> = HashSet::new();
-        std::iter::from_fn(move || {
-            for _ in 0..PATIENCE {
-                let choice = |&options: &usize| random.below(options as u64) as usize;
-                let list: Vec<usize> = self.options.iter().map(choice).collect();
-                if seen.insert(list.clone()) {
-                    return Some(list);
-                }
-            }
-            None
+        distinct(move || {
+            let choice = |&options: &usize| random.below(options as u64) as usize;
+            Some(self.options.iter().map(choice).collect())
         })
     }
 
@@ -88,6 +81,19 @@ impl Choices {
             .map(|place| found[place].clone())
             .collect()
     }
+}
+
+/// What `draw` gives, where it gives something that was not there already; it ends
+/// where that does not come about in a thousand draws.
+pub(crate) fn distinct<T: Clone + Eq + Hash>(
+    mut draw: impl FnMut() -> Option<T>,
+) -> impl Iterator<Item = T> {
+    const PATIENCE: usize = 1000;
+    let mut seen: HashSet<T> = HashSet::new();
+    std::iter::from_fn(move || {
+        let drawn = (0..PATIENCE).filter_map(|_| draw());
+        { drawn }.find(|one| seen.insert(one.clone()))
+    })
 }
 
 /// The id of an architecture of a space without an order: the space's name, and 16

@@ -14,6 +14,7 @@
 //! | [`mobilenet`] | Once-for-all's MobileNetV3, and MobileNets with names |
 //! | [`mnasnet`] | networks like MnasNet and EfficientNet-B0 |
 //! | [`resnet`] | ResNets and RegNets: stages of residual blocks |
+//! | [`zennas`] | ZenNAS's networks of super blocks |
 //! | [`roberta_skip`] | BERT and RoBERTa with extra connections |
 //! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
 //!
@@ -30,6 +31,7 @@ pub mod mobilenet;
 pub mod nats_sss;
 pub mod nb201;
 pub mod nb_macro;
+mod numbers;
 pub mod python_random;
 mod python_text;
 pub mod resnet;
@@ -37,6 +39,7 @@ pub mod roberta_skip;
 pub mod setting;
 pub mod space;
 pub mod tnb101;
+pub mod zennas;
 
 pub use features::{Decision, Feature, Flow, FlowEdge};
 pub use knas_graph::{Cost, Graph, GraphError};

@@ -18,6 +18,7 @@ use crate::roberta_skip::{Backbone, RobertaSkip};
 use crate::setting::{Input, LowerError, Setting, Size, Sizes};
 use crate::tnb101::micro::Tnb101Micro;
 use crate::tnb101::skeleton::Tnb101Macro;
+use crate::zennas::ZenNas;
 
 /// Every search space, by name.
 #[must_use]
@@ -30,6 +31,7 @@ pub fn spaces() -> &'static [&'static dyn SearchSpace] {
         &MobileNet,
         &MnasNet,
         &ResNet,
+        &ZenNas,
         &Tnb101Micro,
         &Tnb101Macro,
         &RobertaSkip::USUAL,

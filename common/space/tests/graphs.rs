@@ -76,7 +76,7 @@ fn of_images(space: &str, arch: &str) -> Graph {
 }
 
 /// The printed graphs, by the names of their files.
-fn printed() -> [(&'static str, String); 17] {
+fn printed() -> [(&'static str, String); 18] {
     let small = Skeleton::new(4, 1, 10, 8).unwrap();
     let dead_edge = "|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|skip_connect~2|";
     let all = lower(&dead_edge.parse().unwrap(), &small, Extent::Whole).unwrap();
@@ -88,6 +88,9 @@ fn printed() -> [(&'static str, String); 17] {
     let searched = ["k3e3,k5e4"; 5].join("/");
     let stages = "e1k3l1s1/e4k5l1s0/e6k3l2s1/e1k3l1s0/e1k3l1s0/e1k3l1s0/e1k3l1s0";
     let bottleneck = "bottleneck:64x1,128x2;b2;c4;s16";
+    let super_blocks = "SuperConvK3BNRELU(3,16,1,1)SuperResK5K5(16,24,2,8,2)\
+                        SuperResK1K3K1(24,24,1,8,1)SuperResIDWE2K3(24,16,2,12,1)\
+                        SuperConvK1BNRELU(16,32,1,1)";
     let bert = encoder("bert-l3-d8-h2-i16-v60-p20-t2:1|3~0|head~0~1:mean");
     let roberta = encoder("roberta-l3-d8-h2-i16-v60-p20-t1:1|2|head");
     [
@@ -109,6 +112,7 @@ fn printed() -> [(&'static str, String); 17] {
         ("resnet-basic", of_images("resnet", "basic:64x1,128x2")),
         ("resnet-bottleneck", of_images("resnet", bottleneck)),
         ("resnet-y", of_images("resnet", "y:24x2,56x1;g8")),
+        ("zennas", of_images("zennas", super_blocks)),
         ("bert", bert),
         ("roberta", roberta),
     ]

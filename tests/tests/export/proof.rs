@@ -180,6 +180,10 @@ fn networks_of_every_space_give_the_same_logits_elsewhere() {
         ("side", 64),
     ];
     let silu = [("classes", 3), ("side", 32), ("silu", 1)];
+    let squeezed = [("classes", 3), ("side", 32), ("se", 1)];
+    let super_blocks = "SuperConvK3BNRELU(3,8,1,1)SuperResK5K5(8,16,2,8,2)\
+                        SuperResK1K3K1(16,16,1,8,1)SuperResIDWE2K3(16,16,2,12,1)\
+                        SuperConvK1BNRELU(16,32,1,1)";
     let small_images = [("classes", 3), ("side", 32), ("stem", 1)];
     for (space, arch, size) in [
         ("nb-macro", "02011202", &own[..]),
@@ -209,6 +213,8 @@ fn networks_of_every_space_give_the_same_logits_elsewhere() {
         ("resnet", "bottleneck:64x2,128x1;b2;c4;s16", &own),
         ("resnet", "x:24x1,56x2;g8", &small_images),
         ("resnet", "y:24x1,56x2;g8", &own),
+        ("zennas", super_blocks, &own),
+        ("zennas", super_blocks, &squeezed),
     ] {
         let description = described(space, arch, size);
         let side = size.iter().find(|(name, _)| *name == "side").unwrap().1 as i64;

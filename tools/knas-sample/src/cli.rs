@@ -21,7 +21,8 @@ written as their papers write them: `64:64:64:64:64` (nats-sss), `02012100` \
 (nb-macro), a genotype, in Python's words too, or its name (darts), \
 `64-41414-3_32_132` and `64-1234-basic` (tnb101-micro, tnb101-macro), \
 `k3e3,k5e4/...` or Once-for-all's JSON (mobilenet), `e6k5l2s1/...` (mnasnet), \
-`basic:64x2,128x2,256x2,512x2` or a name such as resnet18 or RegNetX-400MF (resnet).
+`basic:64x2,128x2,256x2,512x2` or a name such as resnet18 or RegNetX-400MF \
+(resnet), `SuperConvK3BNRELU(3,8,1,1)...` (zennas).
 
 With --space roberta-skip: BERT or RoBERTa, of the sizes that --preset names, in \
 which layers and the classifier (`head`) also take the outputs of earlier ones. \

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use knas_stats::random::Stream;
 use thiserror::Error;
 
-use super::stages::{Block, GROUP, Stage, Stages, StagesError, number};
+use super::stages::{Block, GROUP, Stage, Stages, StagesError};
+use crate::numbers::{inverse, number};
 
 /// All widths are multiples of it, until those of groups divide them.
 const STEP: usize = 8;
@@ -144,16 +145,6 @@ impl Formula {
         };
         let (runs, all) = formula.runs();
         (all && runs.len() == 4).then_some(formula)
-    }
-}
-
-/// A number from `low` to `high`, each as likely as its inverse.
-fn inverse(random: &mut Stream, low: u64, high: u64) -> u64 {
-    loop {
-        let number = low + random.below(high - low + 1);
-        if random.below(number) < low {
-            return number;
-        }
     }
 }
 

@@ -32,8 +32,6 @@ mod known;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-
 use knas_graph::Graph;
 use knas_stats::random::stream;
 use thiserror::Error;
@@ -41,7 +39,7 @@ use thiserror::Error;
 pub use formula::FormulaError;
 pub use stages::{Block, Stage, Stages, StagesError};
 
-use crate::choices::digest;
+use crate::choices::{digest, distinct};
 use crate::setting::{Input, LowerError, Setting, Size, Sizes};
 use crate::space::{
     ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, SearchSpace,
@@ -147,21 +145,12 @@ impl SearchSpace for ResNet {
     /// are likelier than large ones, and stages that follow from several formulas than
     /// those of one. ResNets are read and changed, not drawn.
     fn sample(&self, seed: u64) -> Architectures {
-        const PATIENCE: usize = 1000;
         let mut random = stream(seed, &format!("{NAME} sample"), &[]);
-        let mut seen: HashSet<Stages> = HashSet::new();
-        Box::new(std::iter::from_fn(move || {
-            for _ in 0..PATIENCE {
-                let squeezes = random.coin();
-                let formula = Formula::draw(&mut random);
-                let stages = formula.and_then(|formula| formula.stages(squeezes).ok());
-                match stages {
-                    Some(stages) if seen.insert(stages.clone()) => return Some(boxed(stages)),
-                    _ => {}
-                }
-            }
-            None
-        }))
+        let drawn = distinct(move || {
+            let squeezes = random.coin();
+            Formula::draw(&mut random)?.stages(squeezes).ok()
+        });
+        Box::new(drawn.map(boxed))
     }
 
     /// No two are the same.

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::formula::{Formula, FormulaError};
 use super::published;
+use crate::numbers::number;
 
 /// Stages of a network.
 pub(super) const COUNT: RangeInclusive<usize> = 1..=8;
@@ -191,13 +192,6 @@ fn told(letters: &str) -> String {
     };
     let told: Vec<String> = letters.chars().map(told).collect();
     told.join(", ")
-}
-
-/// A number of at most five digits, without a sign or zeros before it.
-pub(super) fn number(text: &str) -> Option<usize> {
-    let plain = text.len() <= 5 && !text.starts_with('0');
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    (plain && digits).then(|| text.parse().ok()).flatten()
 }
 
 impl Stages {

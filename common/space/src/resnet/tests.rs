@@ -309,3 +309,11 @@ fn what_is_no_network_is_told_by_its_place() {
         assert!(said(&junk.repeat(1 << 20)).len() < 700);
     }
 }
+
+#[test]
+fn the_largest_network_can_be_counted() {
+    let stages = ["16384x500"; 8].join(",");
+    let one = ResNet.parse(&format!("basic:{stages};s16384")).unwrap();
+    assert!(one.cost().unwrap().macs > 1 << 53);
+    assert!(one.mutants(0).next().is_some());
+}
