@@ -2,10 +2,13 @@
 
 use knas_stats::random::Stream;
 
-use crate::{CHANNELS, PIXELS, SIDE};
+use crate::{CHANNELS, values};
 
-/// Black pixels added on each side before a crop is taken.
-pub(crate) const PADDING: usize = 4;
+/// Black pixels added on each side of an image before a crop is taken: an eighth of
+/// its side, which for CIFAR are the usual four.
+pub(crate) fn padding(side: usize) -> usize {
+    side / 8
+}
 
 /// Mean and standard deviation of the three channels, of pixels from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,49 +48,60 @@ pub(crate) struct Table([[f32; 256]; CHANNELS]);
 /// Which part of the padded image is taken, and whether it is mirrored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Crop {
+    /// Height and width of the image.
+    side: usize,
     /// Mirror left and right before anything else.
-    pub flip: bool,
-    /// First row of the crop in the padded image, 0 to 2 · [`PADDING`].
-    pub top: usize,
-    /// First column of the crop in the padded image, 0 to 2 · [`PADDING`].
-    pub left: usize,
+    flip: bool,
+    /// First row of the crop in the padded image, 0 to twice the [`padding`].
+    top: usize,
+    /// First column of the crop in the padded image, 0 to twice the [`padding`].
+    left: usize,
 }
 
 impl Crop {
-    /// The image as it is.
-    pub const CENTRE: Self = Self {
-        flip: false,
-        top: PADDING,
-        left: PADDING,
-    };
+    /// An image of this side as it is.
+    pub fn centre(side: usize) -> Self {
+        Self {
+            side,
+            flip: false,
+            top: padding(side),
+            left: padding(side),
+        }
+    }
 
     /// Draws a coin for the flip, then the top row, then the left column.
-    pub(crate) fn draw(random: &mut Stream) -> Self {
-        let offsets = 2 * PADDING as u64 + 1;
+    pub fn draw(side: usize, random: &mut Stream) -> Self {
+        let offsets = 2 * padding(side) as u64 + 1;
         let flip = random.coin();
         let top = random.below(offsets) as usize;
         let left = random.below(offsets) as usize;
-        Self { flip, top, left }
+        Self {
+            side,
+            flip,
+            top,
+            left,
+        }
     }
 
-    /// Writes the crop of one image (3 × 32 × 32 bytes), normalised, to `out`
+    /// Writes the crop of one image (3 × side × side bytes), normalised, to `out`
     /// (as many numbers). As in torchvision, padding is black and is added
     /// before normalisation.
-    pub(crate) fn write(self, image: &[u8], table: &Table, out: &mut [f32]) {
-        debug_assert!(image.len() == PIXELS && out.len() == PIXELS);
+    pub fn write(self, image: &[u8], table: &Table, out: &mut [f32]) {
+        let side = self.side;
+        debug_assert!(image.len() == values(side) && out.len() == values(side));
         let planes = image
-            .chunks_exact(SIDE * SIDE)
-            .zip(out.chunks_exact_mut(SIDE * SIDE));
+            .chunks_exact(side * side)
+            .zip(out.chunks_exact_mut(side * side));
         for ((plane, out_plane), values) in planes.zip(&table.0) {
-            for (y, out_row) in out_plane.chunks_exact_mut(SIDE).enumerate() {
+            for (y, out_row) in out_plane.chunks_exact_mut(side).enumerate() {
                 let row = (y + self.top)
-                    .checked_sub(PADDING)
-                    .filter(|&row| row < SIDE);
+                    .checked_sub(padding(side))
+                    .filter(|&row| row < side);
                 let Some(row) = row else {
                     out_row.fill(values[0]);
                     continue;
                 };
-                self.write_row(&plane[row * SIDE..][..SIDE], values, out_row);
+                self.write_row(&plane[row * side..][..side], values, out_row);
             }
         }
     }
@@ -95,14 +109,15 @@ impl Crop {
     /// One row of one channel, moved, mirrored and normalised.
     fn write_row(self, row: &[u8], values: &[f32; 256], out: &mut [f32]) {
         // Columns of black to the left, and columns of the row that fall off it.
-        let blank = PADDING.saturating_sub(self.left);
-        let skipped = self.left.saturating_sub(PADDING);
-        let kept = SIDE - blank - skipped;
+        let padding = padding(self.side);
+        let blank = padding.saturating_sub(self.left);
+        let skipped = self.left.saturating_sub(padding);
+        let kept = self.side - blank - skipped;
         out[..blank].fill(values[0]);
         out[blank + kept..].fill(values[0]);
         let out = &mut out[blank..][..kept];
         if self.flip {
-            let row = row[..SIDE - skipped].iter().rev();
+            let row = row[..self.side - skipped].iter().rev();
             out.iter_mut()
                 .zip(row)
                 .for_each(|(to, &from)| *to = values[usize::from(from)]);
@@ -121,14 +136,14 @@ mod tests {
     use knas_stats::random::stream;
     use tch::{Kind, Tensor};
 
-    fn image(seed: u64) -> Vec<u8> {
+    fn image(seed: u64, side: usize) -> Vec<u8> {
         let mut random = stream(seed, "image", &[]);
-        (0..PIXELS).map(|_| random.below(256) as u8).collect()
+        (0..values(side)).map(|_| random.below(256) as u8).collect()
     }
 
     /// Flip, pad, slice and normalise the whole image with libtorch.
     fn literal(image: &[u8], crop: Crop, normalisation: &Normalisation) -> Vec<f32> {
-        let side = SIDE as i64;
+        let side = crop.side as i64;
         let per_channel = |values: &[f32]| Tensor::from_slice(values).view([3, 1, 1]);
         let mut pixels = Tensor::from_slice(image)
             .view([3, side, side])
@@ -137,7 +152,7 @@ mod tests {
         if crop.flip {
             pixels = pixels.flip([2]);
         }
-        let padded = pixels.constant_pad_nd([PADDING as i64; 4]);
+        let padded = pixels.constant_pad_nd([padding(crop.side) as i64; 4]);
         let cropped = padded
             .narrow(1, crop.top as i64, side)
             .narrow(2, crop.left as i64, side);
@@ -147,16 +162,22 @@ mod tests {
 
     #[test]
     fn every_crop_equals_its_literal_definition_to_the_bit() {
-        let bytes = image(1);
-        for normalisation in [Normalisation::CIFAR10, Normalisation::CIFAR100] {
-            let table = normalisation.table();
-            for place in 0..2 * 9 * 9 {
+        for (side, normalisation) in [
+            (32, Normalisation::CIFAR10),
+            (32, Normalisation::CIFAR100),
+            (8, Normalisation::CIFAR10),
+            (37, Normalisation::CIFAR10),
+        ] {
+            let (bytes, table) = (image(1, side), normalisation.table());
+            let offsets = 2 * padding(side) + 1;
+            for place in 0..2 * offsets * offsets {
                 let crop = Crop {
+                    side,
                     flip: place % 2 == 1,
-                    top: place / 2 % 9,
-                    left: place / 18,
+                    top: place / 2 % offsets,
+                    left: place / (2 * offsets),
                 };
-                let mut out = vec![f32::NAN; PIXELS];
+                let mut out = vec![f32::NAN; values(side)];
                 crop.write(&bytes, &table, &mut out);
                 assert_eq!(out, literal(&bytes, crop, &normalisation), "{crop:?}");
             }
@@ -187,7 +208,7 @@ mod tests {
         let mut counts = [0u32; 162];
         let mut random = stream(4, "crops", &[]);
         for _ in 0..162_000 {
-            let crop = Crop::draw(&mut random);
+            let crop = Crop::draw(32, &mut random);
             counts[(crop.top * 9 + crop.left) * 2 + usize::from(crop.flip)] += 1;
         }
         // 1,000 expected of each; six standard deviations are 190.

@@ -114,6 +114,38 @@ pub enum DataError {
         /// How many there are.
         have: usize,
     },
+    /// Images cannot have this side.
+    #[error("a side of {found} pixels is not between {low} and {high}")]
+    Side {
+        /// The side.
+        found: usize,
+        /// The smallest there can be.
+        low: usize,
+        /// The largest there can be.
+        high: usize,
+    },
+    /// The data set's images have another side, or its classes another number.
+    #[error("{name} has {what} {own}, not {found}")]
+    Fixed {
+        /// The data set.
+        name: &'static str,
+        /// `side` or `classes`.
+        what: &'static str,
+        /// What it has.
+        own: usize,
+        /// What was asked for.
+        found: usize,
+    },
+    /// There is no room for the images.
+    #[error(
+        "{images} images of {side}x{side} do not fit into memory: take fewer, or a smaller side"
+    )]
+    Memory {
+        /// How many.
+        images: usize,
+        /// Their side.
+        side: usize,
+    },
     /// Noise has nothing to learn.
     #[error("noise cannot be trained on: give cifar10[:DIR], cifar100[:DIR] or folder:DIR")]
     NoTraining,

@@ -7,8 +7,8 @@
 //! links are followed. Everything else is left out, counted and named; only names
 //! that begin with a dot are passed over without a word.
 //!
-//! An image that is not 32 × 32 is cut to its largest centred square and
-//! resampled by the triangle filter, widened when it shrinks (what PIL calls
+//! An image that does not have the side asked for is cut to its largest centred
+//! square and resampled by the triangle filter, widened when it shrinks (what PIL calls
 //! BILINEAR). Transparency is ignored, grey is spread over three channels, 16
 //! bits become 8, and an orientation in the metadata is not applied.
 
@@ -23,7 +23,7 @@ use rayon::prelude::*;
 
 use crate::jpeg;
 use crate::left_out::LeftOut;
-use crate::{CHANNELS, DataError, PIXELS, SIDE};
+use crate::{CHANNELS, DataError, reserved, values};
 
 /// Largest file, side and decoded size that is still taken for an image.
 const MAX_FILE: u64 = 64 << 20;
@@ -127,18 +127,18 @@ impl FolderRows {
         self.files.iter().map(|&(_, class)| class).collect()
     }
 
-    /// Pixels and classes of the images at `indices`, in that order. Decodes in
-    /// parallel; of several bad images the first in order is reported.
+    /// Pixels and classes of the images at `indices`, in that order, each of
+    /// `side` × `side`. Decodes in parallel; of several bad images the first in order is reported.
     ///
     /// Panics where an index is not below [`FolderRows::len`].
-    pub fn read(&self, indices: &[usize]) -> Result<(Vec<u8>, Vec<u32>), DataError> {
-        let mut pixels = vec![0; indices.len() * PIXELS];
+    pub fn read(&self, indices: &[usize], side: usize) -> Result<(Vec<u8>, Vec<u32>), DataError> {
+        let mut pixels = reserved(indices.len(), side)?;
         let outcomes: Vec<Result<(), DataError>> = pixels
-            .par_chunks_exact_mut(PIXELS)
+            .par_chunks_exact_mut(values(side))
             .zip(indices)
             .map(|(out, &index)| {
                 let path = &self.files[index].0;
-                read_image(path, out).map_err(|reason| DataError::Image {
+                read_image(path, side, out).map_err(|reason| DataError::Image {
                     path: path.clone(),
                     reason,
                 })
@@ -196,13 +196,13 @@ pub(crate) fn is_image_name(path: &Path) -> bool {
         .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-/// Decodes a file to 3 × 32 × 32 bytes, or says what is wrong with it.
-pub(crate) fn read_image(path: &Path, out: &mut [u8]) -> Result<(), String> {
+/// Decodes a file to 3 × side × side bytes, or says what is wrong with it.
+pub(crate) fn read_image(path: &Path, side: usize, out: &mut [u8]) -> Result<(), String> {
     let mut bytes = Vec::new();
     let mut file = Capped::open_regular(path, MAX_FILE).map_err(|error| error.to_string())?;
     let read = file.read_to_end(&mut bytes);
     read.map_err(|error| error.to_string())?;
-    to_planes(decode(&bytes)?, out);
+    to_planes(decode(&bytes)?, side, out);
     Ok(())
 }
 
@@ -224,18 +224,18 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     reader.decode().map_err(|error| error.to_string())
 }
 
-/// The centred square at 32 × 32, channel by channel.
-fn to_planes(image: DynamicImage, out: &mut [u8]) {
+/// The centred square at `side` × `side`, channel by channel.
+fn to_planes(image: DynamicImage, side: usize, out: &mut [u8]) {
     let (width, height) = (image.width(), image.height());
     let square = width.min(height);
     let image = image.crop_imm((width - square) / 2, (height - square) / 2, square, square);
     let mut image = image.into_rgb8();
-    if square as usize != SIDE {
-        image = imageops::resize(&image, SIDE as u32, SIDE as u32, FilterType::Triangle);
+    if square as usize != side {
+        image = imageops::resize(&image, side as u32, side as u32, FilterType::Triangle);
     }
     for (place, pixel) in image.pixels().enumerate() {
         for channel in 0..CHANNELS {
-            out[channel * SIDE * SIDE + place] = pixel.0[channel];
+            out[channel * side * side + place] = pixel.0[channel];
         }
     }
 }

@@ -4,11 +4,12 @@ use knas_stats::random::stream;
 use sha2::{Digest, Sha256};
 
 use crate::augment::{Crop, Normalisation, Table};
-use crate::{Batch, PIXELS};
+use crate::{Batch, values};
 
-/// Labelled images in a fixed order: 3,072 bytes each, channel by channel.
+/// Labelled images of one side in a fixed order, channel by channel.
 #[derive(Clone, Debug)]
 pub struct Images {
+    side: usize,
     pixels: Vec<u8>,
     labels: Vec<u32>,
     indices: Vec<usize>,
@@ -18,14 +19,16 @@ pub struct Images {
 impl Images {
     /// `indices` are the images' places in their data set.
     pub(crate) fn new(
+        side: usize,
         pixels: Vec<u8>,
         labels: Vec<u32>,
         indices: Vec<usize>,
         normalisation: Normalisation,
     ) -> Self {
-        debug_assert_eq!(pixels.len(), labels.len() * PIXELS);
+        debug_assert_eq!(pixels.len(), labels.len() * values(side));
         debug_assert_eq!(indices.len(), labels.len());
         Self {
+            side,
             pixels,
             labels,
             indices,
@@ -45,6 +48,12 @@ impl Images {
         self.labels.is_empty()
     }
 
+    /// Height and width of the images.
+    #[must_use]
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
     /// The class of each image.
     #[must_use]
     pub fn labels(&self) -> &[u32] {
@@ -60,12 +69,13 @@ impl Images {
     /// The bytes of the image at `place`, before augmentation.
     #[must_use]
     pub fn pixels(&self, place: usize) -> &[u8] {
-        &self.pixels[place * PIXELS..][..PIXELS]
+        let size = values(self.side);
+        &self.pixels[place * size..][..size]
     }
 
     /// SHA-256, in hexadecimal, of `knas-images-1`, the number of images
     /// (8 bytes) and, image by image, its index (8 bytes), its label (4 bytes)
-    /// and its 3,072 bytes before augmentation. Integers are little-endian.
+    /// and its 3 × side × side bytes before augmentation. Integers are little-endian.
     #[must_use]
     pub fn content_hash(&self) -> String {
         let mut hash = Sha256::new();
@@ -82,7 +92,7 @@ impl Images {
     /// The images in their order, `size` (at least 1) at a time, as they are.
     pub fn batches(&self, size: usize) -> impl Iterator<Item = Batch> + '_ {
         let places: Vec<usize> = (0..self.len()).collect();
-        self.cut(places, size, |_| Crop::CENTRE)
+        self.cut(places, size, |_| Crop::centre(self.side))
     }
 
     /// One epoch of training: every image once, in an order drawn from (seed,
@@ -90,11 +100,8 @@ impl Images {
     /// (at least 1) at a time. The last batch holds what remains.
     pub fn epoch(&self, size: usize, seed: u64, epoch: u64) -> impl Iterator<Item = Batch> + '_ {
         self.cut(self.order(seed, epoch), size, move |index| {
-            Crop::draw(&mut stream(
-                seed,
-                "epoch-crop",
-                &[epoch.into(), (index as u64).into()],
-            ))
+            let mut random = stream(seed, "epoch-crop", &[epoch.into(), (index as u64).into()]);
+            Crop::draw(self.side, &mut random)
         })
     }
 
@@ -105,7 +112,7 @@ impl Images {
         seed: u64,
         epoch: u64,
     ) -> impl Iterator<Item = Batch> + '_ {
-        self.cut(self.order(seed, epoch), size, |_| Crop::CENTRE)
+        self.cut(self.order(seed, epoch), size, |_| Crop::centre(self.side))
     }
 
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
@@ -134,15 +141,20 @@ impl Images {
     }
 
     fn batch(&self, places: &[usize], table: &Table, crop: &impl Fn(usize) -> Crop) -> Batch {
-        let mut input = vec![0.0; places.len() * PIXELS];
-        for (&place, out) in places.iter().zip(input.chunks_exact_mut(PIXELS)) {
+        let size = values(self.side);
+        let mut input = vec![0.0; places.len() * size];
+        for (&place, out) in places.iter().zip(input.chunks_exact_mut(size)) {
             crop(self.indices[place]).write(self.pixels(place), table, out);
         }
         let target = places
             .iter()
             .map(|&place| i64::from(self.labels[place]))
             .collect();
-        Batch { input, target }
+        Batch {
+            side: self.side,
+            input,
+            target,
+        }
     }
 }
 

@@ -13,7 +13,8 @@
 //! [`Tokens`]; the same two come from it, as [`TextSample`] and
 //! [`TextTraining`], whose batches are [`TextBatch`]es.
 //!
-//! Every image is RGB with [`SIDE`] × [`SIDE`] pixels. Every random decision is
+//! Every image is RGB and square, of [`SIDE`] × [`SIDE`] pixels unless a source is
+//! asked for another [side](ImageSource::with). Every random decision is
 //! drawn from [`knas_stats::random`] by (seed, purpose, image), so a batch does
 //! not depend on threads, on order or on what was drawn before.
 
@@ -43,9 +44,28 @@ pub use spec::DataSpec;
 pub use text::{Extent, TextBatch, TextSample, TextSource, TextTraining, Texts};
 pub use tokeniser::{Tokeniser, Tokens};
 
-/// Width and height of every image, in pixels.
+/// Height and width in pixels of CIFAR's images, and of others unless another side is
+/// asked for.
 pub const SIDE: usize = 32;
+/// The smallest and the largest side that images can be resampled to.
+pub const SIDES: (usize, usize) = (8, 512);
 /// Colour channels of every image: red, green, blue.
 pub const CHANNELS: usize = 3;
-/// Values of one image, channel by channel, row by row.
-pub const PIXELS: usize = CHANNELS * SIDE * SIDE;
+/// Values of one image of CIFAR, channel by channel, row by row.
+pub const PIXELS: usize = values(SIDE);
+
+/// Values of one image of this side, channel by channel, row by row.
+#[must_use]
+pub const fn values(side: usize) -> usize {
+    CHANNELS * side * side
+}
+
+/// Bytes for so many images of this side.
+fn reserved(images: usize, side: usize) -> Result<Vec<u8>, DataError> {
+    let mut pixels = Vec::new();
+    let size = images.saturating_mul(values(side));
+    let made = pixels.try_reserve_exact(size);
+    made.map_err(|_| DataError::Memory { images, side })?;
+    pixels.resize(size, 0);
+    Ok(pixels)
+}

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::augment::{Crop, Normalisation};
 use crate::folder::{is_image_name, read_image, visible};
-use crate::{DataError, PIXELS};
+use crate::{DataError, values};
 
 /// The images in a folder and below it, in the order of their names' bytes, folder
 /// by folder: what a set of images would take, by the same names. A folder that
@@ -29,21 +29,22 @@ pub fn find_images(folder: &Path) -> Vec<(PathBuf, Result<(), DataError>)> {
 }
 
 /// What a network is shown of each file: the pixels that it would be trained on,
-/// cut and resampled alike, normalised and not augmented; or what is wrong with it.
+/// cut and resampled to `side` × `side` alike, normalised and not augmented; or what is wrong with it.
 #[must_use]
 pub fn read_images(
     paths: &[PathBuf],
+    side: usize,
     normalisation: Normalisation,
 ) -> Vec<Result<Vec<f32>, DataError>> {
     let table = normalisation.table();
     let read = |path: &PathBuf| {
-        let mut pixels = vec![0; PIXELS];
-        read_image(path, &mut pixels).map_err(|reason| DataError::Image {
+        let mut pixels = vec![0; values(side)];
+        read_image(path, side, &mut pixels).map_err(|reason| DataError::Image {
             path: path.clone(),
             reason,
         })?;
-        let mut shown = vec![0.0; PIXELS];
-        Crop::CENTRE.write(&pixels, &table, &mut shown);
+        let mut shown = vec![0.0; values(side)];
+        Crop::centre(side).write(&pixels, &table, &mut shown);
         Ok(shown)
     };
     paths.par_iter().map(read).collect()

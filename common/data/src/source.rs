@@ -1,6 +1,7 @@
 //! A data set that has been opened: what it holds, and how it is drawn from.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use knas_stats::random::stream;
 use sha2::{Digest, Sha256};
@@ -11,22 +12,25 @@ use crate::folder::{Folder, FolderRows};
 use crate::images::hexadecimal;
 use crate::left_out::LeftOut;
 use crate::split;
-use crate::{Batch, DataError, DataSpec, Images, PIXELS};
+use crate::{Batch, DataError, DataSpec, Images, SIDE, SIDES, values};
 
-/// Number of classes of the noise set.
+/// Number of classes of noise, unless another is asked for.
 pub const NOISE_CLASSES: usize = 10;
 /// Most images that one batch of noise can have.
 pub const NOISE_LIMIT: usize = 50_000;
 
-/// A data set whose files have been found and counted.
-#[derive(Debug)]
+/// A data set whose files have been found and counted, shown at one side.
+#[derive(Clone, Debug)]
 pub struct ImageSource {
     name: &'static str,
+    side: usize,
+    own_side: Option<usize>,
     classes: usize,
+    own_classes: Option<usize>,
     class_names: Vec<String>,
     left_out: Option<LeftOut>,
     normalisation: Normalisation,
-    content: Content,
+    content: Arc<Content>,
 }
 
 #[derive(Debug)]
@@ -57,12 +61,18 @@ impl Rows {
         }
     }
 
-    fn read(&self, indices: Vec<usize>, norm: Normalisation) -> Result<Images, DataError> {
+    /// Of CIFAR's images, their own side is meant.
+    fn read(
+        &self,
+        indices: Vec<usize>,
+        side: usize,
+        norm: Normalisation,
+    ) -> Result<Images, DataError> {
         let (pixels, labels) = match self {
             Rows::Cifar(rows) => rows.read(&indices)?,
-            Rows::Folder(rows) => rows.read(&indices)?,
+            Rows::Folder(rows) => rows.read(&indices, side)?,
         };
-        Ok(Images::new(pixels, labels, indices, norm))
+        Ok(Images::new(side, pixels, labels, indices, norm))
     }
 }
 
@@ -119,11 +129,14 @@ impl ImageSource {
     pub fn open(spec: &DataSpec, cache: &Path) -> Result<Self, DataError> {
         let mut source = Self {
             name: spec.name(),
+            side: SIDE,
+            own_side: None,
             classes: NOISE_CLASSES,
+            own_classes: None,
             class_names: Vec::new(),
             left_out: None,
             normalisation: Normalisation::CIFAR10,
-            content: Content::Noise,
+            content: Arc::new(Content::Noise),
         };
         match spec {
             DataSpec::Cifar10(folder) => source.fill_cifar(&cifar::CIFAR10, folder, cache)?,
@@ -133,14 +146,13 @@ impl ImageSource {
             }
             DataSpec::Folder(folder) => {
                 let folder = Folder::open(folder)?;
-                source.classes = folder.class_names.len();
-                source.class_names = folder.class_names;
+                source.name_classes(folder.class_names);
                 source.left_out = Some(folder.left_out);
                 let test = folder.test.map(Rows::Folder);
-                source.content = Content::Files {
+                source.content = Arc::new(Content::Files {
                     train: Rows::Folder(folder.train),
                     test,
-                };
+                });
             }
             DataSpec::Noise => {}
             DataSpec::Rte(_) | DataSpec::Mrpc(_) | DataSpec::Jsonl(_) => {
@@ -163,13 +175,71 @@ impl ImageSource {
     ) -> Result<(), DataError> {
         let cached = cache.join(layout.name);
         let (train, test) = layout.open(folder.as_deref().unwrap_or(&cached))?;
-        self.classes = layout.classes.len();
-        self.class_names = layout.classes.iter().map(|&name| name.into()).collect();
-        self.content = Content::Files {
+        self.own_side = Some(SIDE);
+        self.name_classes(layout.classes.iter().map(|&name| name.into()).collect());
+        self.content = Arc::new(Content::Files {
             train: Rows::Cifar(train),
             test: Some(Rows::Cifar(test)),
-        };
+        });
         Ok(())
+    }
+
+    fn name_classes(&mut self, names: Vec<String>) {
+        self.classes = names.len();
+        self.own_classes = Some(names.len());
+        self.class_names = names;
+    }
+
+    /// The same images at another side, and noise of another number of classes.
+    ///
+    /// # Errors
+    /// Where the side is not within [`SIDES`], or the set has a side or classes of its
+    /// own, which are others.
+    pub fn with(&self, side: usize, classes: usize) -> Result<Self, DataError> {
+        let (low, high) = SIDES;
+        if !(low..=high).contains(&side) {
+            return Err(DataError::Side {
+                found: side,
+                low,
+                high,
+            });
+        }
+        for (what, own, found) in [
+            ("side", self.own_side, side),
+            ("classes", self.own_classes, classes),
+        ] {
+            if let Some(own) = own.filter(|&own| own != found) {
+                return Err(DataError::Fixed {
+                    name: self.name,
+                    what,
+                    own,
+                    found,
+                });
+            }
+        }
+        Ok(Self {
+            side,
+            classes,
+            ..self.clone()
+        })
+    }
+
+    /// The side that all images have, where they are not resampled to any.
+    #[must_use]
+    pub fn own_side(&self) -> Option<usize> {
+        self.own_side
+    }
+
+    /// The number of classes, where the images decide it.
+    #[must_use]
+    pub fn own_classes(&self) -> Option<usize> {
+        self.own_classes
+    }
+
+    /// Height and width at which images are shown.
+    #[must_use]
+    pub fn side(&self) -> usize {
+        self.side
     }
 
     /// `cifar10`, `cifar100`, `folder` or `noise`.
@@ -207,7 +277,7 @@ impl ImageSource {
     /// Number of training images, before validation images are taken from them.
     #[must_use]
     pub fn train_len(&self) -> usize {
-        match &self.content {
+        match &*self.content {
             Content::Files { train, .. } => train.len(),
             Content::Noise => NOISE_LIMIT,
         }
@@ -229,14 +299,17 @@ impl ImageSource {
                 have,
             });
         }
-        let Content::Files { train, .. } = &self.content else {
-            return Ok(noise(count, seed));
+        let Content::Files { train, .. } = &*self.content else {
+            return Ok(noise(count, seed, self.side, self.classes));
         };
         let indices = stream(seed, "sample", &[]).choose(have, count);
-        let images = train.read(indices, self.normalisation)?;
+        let images = train.read(indices, self.side, self.normalisation)?;
         let batch = images.whole(|index| match augment {
-            true => Crop::draw(&mut stream(seed, "sample-crop", &[(index as u64).into()])),
-            false => Crop::CENTRE,
+            true => {
+                let mut random = stream(seed, "sample-crop", &[(index as u64).into()]);
+                Crop::draw(self.side, &mut random)
+            }
+            false => Crop::centre(self.side),
         });
         Ok(Sample {
             batch,
@@ -256,12 +329,36 @@ impl ImageSource {
     /// For noise, where no class has two images, or where an image cannot be
     /// read.
     pub fn training(&self, limits: Limits) -> Result<Training, DataError> {
-        let Content::Files { train: rows, test } = &self.content else {
+        let places = self.places(limits)?;
+        let Content::Files { train, test } = &*self.content else {
             return Err(DataError::NoTraining);
         };
-        let read = |rows: &Rows, mut indices: Vec<usize>, limit: Option<usize>| {
-            indices.truncate(limit.unwrap_or(usize::MAX));
-            rows.read(indices, self.normalisation)
+        let read = |rows: &Rows, at| rows.read(at, self.side, self.normalisation);
+        let test = test.as_ref().zip(places.test);
+        Ok(Training {
+            train: read(train, places.train)?,
+            valid: read(train, places.valid)?,
+            test: test.map(|(rows, at)| read(rows, at)).transpose()?,
+        })
+    }
+
+    /// How many images each part has that [`training`](Self::training) would read: of
+    /// training, validation and, where there is one, the test set.
+    ///
+    /// # Errors
+    /// As [`training`](Self::training), but that no image is read.
+    pub fn counts(&self, limits: Limits) -> Result<(usize, usize, Option<usize>), DataError> {
+        let Places { train, valid, test } = self.places(limits)?;
+        Ok((train.len(), valid.len(), test.map(|test| test.len())))
+    }
+
+    fn places(&self, limits: Limits) -> Result<Places, DataError> {
+        let Content::Files { train: rows, test } = &*self.content else {
+            return Err(DataError::NoTraining);
+        };
+        let limited = |mut places: Vec<usize>, limit: Option<usize>| {
+            places.truncate(limit.unwrap_or(usize::MAX));
+            places
         };
         let (train, valid) = split::divide(&rows.labels()?, 2);
         if valid.is_empty() {
@@ -270,23 +367,32 @@ impl ImageSource {
                 least: 2,
             });
         }
-        let train = read(rows, train, limits.train)?;
-        let valid = read(rows, valid, limits.valid)?;
         let test = match test {
-            Some(rows) => Some(read(rows, split::balanced(&rows.labels()?), limits.test)?),
+            Some(rows) => Some(limited(split::balanced(&rows.labels()?), limits.test)),
             None => None,
         };
-        Ok(Training { train, valid, test })
+        Ok(Places {
+            train: limited(train, limits.train),
+            valid: limited(valid, limits.valid),
+            test,
+        })
     }
 }
 
+/// The places of images in the sets that they are read from.
+struct Places {
+    train: Vec<usize>,
+    valid: Vec<usize>,
+    test: Option<Vec<usize>>,
+}
+
 /// `count` images of independent N(0, 1) values with uniform random labels.
-fn noise(count: usize, seed: u64) -> Sample {
+fn noise(count: usize, seed: u64, side: usize, classes: usize) -> Sample {
     let mut hash = Sha256::new();
     hash.update(b"knas-noise-1");
     hash.update((count as u64).to_le_bytes());
-    let mut input = vec![0.0; count * PIXELS];
-    for (index, image) in input.chunks_exact_mut(PIXELS).enumerate() {
+    let mut input = vec![0.0; count * values(side)];
+    for (index, image) in input.chunks_exact_mut(values(side)).enumerate() {
         stream(seed, "noise", &[(index as u64).into()]).fill_normal(image);
         image
             .iter()
@@ -294,12 +400,16 @@ fn noise(count: usize, seed: u64) -> Sample {
     }
     let mut labels = stream(seed, "noise-labels", &[]);
     let target: Vec<i64> = (0..count)
-        .map(|_| labels.below(NOISE_CLASSES as u64) as i64)
+        .map(|_| labels.below(classes as u64) as i64)
         .collect();
     target
         .iter()
         .for_each(|label| hash.update(label.to_le_bytes()));
-    let batch = Batch { input, target };
+    let batch = Batch {
+        side,
+        input,
+        target,
+    };
     Sample {
         batch,
         indices: (0..count).collect(),

@@ -95,10 +95,14 @@ pub struct Candidate {
     /// The architecture in the usual notation of its space.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arch: Option<String>,
-    /// Parameters of the default network of the space.
+    /// How large the network is, by the names of its space, and `classes`, and the `side` of
+    /// images; what it does not tell is what data and flags tell, or usual in its space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<BTreeMap<String, u64>>,
+    /// Parameters of the network of this size, or of the usual one of the space.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<Integer>,
-    /// Multiply-accumulates of one input of the default network of the space.
+    /// Multiply-accumulates of one input of the network of this size, or of the usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub macs: Option<Integer>,
     /// Score name → value, the mean over seeds. Larger is better.

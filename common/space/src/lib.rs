@@ -43,7 +43,7 @@ pub mod zennas;
 
 pub use features::{Decision, Feature, Flow, FlowEdge};
 pub use knas_graph::{Cost, Graph, GraphError};
-pub use setting::{Input, LowerError, Setting, Size, SizeError, Sizes, given_sizes};
+pub use setting::{Input, LowerError, Setting, Size, SizeError, Sizes, all_sizes, check_sizes};
 pub use space::{
     ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, SearchSpace,
     UnknownSpace, by_name, named, spaces,

@@ -7,7 +7,7 @@ use knas_graph::GraphError;
 use thiserror::Error;
 
 use crate::roberta_skip::Settings;
-use crate::space::{SearchSpace, spaces};
+use crate::space::{SearchSpace, excerpt, spaces};
 
 /// What a network is for, and how large it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,15 +45,48 @@ impl Setting {
         matches!(self.input, Input::Texts { .. })
     }
 
+    /// That of a network of `space` of which some sizes are told, by the names that
+    /// [`all_sizes`] has; the others are the usual ones.
+    ///
+    /// # Errors
+    /// When the space has no such size, or not of this number.
+    pub fn of<'n>(
+        space: &dyn SearchSpace,
+        told: impl IntoIterator<Item = (&'n str, u64)>,
+    ) -> Result<Self, SizeError> {
+        let (mut setting, sizes) = (space.usual(), all_sizes(space));
+        for (name, found) in told {
+            let size = known(space, &sizes, name)?;
+            let found = size.within(found)?;
+            let count = usize::try_from(found).unwrap_or(usize::MAX); // within the range
+            match (size.name, &mut setting.input) {
+                ("classes", _) => setting.classes = count,
+                ("side", Input::Images { side }) => *side = count,
+                ("length", Input::Texts { length, .. }) => *length = Some(count),
+                (name, _) => _ = setting.sizes.0.insert(name, found),
+            }
+        }
+        Ok(setting)
+    }
+
     /// The size of the network by name, and what follows from the data: the
-    /// classes, and the side of images.
+    /// classes, and the side of images or the length of texts where it is told.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        let side = match self.input {
+        let shown = match self.input {
             Input::Images { side } => Some(("side", side as u64)),
-            Input::Texts { .. } => None,
+            Input::Texts { length, .. } => length.map(|length| ("length", length as u64)),
         };
         let classes = ("classes", self.classes as u64);
-        self.sizes.iter().chain([classes]).chain(side)
+        self.sizes.iter().chain([classes]).chain(shown)
+    }
+
+    /// Those of its sizes that are not the usual ones of `space`, by name.
+    #[must_use]
+    pub fn unusual(&self, space: &dyn SearchSpace) -> BTreeMap<String, u64> {
+        let usual: BTreeMap<_, _> = space.usual().named().collect();
+        let named = self.named();
+        let others = named.filter(|(name, size)| usual.get(name) != Some(size));
+        others.map(|(name, size)| (name.to_owned(), size)).collect()
     }
 
     /// The side of images.
@@ -85,31 +118,81 @@ pub struct Size {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sizes(BTreeMap<&'static str, u64>);
 
-/// The sizes that flags give, for networks that read texts, or else look at images.
-/// What no space has is wrong for every candidate, and so it is wrong now.
+/// What a space's networks owe to their data, which are sizes too: the classes, and
+/// the side of images or the length of texts.
+fn data_sizes(texts: bool) -> [Size; 2] {
+    let (name, about, longest) = match texts {
+        true => ("length", "tokens of a text", 1 << 20),
+        false => ("side", "height and width of the images", 1024),
+    };
+    [
+        ("classes", "classes that are told apart", 1_000_000),
+        (name, about, longest),
+    ]
+    .map(|(name, about, most)| Size {
+        name,
+        about,
+        usual: 1, // which the space knows
+        range: (1, most),
+    })
+}
+
+/// All that makes networks of a space larger or smaller beside the architecture: its
+/// own sizes, then the classes, and the side of images or the length of texts.
+#[must_use]
+pub fn all_sizes(space: &dyn SearchSpace) -> Vec<Size> {
+    let data = data_sizes(space.reads_texts());
+    space.sizes().iter().copied().chain(data).collect()
+}
+
+/// Whether any space has networks of these sizes, among those whose networks read
+/// texts, or else look at images: what no space has is wrong for every candidate.
 ///
 /// # Errors
 /// Where no space has them: that a number is out of range, if any space has a size
 /// of this name, or else what the first one has.
-pub fn given_sizes(
-    texts: bool,
-    flags: &[(&'static str, Option<u64>)],
-) -> Result<Vec<(&'static str, u64)>, SizeError> {
-    let given = flags
-        .iter()
-        .filter_map(|(name, size)| Some((*name, (*size)?)));
-    let sizes: Vec<_> = given.collect();
+pub fn check_sizes(texts: bool, told: &[(String, u64)]) -> Result<(), SizeError> {
     let spaces = spaces().iter().filter(|space| space.reads_texts() == texts);
     let mut refused = Vec::new();
     for space in spaces {
-        match Sizes::of(*space, sizes.iter().copied()) {
-            Ok(_) => return Ok(sizes),
+        match Setting::of(*space, told.iter().map(|(name, size)| (&**name, *size))) {
+            Ok(_) => return Ok(()),
             Err(error) => refused.push(error),
         }
     }
-    let told = |error: &SizeError| matches!(error, SizeError::Unknown { .. });
-    refused.sort_by_key(told);
-    refused.into_iter().next().map_or(Ok(sizes), Err)
+    let unknown = |error: &SizeError| matches!(error, SizeError::Unknown { .. });
+    refused.sort_by_key(unknown);
+    refused.into_iter().next().map_or(Ok(()), Err)
+}
+
+impl Size {
+    /// `found`, where it is in the range.
+    fn within(&self, found: u64) -> Result<u64, SizeError> {
+        let (low, high) = self.range;
+        match (low..=high).contains(&found) {
+            true => Ok(found),
+            false => Err(SizeError::Range {
+                name: self.name,
+                about: self.about,
+                low,
+                high,
+                found,
+            }),
+        }
+    }
+}
+
+/// The size of this name among those of a space.
+fn known(space: &dyn SearchSpace, sizes: &[Size], name: &str) -> Result<Size, SizeError> {
+    let found = sizes.iter().find(|size| size.name == name);
+    found.copied().ok_or_else(|| {
+        let names: Vec<&str> = sizes.iter().map(|size| size.name).collect();
+        SizeError::Unknown {
+            space: space.name(),
+            name: excerpt(name),
+            known: names.join(", "),
+        }
+    })
 }
 
 impl FromIterator<(&'static str, u64)> for Sizes {
@@ -122,11 +205,11 @@ impl FromIterator<(&'static str, u64)> for Sizes {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SizeError {
     /// There is no such size.
-    #[error("{space} has no size {name:?}; it has {known}")]
+    #[error("{space} has no size {name}; it has {known}")]
     Unknown {
         /// The space.
         space: &'static str,
-        /// The name.
+        /// The name, quoted.
         name: String,
         /// The names that there are.
         known: String,
@@ -164,29 +247,8 @@ impl Sizes {
     ) -> Result<Self, SizeError> {
         let Self(mut sizes) = Self::usual(space.sizes());
         for (name, found) in given {
-            let size = space.sizes().iter().find(|size| size.name == name);
-            let Some(size) = size else {
-                let names: Vec<&str> = space.sizes().iter().map(|size| size.name).collect();
-                return Err(SizeError::Unknown {
-                    space: space.name(),
-                    name: name.to_owned(),
-                    known: match names[..] {
-                        [] => "none".to_owned(),
-                        _ => names.join(", "),
-                    },
-                });
-            };
-            let (low, high) = size.range;
-            if !(low..=high).contains(&found) {
-                return Err(SizeError::Range {
-                    name: size.name,
-                    about: size.about,
-                    low,
-                    high,
-                    found,
-                });
-            }
-            sizes.insert(size.name, found);
+            let size = known(space, space.sizes(), name)?;
+            sizes.insert(size.name, size.within(found)?);
         }
         Ok(Self(sizes))
     }

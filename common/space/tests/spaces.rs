@@ -3,12 +3,12 @@
 // A failed expectation is how a test fails, in helpers too.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use knas_graph::Shape;
 use knas_space::{
-    Architecture, Extent, Input, LowerError, SearchSpace, Setting, SizeError, Sizes, given_sizes,
-    named, spaces,
+    Architecture, Extent, Input, LowerError, SearchSpace, Setting, SizeError, Sizes, all_sizes,
+    check_sizes, named, spaces,
 };
 
 const TEXTS: Input = Input::Texts {
@@ -148,10 +148,39 @@ fn sizes_are_those_of_the_space_and_in_their_range() {
         let error = Sizes::of(*space, [("colour", 1)]).unwrap_err().to_string();
         assert!(error.contains("no size \"colour\""), "{error}");
     }
-    let flags = [("channels", Some(8)), ("cells", None)];
-    assert_eq!(given_sizes(false, &flags).unwrap(), [("channels", 8)]);
-    let error = given_sizes(false, &[("channels", Some(0))]).unwrap_err();
-    assert!(error.to_string().contains("between 1 and 4096"), "{error}");
-    let error = given_sizes(true, &[("channels", Some(8))]).unwrap_err();
-    assert!(error.to_string().contains("it has none"), "{error}");
+    let told = |name: &str, size| [(name.to_owned(), size)];
+    assert!(check_sizes(false, &told("channels", 8)).is_ok());
+    assert!(check_sizes(false, &told("side", 224)).is_ok());
+    for (texts, name, size, said) in [
+        (false, "channels", 0, "between 1 and 4096"),
+        (false, "classes", 0, "classes that are told apart"),
+        (
+            false,
+            "length",
+            7,
+            "no size \"length\"; it has channels, cells, classes, side",
+        ),
+        (true, "channels", 8, "it has classes, length"),
+    ] {
+        let error = check_sizes(texts, &told(name, size)).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+    }
+}
+
+#[test]
+fn what_is_told_is_the_setting_and_what_is_not_told_is_usual() {
+    for space in spaces() {
+        assert_eq!(Setting::of(*space, []).unwrap(), space.usual());
+        assert!(space.usual().unusual(*space).is_empty());
+        for size in all_sizes(*space) {
+            let found = 9.clamp(size.range.0, size.range.1);
+            let setting = Setting::of(*space, [(size.name, found)]).unwrap();
+            let named: HashMap<_, _> = setting.named().collect();
+            assert_eq!(named.get(size.name), Some(&found), "{}", space.name());
+            let unusual = setting.unusual(*space);
+            let again = unusual.iter().map(|(name, size)| (&**name, *size));
+            assert_eq!(Setting::of(*space, again).unwrap(), setting);
+            assert!(unusual.len() <= 1);
+        }
+    }
 }

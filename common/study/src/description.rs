@@ -5,17 +5,9 @@ use std::fmt;
 
 use knas_graph::Graph;
 use knas_space::roberta_skip::{Backbone, Settings};
-use knas_space::{
-    ArchError, Extent, Input, LowerError, SearchSpace, Setting, SizeError, Sizes, UnknownSpace,
-    named,
-};
+use knas_space::{ArchError, Extent, Input, LowerError, SearchSpace, Setting, UnknownSpace, named};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-/// The most classes that a classifier may have.
-const MOST_CLASSES: usize = 1_000_000;
-/// The largest side of an image.
-const MOST_PIXELS: usize = 1024;
 
 /// One network of a search space.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,80 +72,43 @@ impl Description {
     pub fn lower(&self) -> Result<Lowered, DescriptionError> {
         let space = named(&self.space)?;
         let architecture = space.parse(&self.arch)?;
-        let setting = match architecture.backbone() {
-            Some(backbone) => self.texts(space, backbone)?,
-            None => self.images(space)?,
-        };
+        let setting = self.setting(space, architecture.backbone())?;
         Ok(Lowered {
             live: architecture.lower(&setting, Extent::Live)?,
             whole: architecture.lower(&setting, Extent::Whole)?,
         })
     }
 
-    /// For images of 32 × 32 and ten classes, unless others are told.
-    fn images(&self, space: &dyn SearchSpace) -> Result<Setting, DescriptionError> {
-        Ok(Setting {
-            input: Input::Images {
-                side: self.within("side", 32, MOST_PIXELS)?,
-            },
-            classes: self.within("classes", 10, MOST_CLASSES)?,
-            sizes: self.sizes(space, ["classes", "side"])?,
-        })
-    }
-
-    /// For two classes, unless others are told.
-    fn texts(
+    /// Its setting; what is not told is the usual one of its space.
+    fn setting(
         &self,
         space: &dyn SearchSpace,
-        backbone: &Backbone,
+        backbone: Option<&Backbone>,
     ) -> Result<Setting, DescriptionError> {
-        let longest = backbone.longest_input();
-        let length = match self.size.contains_key("length") {
-            true => Some(self.within("length", longest, longest)?),
-            false => None,
+        let told = self.size.iter().map(|(name, size)| (&**name, *size));
+        let mut setting = Setting::of(space, told).map_err(size)?;
+        let Some(backbone) = backbone else {
+            return Ok(setting);
         };
-        let mut settings = Settings::of(backbone.kind);
-        if let Some(epsilon) = self.norm_epsilon {
-            if !epsilon.is_finite() || epsilon < 0.0 {
+        if let Input::Texts { length, settings } = &mut setting.input {
+            let longest = backbone.longest_input();
+            if let Some(length) = length.filter(|length| *length > longest) {
                 return Err(size(format_args!(
-                    "norm_epsilon is a number from 0 up; {epsilon} is not"
+                    "length must be between 1 and {longest}; {length} is not"
                 )));
             }
-            settings.norm_epsilon = epsilon;
-        }
-        Ok(Setting {
-            input: Input::Texts {
-                length,
-                settings: Some(settings),
-            },
-            classes: self.within("classes", 2, MOST_CLASSES)?,
-            sizes: self.sizes(space, ["classes", "length"])?,
-        })
-    }
-
-    /// The size of this name, from 1 to `most`.
-    fn within(&self, name: &str, usual: usize, most: usize) -> Result<usize, DescriptionError> {
-        let found = self.size.get(name).copied().unwrap_or(usual as u64);
-        match usize::try_from(found) {
-            Ok(fits) if (1..=most).contains(&fits) => Ok(fits),
-            _ => Err(size(format_args!(
-                "{name} must be between 1 and {most}; {found} is not"
-            ))),
-        }
-    }
-
-    /// The sizes of the space, which are all but those that follow from the data.
-    fn sizes(&self, space: &dyn SearchSpace, data: [&str; 2]) -> Result<Sizes, DescriptionError> {
-        let given = self.size.iter().map(|(name, size)| (&**name, *size));
-        let sizes = Sizes::of(space, given.filter(|(name, _)| !data.contains(name)));
-        sizes.map_err(|error| match error {
-            SizeError::Unknown { name, .. } => {
-                let known = space.sizes().iter().map(|size| size.name).chain(data);
-                let (space, known) = (space.name(), known.collect::<Vec<_>>().join(", "));
-                size(format_args!("{space} has no size {name:?}; it has {known}"))
+            let mut own = Settings::of(backbone.kind);
+            if let Some(epsilon) = self.norm_epsilon {
+                if !epsilon.is_finite() || epsilon < 0.0 {
+                    return Err(size(format_args!(
+                        "norm_epsilon is a number from 0 up; {epsilon} is not"
+                    )));
+                }
+                own.norm_epsilon = epsilon;
             }
-            error => size(error),
-        })
+            *settings = Some(own);
+        }
+        Ok(setting)
     }
 }
 

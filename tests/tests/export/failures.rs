@@ -104,8 +104,8 @@ fn flags_that_make_no_sense_are_refused() {
         ),
         (
             &["-o", "out", "--size", "classes=3,classes=4"],
-            1,
-            "has 3 classes",
+            2,
+            "the flags say classes=3 and classes=4",
         ),
         (&["-o", "out", "--size", "cells=3"], 1, "classes, length"),
     ] {

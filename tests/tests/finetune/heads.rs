@@ -125,10 +125,10 @@ fn what_was_trained_at_another_size_is_evaluated_at_it() {
         assert_eq!(again, Some(reached(&record, "valid_accuracy")));
     }
     let other = evaluate(&[&data[..], &["--channels", "5"]].concat()).expect_code(1);
-    let _ = other.expect_stderr("it was trained with 4 channels, not 5");
+    let _ = other.expect_stderr("the command line says channels=5, and its training channels=4");
     let images = folder(bench.path());
     let other = evaluate(&["--data", &images]).expect_code(1);
-    let _ = other.expect_stderr("it was trained with 10 classes, not 3");
+    let _ = other.expect_stderr("folder says classes=3, and its training classes=10");
 }
 
 #[test]

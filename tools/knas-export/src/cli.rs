@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use knas_records::{Common, Inputs};
+use knas_records::{Common, Inputs, SizeFlags};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
 
@@ -85,9 +85,9 @@ pub struct Args {
     #[arg(long)]
     pub with_preprocessing: bool,
 
-    /// The network's size, such as channels=8,cells=1,classes=3, where nothing else tells it
-    #[arg(long, value_name = "NAME=N[,…]", value_delimiter = ',', value_parser = size)]
-    pub size: Vec<(String, u64)>,
+    /// How large networks are.
+    #[command(flatten)]
+    pub size: SizeFlags,
 
     /// Seed of the weights that are drawn
     #[arg(short, long, value_name = "SEED", default_value = "0")]
@@ -140,10 +140,4 @@ impl Format {
     pub fn has_weights(self) -> bool {
         !matches!(self, Self::Text | Self::Dot)
     }
-}
-
-fn size(text: &str) -> Result<(String, u64), String> {
-    let parts = text.trim().split_once('=');
-    let parts = parts.and_then(|(name, number)| Some((name.to_owned(), number.parse().ok()?)));
-    parts.ok_or_else(|| "it is NAME=N, such as channels=8".to_owned())
 }

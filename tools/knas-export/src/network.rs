@@ -7,7 +7,7 @@ use knas_net::network::unused;
 use knas_net::weights::WeightFile;
 use knas_net::{Init, Initial, NetError, Network, Source};
 use knas_records::{Failure, Record, RecordError};
-use knas_study::{Card, Description, DescriptionError, Lowered};
+use knas_study::{Card, Contradiction, Description, DescriptionError, Lowered, Told};
 use tch::{Device, Kind, Tensor};
 
 use crate::cli::Args;
@@ -70,32 +70,38 @@ impl Subject {
     /// # Errors
     /// When there is no such network, or record, flags and weights contradict one
     /// another.
-    pub fn new(record: &Record<'_>, args: &Args, file: Option<&Path>) -> Result<Self, Failure> {
+    pub fn new(
+        record: &Record<'_>,
+        flags: &[(String, u64)],
+        file: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let mut description = Description {
             id: record.id().to_owned(),
             space: record.need("space").map_err(bad_record)?,
             arch: record.need("arch").map_err(bad_record)?,
-            size: size_of(record)?,
+            size: BTreeMap::new(),
             norm_epsilon: None,
         };
+        let mut told = size_of(record)?;
         let weights = file.map(WeightFile::read).transpose();
         let weights = weights.map_err(|error| fail("weights", error))?;
         let card = weights.as_ref().map(Card::of).transpose();
         let card = card.map_err(|error| fail("weights", error))?.flatten();
         if let Some(card) = &card {
             same(&description, &card.network)?;
-            agree(&mut description.size, &card.network.size, "its weights")?;
+            let added = told.add("its weights", card.network.size.clone());
+            added.map_err(other_size)?;
             description.norm_epsilon = card.network.norm_epsilon;
         } else if let Some(classes) = weights.as_ref().and_then(WeightFile::classes)
             && let Ok(classes) = u64::try_from(classes)
         {
-            let told = [("classes".to_owned(), classes)].into();
-            agree(&mut description.size, &told, "its weights")?;
+            let added = told.add("its weights", [("classes", classes)]);
+            added.map_err(other_size)?;
         }
-        for flag in &args.size {
-            let told = [flag.clone()].into();
-            agree(&mut description.size, &told, "--size")?;
-        }
+        let added = told.add("the command line", flags.iter().cloned());
+        added.map_err(other_size)?;
+        let sizes = told.sizes().map(|(name, size)| (name.to_owned(), size));
+        description.size = sizes.collect();
         let lowered = description.lower().map_err(described)?;
         if let (Some(card), Some(file)) = (&card, file) {
             let checked = card.check(&lowered.live, file);
@@ -139,33 +145,19 @@ impl Subject {
     }
 }
 
-/// The size that a record tells, or was trained at.
-fn size_of(record: &Record<'_>) -> Result<BTreeMap<String, u64>, Failure> {
-    let told = |name| {
-        record
-            .get::<BTreeMap<String, u64>>(name)
-            .map_err(bad_record)
-    };
-    let mut size = told("size")?.unwrap_or_default();
-    let trained = told("finetune.network")?.unwrap_or_default();
-    agree(&mut size, &trained, "its training")?;
-    Ok(size)
+/// The size that a record tells, and was trained at.
+fn size_of(record: &Record<'_>) -> Result<Told, Failure> {
+    let mut told = Told::default();
+    for (who, name) in [("the record", "size"), ("its training", "finetune.network")] {
+        let size: Option<BTreeMap<String, u64>> = record.get(name).map_err(bad_record)?;
+        let added = told.add(who, size.unwrap_or_default());
+        added.map_err(other_size)?;
+    }
+    Ok(told)
 }
 
-/// Adds what `more` tells of a size.
-fn agree(
-    size: &mut BTreeMap<String, u64>,
-    more: &BTreeMap<String, u64>,
-    who: &str,
-) -> Result<(), Failure> {
-    for (name, &number) in more {
-        let known = *size.entry(name.clone()).or_insert(number);
-        if known != number {
-            let message = format!("it has {known} {name}, and {who} {number}");
-            return Err(fail("other_size", message));
-        }
-    }
-    Ok(())
+fn other_size(error: Contradiction) -> Failure {
+    fail("other_size", error)
 }
 
 /// Whether weights are of the record's architecture.

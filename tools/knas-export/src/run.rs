@@ -34,6 +34,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     if args.common.resume {
         bail!("there is nothing to --resume: files are written anew, and soon");
     }
+    let size = args.size.told().map_err(anyhow::Error::msg)?;
     let sources = sources(&args, context)?;
     fs::create_dir_all(folder).with_context(|| format!("-o {}", folder.display()))?;
     let records = Common {
@@ -46,6 +47,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     context.start_progress(&args.inputs.files, "candidates");
     let mut run = Run {
         args: &args,
+        size,
         folder,
         context,
         reads,
@@ -88,6 +90,8 @@ fn sources(args: &Args, context: &Context) -> Result<Vec<Source>> {
 
 struct Run<'r> {
     args: &'r Args,
+    /// The sizes that the flags tell.
+    size: Vec<(String, u64)>,
     folder: &'r Path,
     context: &'r Context,
     /// What is read from beginning to end, and so never replaced.
@@ -167,7 +171,7 @@ impl Run<'_> {
         let stem = record.file_stem().map_err(|error| fail("bad_id", error))?;
         let named = |suffix: &&str| self.folder.join(format!("{stem}.{suffix}"));
         let files: Vec<PathBuf> = format.suffixes().iter().map(named).collect();
-        let subject = Subject::new(record, self.args, weights.as_deref())?;
+        let subject = Subject::new(record, &self.size, weights.as_deref())?;
         let own = weights.iter();
         let own = own.map(|file| Named::read("the weights,", file));
         let reads: Vec<Named<'_>> = self.reads.iter().cloned().chain(own).collect();

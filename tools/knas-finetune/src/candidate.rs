@@ -63,8 +63,7 @@ impl<'p> Worker<'p> {
         site: Option<&Site>,
         tell: &Tell<'_>,
     ) -> Result<Reached, Stop> {
-        let candidate = self.plan.study.subject.candidate(record);
-        let mut candidate = candidate.map_err(Stop::Failed)?;
+        let mut candidate = self.plan.study.subject.candidate(record)?;
         let started_from = candidate.read_weights().map_err(Stop::Failed)?;
         let alone = self.plan.jobs == 1;
         let gauge = self.plan.gauge.as_ref();
@@ -124,6 +123,7 @@ impl<'p> Worker<'p> {
                     test,
                     weights: kept.map(Checkpoint::weights),
                     started_from: None,
+                    data_sha256: candidate.data_sha256(),
                     meta: None,
                 }
             };
@@ -214,7 +214,7 @@ impl<'p> Worker<'p> {
             images: tells.images,
             texts: tells.texts,
             data: study.data_name.to_owned(),
-            data_sha256: study.data_sha256.clone(),
+            data_sha256: candidate.data_sha256(),
             tool: TOOL.to_owned(),
         };
         card.to_metadata()
@@ -234,7 +234,7 @@ impl<'p> Worker<'p> {
             "arch": candidate.arch(),
             "network": candidate.tells().size,
             "data": study.data_name,
-            "data_sha256": study.data_sha256,
+            "data_sha256": candidate.data_sha256(),
             "hyper": Hyper {
                 weights_sha256: started_from.clone(),
                 ..study.hyper.clone()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::TypedValueParser as _;
 use clap::{ArgGroup, Parser, ValueEnum};
 use knas_data::{DataSpec, Limits};
-use knas_records::{Common, Inputs, Names};
+use knas_records::{Common, Inputs, Names, SizeFlags};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
 
@@ -156,13 +156,9 @@ pub struct Args {
     #[arg(short, long, value_name = "SEED", default_value = "0")]
     pub seed: u64,
 
-    /// Channels of the first stage (C), of nb201 [default: 16]
-    #[arg(long, value_name = "C")]
-    pub channels: Option<u64>,
-
-    /// Cells in each stage (N), of nb201 [default: 5]
-    #[arg(long, value_name = "N")]
-    pub cells: Option<u64>,
+    /// How large networks are.
+    #[command(flatten)]
+    pub size: SizeFlags,
 
     /// Start from the weights in FILE or DIR/ID.safetensors; for texts, from the
     /// pre-trained model in DIR
@@ -256,8 +252,10 @@ impl Args {
     /// The flags that say nothing about texts, and whether they are given.
     pub fn flags_of_images(&self) -> Vec<(&'static str, bool)> {
         vec![
-            ("--channels", self.channels.is_some()),
-            ("--cells", self.cells.is_some()),
+            (
+                self.size.first().unwrap_or("--size"),
+                self.size.first().is_some(),
+            ),
             ("--momentum", self.momentum.is_some()),
             ("--no-augment", self.no_augment),
         ]

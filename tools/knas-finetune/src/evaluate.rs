@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::candidate::Worker;
 use crate::cli::Args;
-use crate::outcome::{bad_record, fail};
+use crate::outcome::{Stop, bad_record, fail};
 use crate::subject::{Candidate, Trained, named_by};
 
 /// Files of weights that are evaluated without records.
@@ -110,7 +110,12 @@ impl Worker<'_> {
     /// When there are none, or they cannot be used.
     pub fn evaluate(&self, record: &Record<'_>) -> std::result::Result<Evaluated, Failure> {
         let study = &self.plan.study;
-        let candidate = study.subject.candidate(record)?;
+        let candidate = study.subject.candidate(record);
+        let candidate = candidate.map_err(|stop| match stop {
+            Stop::Failed(failure) => failure,
+            Stop::Refused(error) => fail("data", format_args!("{error:#}")),
+            Stop::Interrupted | Stop::Late => fail("interrupted", "the run is to end"),
+        })?;
         let given = (&self.plan.weights, &self.plan.checkpoints);
         let path = match (self.plan.alone.get(record.id()), given) {
             (Some(path), _) => path.clone(),
@@ -127,9 +132,8 @@ impl Worker<'_> {
         let evaluated = evaluate_file(&*candidate, &path);
         let (valid, test) = evaluated.map_err(|error| fail(error.kind(), error))?;
         let part = |(name, hash): (&String, &String)| (name.clone(), hash.clone());
-        let own = candidate.data_sha256();
-        let parts = own.as_ref().unwrap_or(&study.data_sha256).iter();
-        let parts = parts.filter(|(name, _)| *name != "train");
+        let hashes = candidate.data_sha256();
+        let parts = hashes.iter().filter(|(name, _)| *name != "train");
         Ok(Evaluated {
             valid_accuracy: valid.accuracy,
             valid_f1: valid.f1,

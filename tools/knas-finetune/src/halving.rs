@@ -87,7 +87,7 @@ pub fn run<'p>(
         sink.take(match (slot.done, slot.running) {
             (Some(done), _) => done,
             (None, Some((place, record, Some(reached)))) if !context.is_interrupted() => {
-                Done::Trained(place, record, reached)
+                Done::Trained(place, record, Box::new(reached))
             }
             (None, _) => Done::Unfinished,
         })?;
@@ -129,7 +129,7 @@ fn leave_behind(slots: &mut [Slot], factor: u64, until: u64, context: &Context) 
     ));
     for (_, _, place) in order.drain(kept..) {
         if let Some((place_of, record, Some(reached))) = slots[place].running.take() {
-            slots[place].done = Some(Done::Trained(place_of, record, reached));
+            slots[place].done = Some(Done::Trained(place_of, record, Box::new(reached)));
         }
     }
 }

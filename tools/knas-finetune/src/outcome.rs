@@ -1,5 +1,6 @@
 //! What became of a candidate, and what its record says about it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use knas_records::record::finite;
@@ -27,8 +28,16 @@ pub struct Reached {
     pub weights: Option<PathBuf>,
     /// SHA-256 of the file that the first weights came from.
     pub started_from: Option<String>,
+    /// SHA-256 of the examples of each part.
+    pub data_sha256: BTreeMap<String, String>,
     /// What this run spent on it.
     pub meta: Option<Meta>,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 /// Why a candidate's training has not come as far as it should.
@@ -128,7 +137,7 @@ impl Reached {
             .to_owned(),
             checkpoint: self.weights.as_ref().map(|path| path.display().to_string()),
             data: study.data_name.to_owned(),
-            data_sha256: study.data_sha256.clone(),
+            data_sha256: self.data_sha256.clone(),
             examples: study.examples.clone(),
             network: study.subject.network(record)?,
             hyper,

@@ -15,6 +15,7 @@ use knas_train::{Recipe, Start};
 use tch::Device;
 
 use crate::cli::Args;
+use crate::outcome::Stop;
 use crate::subject::Study;
 
 /// What a run does.
@@ -98,10 +99,14 @@ impl Plan {
         };
         let network = self.study.subject.network(record);
         let network = network.map_err(|failure| format!("{}: {}", record.id(), failure.message))?;
-        let same = kept.hyper == hyper
-            && kept.data_sha256 == self.study.data_sha256
-            && kept.network == network;
-        match same {
+        let data_sha256 = self.study.subject.data_sha256(record);
+        let data_sha256 = data_sha256.map_err(|stop| match stop {
+            Stop::Failed(failure) => format!("{}: {}", record.id(), failure.message),
+            Stop::Refused(error) => format!("{error:#}"),
+            Stop::Interrupted | Stop::Late => record.id().to_owned(),
+        })?;
+        let same = kept.hyper == hyper && kept.network == network;
+        match same && kept.data_sha256 == data_sha256 {
             true => Ok(()),
             false => Err(format!("{} was trained with other settings", record.id())),
         }

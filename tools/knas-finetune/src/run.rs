@@ -208,7 +208,7 @@ fn trained(
     time: Option<Duration>,
 ) -> Done {
     match job.train(&record, plan.recipe.epochs, site.as_ref(), time) {
-        Ok(reached) => Done::Trained(place, record, reached),
+        Ok(reached) => Done::Trained(place, record, Box::new(reached)),
         Err(Stop::Failed(failure)) => Done::Failed(place, record, failure),
         Err(Stop::Late) => Done::Failed(place, record, late(time, plan)),
         Err(Stop::Refused(error)) => Done::Refused(error),

@@ -21,7 +21,7 @@ pub enum Done {
     /// It failed here.
     Failed(Place, Record<'static>, Failure),
     /// It was trained.
-    Trained(Place, Record<'static>, Reached),
+    Trained(Place, Record<'static>, Box<Reached>),
     /// Training it would overwrite what an earlier run left, or no process can be
     /// had, and so the run ends.
     Refused(anyhow::Error),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use knas_data::{CHANNELS, Normalisation, SIDE, Texts, Tokeniser, Tokens, read_images};
+use knas_data::{CHANNELS, Normalisation, SIDES, Texts, Tokeniser, Tokens, read_images};
 use knas_graph::{Op, Shape};
 use knas_records::{Context, Failure};
 use knas_study::ImageCard;
@@ -18,8 +18,8 @@ pub const STAGE: &str = "predict";
 
 /// What makes inputs of what is named.
 pub enum Reader {
-    /// Of files.
-    Images(Normalisation),
+    /// Of files: the side that they are resampled to, and how they are normalised.
+    Images(usize, Normalisation),
     /// Of lines.
     Texts {
         /// What cuts texts into tokens.
@@ -55,8 +55,12 @@ impl Reader {
         let graph = model.graph();
         match (graph.shape(graph.input()), &model.card) {
             (Shape::Maps { channels, side }, card) => {
-                if (channels, side) != (CHANNELS, SIDE) {
-                    bail!("the network takes images of {side}x{side}, and {SIDE}x{SIDE} are read");
+                let (low, high) = SIDES;
+                if channels != CHANNELS || !(low..=high).contains(&side) {
+                    bail!(
+                        "the network takes images of {channels} channels and {side}x{side} pixels; \
+                         {CHANNELS} channels, and sides from {low} to {high}, are read"
+                    );
                 }
                 if args.tokenizer.is_some() {
                     bail!("--tokenizer is for texts, not for images");
@@ -64,7 +68,9 @@ impl Reader {
                 let told = card.images.as_ref().map(ImageCard::single);
                 let told = told.map(|of| of.map(<[f32; CHANNELS]>::try_from));
                 match told {
-                    Some([Ok(mean), Ok(std)]) => Ok(Self::Images(Normalisation { mean, std })),
+                    Some([Ok(mean), Ok(std)]) => {
+                        Ok(Self::Images(side, Normalisation { mean, std }))
+                    }
                     _ => bail!("the model does not say how its images are prepared"),
                 }
             }
@@ -122,7 +128,7 @@ impl Reader {
     /// When libtorch refuses.
     pub fn batch(&self, questions: Vec<Question>) -> Result<(Tensor, Vec<Result<(), Failure>>)> {
         match self {
-            Self::Images(normalisation) => {
+            Self::Images(side, normalisation) => {
                 let paths: Vec<PathBuf> = questions
                     .into_iter()
                     .filter_map(|question| match question {
@@ -131,7 +137,7 @@ impl Reader {
                     })
                     .collect();
                 let (mut pixels, mut read) = (Vec::new(), Vec::new());
-                for image in read_images(&paths, *normalisation) {
+                for image in read_images(&paths, *side, *normalisation) {
                     read.push(match image {
                         Ok(image) => {
                             pixels.extend(image);
@@ -140,7 +146,7 @@ impl Reader {
                         Err(error) => Err(fail("bad_input", error)),
                     });
                 }
-                let [channels, side] = [CHANNELS, SIDE].map(|size| size as i64);
+                let [channels, side] = [CHANNELS, *side].map(|size| size as i64);
                 let batch = Tensor::f_from_slice(&pixels)?;
                 Ok((batch.f_reshape([-1, channels, side, side])?, read))
             }

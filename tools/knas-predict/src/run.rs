@@ -53,8 +53,8 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     // Files of texts are opened before anything is written.
     let lines = match &reader {
         Reader::Texts { .. } => Some(Input::open(files)?),
-        Reader::Images(_) if files.is_empty() => Some(Input::open_lines(files)?),
-        Reader::Images(_) => None,
+        Reader::Images(..) if files.is_empty() => Some(Input::open_lines(files)?),
+        Reader::Images(..) => None,
     };
     context.finish_records_when_interrupted();
     context.start_known_progress(None, "inputs");
@@ -99,7 +99,7 @@ impl Run<'_> {
                     continue;
                 }
             };
-            if matches!(self.reader, Reader::Images(_)) {
+            if matches!(self.reader, Reader::Images(..)) {
                 self.path(Path::new(text.trim_end_matches('\r')))?;
                 continue;
             }

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{ArgGroup, Parser, ValueEnum};
-use knas_records::{Common, Names};
+use knas_records::{Common, Names, SizeFlags};
 use knas_space::roberta_skip::PRESETS;
 use knas_space::{Equivalence, spaces};
 
 const LONG: &str = "\
 Write candidates from a search space, one record per line: `id`, `space`, \
-`arch`, and the exact `params` and `macs` of the space's default network.
+`arch`, and the exact `params` and `macs` of the network of its space's usual size, or \
+of the `size` that --size gives and the record then tells.
 
 Without flags: 100 distinct random NAS-Bench-201 cells. The same seed gives the \
 same cells, and a smaller -n gives the first of a larger one.
@@ -142,9 +143,22 @@ pub struct Args {
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
 
-    /// List the search spaces and exit
-    #[arg(long, hide_short_help = true)]
-    pub list_spaces: bool,
+    /// How large networks are.
+    #[command(flatten)]
+    pub size: SizeFlags,
+
+    /// List the search spaces, or tell all of one, and exit
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        value_parser = Names::closed(spaces().iter().map(|space| space.name()).chain([""])),
+        hide_possible_values = true,
+        hide_short_help = true
+    )]
+    pub list_spaces: Option<String>,
 
     /// Flags that every tool has.
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 mod cli;
 mod filter;
+mod listing;
 mod mutants;
 mod run;
 mod select;

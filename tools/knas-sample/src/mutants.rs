@@ -1,12 +1,14 @@
 //! Mutants of records from earlier stages.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use knas_records::ids::{self, Ids, Met, Repeats, about};
 use knas_records::{Context, Failure, Record};
 use knas_space::{Architecture, Architectures, SearchSpace};
+
+use crate::run::in_words;
 
 /// Reads the records of `file`; what is no use as a parent is reported.
 ///
@@ -18,6 +20,7 @@ use knas_space::{Architecture, Architectures, SearchSpace};
 pub fn read_parents(
     file: &Path,
     space: &dyn SearchSpace,
+    size: &BTreeMap<String, u64>,
     context: &Context,
 ) -> Result<Vec<Box<dyn Architecture>>> {
     let mut input = context.input(&[file.to_owned()])?;
@@ -38,7 +41,7 @@ pub fn read_parents(
         }
         let (id, place) = (record.id(), line.place());
         let parent = match ids.meet(id, about(&record), line.source, line.number) {
-            Met::New => parent(&record, space),
+            Met::New => parent(&record, space, size),
             Met::Again(first) => {
                 repeats.add(id, &place, &first);
                 continue;
@@ -67,13 +70,26 @@ pub fn read_parents(
     Ok(parents)
 }
 
-fn parent(record: &Record<'_>, space: &dyn SearchSpace) -> Result<Box<dyn Architecture>> {
+/// The architecture of a record of this space and size: mutants have their parents'.
+fn parent(
+    record: &Record<'_>,
+    space: &dyn SearchSpace,
+    size: &BTreeMap<String, u64>,
+) -> Result<Box<dyn Architecture>> {
     if let Some(other) = record.get::<String>("space")?
         && other != space.name()
     {
         bail!(
             "its space is {other:?}, not {:?} (see --space)",
             space.name()
+        );
+    }
+    let found: BTreeMap<String, u64> = record.get("size")?.unwrap_or_default();
+    if found != *size {
+        bail!(
+            "its size is {}, not {} (see --size)",
+            in_words(&found),
+            in_words(size)
         );
     }
     match record.get::<String>("arch")? {

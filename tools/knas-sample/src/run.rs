@@ -1,5 +1,6 @@
 //! What knas-sample does.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -8,21 +9,26 @@ use anyhow::{Context as _, Result, bail};
 use knas_files::{model, text};
 use knas_records::{Context, Named, Output, Record};
 use knas_space::roberta_skip::{Backbone, PRESETS};
-use knas_space::{Options, SearchSpace, named, spaces};
+use knas_space::{Options, SearchSpace, Setting, named};
 
 use crate::cli::Args;
+use crate::listing;
 use crate::select::Selection;
 
 /// Writes the records that the flags select.
 pub fn run(args: Args, context: &Context) -> Result<()> {
-    if args.list_spaces {
-        return list(&args, context);
+    if let Some(name) = &args.list_spaces {
+        return listing::write(name, &args, context);
     }
     let space = &*space(&args)?;
+    let flags = args.size.told().map_err(anyhow::Error::msg)?;
+    let told = flags.iter().map(|(name, size)| (&**name, *size));
+    let setting = Setting::of(space, told).context("--size")?;
     let parents = Named::given("--parents", &args.parents);
     context.keep_apart(&args.common, parents.as_slice(), &[])?;
-    let mut selection = Selection::new(&args, space, context)?;
-    let mut output = context.output(&args.common, |record| same_space(record, space))?;
+    let mut selection = Selection::new(&args, space, &setting, context)?;
+    let size = setting.unusual(space);
+    let mut output = context.output(&args.common, |record| same(record, space, &size))?;
     context.start_known_progress(selection.wanted(), "architectures");
     write(&mut selection, &mut output, context)?;
     if selection.is_empty() {
@@ -114,22 +120,33 @@ fn write(selection: &mut Selection<'_>, output: &mut Output, context: &Context) 
 }
 
 /// What is wrong with a record that `--resume` would keep.
-fn same_space(record: &Record<'_>, space: &dyn SearchSpace) -> Result<(), String> {
+fn same(
+    record: &Record<'_>,
+    space: &dyn SearchSpace,
+    size: &BTreeMap<String, u64>,
+) -> Result<(), String> {
     match record.get::<String>("space") {
-        Ok(Some(name)) if name == space.name() => Ok(()),
-        _ => Err(format!("its space is not {:?}", space.name())),
+        Ok(Some(name)) if name == space.name() => {}
+        _ => return Err(format!("its space is not {:?}", space.name())),
+    }
+    let found: Option<BTreeMap<String, u64>> = record.get("size").map_err(|e| e.to_string())?;
+    let found = found.unwrap_or_default();
+    match found == *size {
+        true => Ok(()),
+        false => Err(format!(
+            "its size is {}, not {}",
+            in_words(&found),
+            in_words(size)
+        )),
     }
 }
 
-/// `--list-spaces`: name, number of architectures, description.
-fn list(args: &Args, context: &Context) -> Result<()> {
-    let mut output = context.output(&args.common, |_| Ok(()))?;
-    for space in spaces() {
-        let count = space
-            .count()
-            .map_or("-".to_owned(), |count| count.to_string());
-        let (name, description) = (space.name(), space.description());
-        output.write_text(&format!("{name:<16}{count:>12}  {description}\n"))?;
+/// A size as --size takes it.
+pub fn in_words(size: &BTreeMap<String, u64>) -> String {
+    let sizes = size.iter().map(|(name, size)| format!("{name}={size}"));
+    let sizes: Vec<String> = sizes.collect();
+    match sizes.is_empty() {
+        true => "the usual one".to_owned(),
+        false => sizes.join(","),
     }
-    Ok(output.finish()?)
 }

@@ -1,11 +1,11 @@
 //! From the flags to the architectures that they select.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::iter::once;
 
 use anyhow::{Context as _, Result, bail};
 use knas_records::{Context, integer};
-use knas_space::{Architecture, Cost, Equivalence, SearchSpace};
+use knas_space::{Architecture, Cost, Equivalence, SearchSpace, Setting};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -36,6 +36,9 @@ pub struct Row {
     pub id: String,
     space: &'static str,
     arch: String,
+    /// Where that is not the usual one of the space.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    size: BTreeMap<String, u64>,
     params: Value,
     macs: Value,
 }
@@ -69,6 +72,9 @@ type Source<'a> = Box<dyn Iterator<Item = Box<dyn Architecture>> + 'a>;
 /// The records that the flags select, one after another.
 pub struct Selection<'a> {
     space: &'a dyn SearchSpace,
+    /// How large its networks are, and as far as that is not usual.
+    setting: &'a Setting,
+    size: BTreeMap<String, u64>,
     source: Source<'a>,
     filter: Option<Truth>,
     same: Same,
@@ -112,7 +118,13 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     /// Where a flag cannot be met.
-    pub fn new(args: &Args, space: &'a dyn SearchSpace, context: &Context) -> Result<Self> {
+    pub fn new(
+        args: &Args,
+        space: &'a dyn SearchSpace,
+        setting: &'a Setting,
+        context: &Context,
+    ) -> Result<Self> {
+        let size = setting.unusual(space);
         let filter = match &args.filter {
             Some(text) => Some(filter::compile(text, FIELDS).context("--where")?),
             None => None,
@@ -129,7 +141,7 @@ impl<'a> Selection<'a> {
         } else if let (Some(count), Some(file)) = (args.mutate, &args.parents) {
             wanted = Some(count);
             same.sense = same.sense.or(Some(Sense::Id));
-            let parents = mutants::read_parents(file, space, context)?;
+            let parents = mutants::read_parents(file, space, &size, context)?;
             for parent in &parents {
                 same.is_new(&**parent);
             }
@@ -150,6 +162,8 @@ impl<'a> Selection<'a> {
         };
         Ok(Self {
             space,
+            setting,
+            size,
             source,
             filter,
             same,
@@ -184,11 +198,16 @@ impl<'a> Selection<'a> {
     /// What the architecture's record is to be; none where `--where` drops it.
     fn row(&self, architecture: &dyn Architecture) -> Result<Option<Row>> {
         let id = architecture.id();
-        let Cost { params, macs } = architecture.cost().with_context(|| id.clone())?;
+        let cost = match self.size.is_empty() {
+            true => architecture.cost(), // which may be known for whole spaces
+            false => architecture.cost_in(self.setting),
+        };
+        let Cost { params, macs } = cost.with_context(|| id.clone())?;
         let row = Row {
             id,
             space: self.space.name(),
             arch: architecture.to_string(),
+            size: self.size.clone(),
             params: integer(params),
             macs: integer(macs),
         };

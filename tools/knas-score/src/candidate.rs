@@ -1,14 +1,17 @@
 //! The network that a record describes.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use knas_net::network::unused;
 use knas_net::{Initial, NetError, Network, direct_pass_serves};
 use knas_proxy::Subject;
 use knas_records::{Failure, Record};
-use knas_space::{Architecture, Extent, SearchSpace, Setting, named};
+use knas_space::{Architecture, Extent, Graph, SearchSpace, Setting, named};
 use tch::{Device, Kind, Tensor};
 
 use crate::scorer::{bad_record, fail};
-use crate::shown::Shown;
+use crate::shown::{Drawn, Shown};
 
 /// A candidate.
 pub struct Candidate {
@@ -16,40 +19,58 @@ pub struct Candidate {
     pub architecture: Box<dyn Architecture>,
     /// What the samples and the flags make of it.
     pub setting: Setting,
+    /// How large it is, by the names of its space.
+    pub size: BTreeMap<String, u64>,
+    /// What it is shown.
+    pub drawn: Arc<Drawn>,
+    graph: Graph,
 }
 
 impl Candidate {
     /// That of a record.
     ///
     /// # Errors
-    /// When it has none, or one that cannot be shown these samples.
+    /// When it has none, or one that cannot be shown these samples, or not of this size.
     pub fn of(record: &Record<'_>, shown: &Shown) -> Result<Self, Failure> {
         let space = space(record)?;
-        shown.check(space)?;
+        let sized = shown.sized(record, space)?;
         let arch: String = record.need("arch").map_err(bad_record)?;
         let architecture = space
             .parse(&arch)
             .map_err(|error| fail("bad_arch", error))?;
+        let size = size(&sized);
+        let setting = shown.setting(sized, &*architecture)?;
+        let graph = architecture.lower(&setting, Extent::Live);
         Ok(Self {
-            setting: shown.setting(&*architecture)?,
+            graph: graph.map_err(|error| fail("bad_size", error))?,
+            drawn: shown.drawn(&setting)?,
             architecture,
+            setting,
+            size,
         })
     }
 
     /// What computes its gradients on this device, as records name it.
     pub fn pass(&self, device: Device) -> &'static str {
-        match self.architecture.lower(&self.setting, Extent::Live) {
-            Ok(graph) if direct_pass_serves(&graph, device) => "direct",
-            _ => "libtorch",
+        match direct_pass_serves(&self.graph, device) {
+            true => "direct",
+            false => "libtorch",
         }
     }
 
     /// What candidates share exactly where they are the same network, with
     /// weights that are drawn, or are those of one pre-trained backbone.
     pub fn network_key(&self, drawn: bool) -> String {
-        let space = self.architecture.space().name();
-        format!("{space} {}", self.architecture.network_key(drawn))
+        let (space, size) = (self.architecture.space().name(), &self.size);
+        let network = self.architecture.network_key(drawn);
+        format!("{space} {size:?} {network}")
     }
+}
+
+/// A size by the names of its space.
+pub fn size(sized: &Setting) -> BTreeMap<String, u64> {
+    let named = sized.named();
+    named.map(|(name, size)| (name.to_owned(), size)).collect()
 }
 
 /// A record's space.

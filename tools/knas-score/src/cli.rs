@@ -7,7 +7,7 @@ use clap::builder::TypedValueParser as _;
 use clap::{Parser, ValueEnum};
 use knas_data::DataSpec;
 use knas_net::{Init, Norm};
-use knas_records::{Common, Inputs, Names};
+use knas_records::{Common, Inputs, Names, SizeFlags};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
 
@@ -122,13 +122,9 @@ pub struct Args {
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device, hide_short_help = true)]
     pub device: Device,
 
-    /// Channels of the first stage (C), of nb201 [default: 16]
-    #[arg(long, value_name = "C")]
-    pub channels: Option<u64>,
-
-    /// Cells in each stage (N), of nb201 [default: 5]
-    #[arg(long, value_name = "N")]
-    pub cells: Option<u64>,
+    /// How large networks are.
+    #[command(flatten)]
+    pub size: SizeFlags,
 
     /// Read texts with the tokenizer of this model's folder [default: that of --weights]
     #[arg(long, value_name = "DIR", hide_short_help = true)]

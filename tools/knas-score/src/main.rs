@@ -3,6 +3,7 @@
 mod candidate;
 mod catalogue;
 mod cli;
+mod images;
 mod isolated;
 mod known;
 mod listing;

@@ -10,9 +10,9 @@ use knas_data::DataSpec;
 use knas_net::{Init, Norm, device};
 use knas_proxy::{Overrides, Proxy};
 use knas_records::meta::Gauge;
-use knas_records::{Context, Record};
+use knas_records::{Context, Failure, Record};
 
-use crate::candidate::space;
+use crate::candidate::{size, space};
 use crate::catalogue;
 use crate::cli::{Args, Device};
 use crate::provenance::{Of, Scores};
@@ -114,10 +114,17 @@ impl Plan {
         if record.has_failed() {
             return Ok(());
         }
-        let network = space(record).and_then(|space| self.shown.network(space));
-        let network = network.map_err(|failure| format!("{}: {}", record.id(), failure.message))?;
-        // What computed makes no difference that counts.
-        self.scored.check(record, &Of { network, pass: "" })
+        let of = || {
+            let sized = self.shown.sized(record, space(record)?)?;
+            Ok(Of {
+                network: size(&sized),
+                data_sha256: self.shown.drawn(&sized)?.hashes.clone(),
+                pass: "", // what computed makes no difference that counts
+            })
+        };
+        let of =
+            of().map_err(|failure: Failure| format!("{}: {}", record.id(), failure.message))?;
+        self.scored.check(record, &of)
     }
 }
 

@@ -32,6 +32,8 @@ type Named = Vec<(&'static str, Arc<Settings>)>;
 pub struct Of {
     /// The network's size, by the names of its space.
     pub network: BTreeMap<String, u64>,
+    /// What identifies the samples of each seed.
+    pub data_sha256: Vec<String>,
     /// What computes gradients, as records name it.
     pub pass: &'static str,
 }
@@ -74,10 +76,11 @@ impl Scores {
         {
             return Arc::clone(settings);
         }
-        let network = json!(of.network);
+        let (network, data_sha256) = (json!(of.network), json!(of.data_sha256));
         let settled = |(name, settings): &(&'static str, Settings)| {
             let mut settings = settings.clone();
             settings.insert("network".to_owned(), network.clone());
+            settings.insert("data_sha256".to_owned(), data_sha256.clone());
             if let Some(engine) = settings.get_mut("engine") {
                 engine["pass"] = of.pass.into();
             }
@@ -149,7 +152,7 @@ fn block(args: &Args, spec: &DataSpec, shown: &Shown, score: Option<&Info>) -> S
     Scored {
         names: None,
         data: spec.name().to_owned(),
-        data_sha256: shown.hashes(),
+        data_sha256: Vec::new(), // each candidate's own, as are network and pass
         samples: args.samples as u64,
         inputs: own_inputs.map(|info| info.inputs.to_owned()),
         seeds: (args.seed..args.seed + args.seeds)
@@ -159,7 +162,7 @@ fn block(args: &Args, spec: &DataSpec, shown: &Shown, score: Option<&Info>) -> S
         init: score.map_or_else(none, |info| init(args, shown, info)),
         weights_sha256: shown.weights_sha256(),
         dtype: score.map_or("float32", |info| info.dtype).to_owned(),
-        network: BTreeMap::new(), // each candidate's own, as is the pass
+        network: BTreeMap::new(),
         tool: concat!("knas-score ", env!("CARGO_PKG_VERSION")).to_owned(),
         libtorch: knas_net::LIBTORCH.to_owned(),
         engine: Some(Engine {

@@ -1,7 +1,10 @@
 //! The scores of one candidate.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use knas_net::weights::{self, WeightFile};
 use knas_net::{Init, Initial};
@@ -15,6 +18,7 @@ use crate::candidate::{self, Candidate};
 use crate::known::Known;
 use crate::plan::Plan;
 use crate::provenance::Of;
+use crate::shown::Drawn;
 use crate::weights::Weights;
 
 const STAGE: &str = "score";
@@ -35,12 +39,16 @@ pub enum Missing {
     Failed(Failure),
 }
 
+/// Tensors of samples, by seed.
+type BySeed = Vec<(u64, Samples)>;
+
 /// One worker: a thread's own tensors of the samples.
 pub struct Scorer<'p> {
     plan: &'p Plan,
     /// Outcomes by network.
     known: &'p Known<Evaluated>,
-    samples: Vec<(u64, Samples)>,
+    /// The samples that were last asked for: most runs have networks of one size.
+    last: RefCell<Option<(Arc<Drawn>, Rc<BySeed>)>>,
     /// What every candidate starts from.
     pretrained: Option<WeightFile>,
     /// The one file of weights.
@@ -54,7 +62,7 @@ impl<'p> Scorer<'p> {
         Self {
             plan,
             known,
-            samples: plan.shown.tensors(plan.device),
+            last: RefCell::default(),
             pretrained: plan.shown.pretrained(),
             file: plan.weights.as_ref().and_then(Weights::shared),
         }
@@ -67,7 +75,6 @@ impl<'p> Scorer<'p> {
     pub fn score(&self, record: &mut Record<'_>) -> Result<(), Failure> {
         let measurement = self.plan.gauge.as_ref().map(Gauge::start);
         let candidate = Candidate::of(record, &self.plan.shown)?;
-        let network = self.plan.shown.network(candidate.architecture.space())?;
         let (outcomes, pass) = catch_unwind(AssertUnwindSafe(|| self.outcomes(record, &candidate)))
             .unwrap_or_else(|_| {
                 Err(fail(
@@ -75,7 +82,12 @@ impl<'p> Scorer<'p> {
                     "the evaluation panicked; this is a bug in knas",
                 ))
             })?;
-        let filled = self.fill(record, &Of { network, pass }, &outcomes);
+        let of = Of {
+            network: candidate.size.clone(),
+            data_sha256: candidate.drawn.hashes.clone(),
+            pass,
+        };
+        let filled = self.fill(record, &of, &outcomes);
         filled.map_err(bad_record)?;
         if let Some(measurement) = measurement {
             let meta = [(STAGE.to_owned(), Some(measurement.stop()))];
@@ -85,6 +97,19 @@ impl<'p> Scorer<'p> {
             Some(failure) => Err(failure),
             None => Ok(()),
         }
+    }
+
+    /// The thread's own tensors of what a candidate is shown.
+    fn samples(&self, candidate: &Candidate) -> Rc<BySeed> {
+        let mut last = self.last.borrow_mut();
+        if let Some((drawn, samples)) = &*last
+            && Arc::ptr_eq(drawn, &candidate.drawn)
+        {
+            return Rc::clone(samples);
+        }
+        let samples = Rc::new(candidate.drawn.tensors(self.plan.device));
+        *last = Some((Arc::clone(&candidate.drawn), Rc::clone(&samples)));
+        samples
     }
 
     /// Every score, in the order asked for, and what computed gradients.
@@ -145,7 +170,7 @@ impl<'p> Scorer<'p> {
     ) -> Vec<Outcome> {
         let mut values: Vec<Result<Vec<f64>, Missing>> =
             proxies.iter().map(|_| Ok(vec![])).collect();
-        for (seed, samples) in &self.samples {
+        for (seed, samples) in &*self.samples(candidate) {
             let subject = self.subject(candidate, weights, *seed);
             let mut evaluation = Evaluation::new(subject, samples, self.plan.overrides);
             for (proxy, values) in proxies.iter().zip(&mut values) {
@@ -172,7 +197,7 @@ impl<'p> Scorer<'p> {
         outcomes: &[Outcome],
     ) -> Result<(), RecordError> {
         let before = Provenance::of(record)?;
-        let several = self.samples.len() > 1;
+        let several = network.data_sha256.len() > 1;
         let (mut means, mut deviations, mut undefined) = (vec![], vec![], vec![]);
         for (name, outcome) in outcomes {
             let (mean, deviation, reason) = match outcome {
@@ -214,7 +239,8 @@ impl<'p> Scorer<'p> {
         weights: Option<&WeightFile>,
     ) -> Result<(), Failure> {
         let stem = record.file_stem().map_err(|e| fail("bad_id", e))?;
-        let Some((seed, samples)) = self.samples.first() else {
+        let all = self.samples(candidate);
+        let Some((seed, samples)) = all.first() else {
             return Ok(());
         };
         let initial = Initial {

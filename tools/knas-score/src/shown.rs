@@ -4,59 +4,93 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use knas_data::{
-    DataSpec, Extent, ImageSource, LeftOut, SIDE, Sample, TextSample, TextSource, Tokeniser,
+    DataSpec, Extent, ImageSource, LeftOut, Sample, TextSample, TextSource, Tokeniser,
 };
 use knas_net::Pretrained;
 use knas_net::weights::WeightFile;
 use knas_proxy::Samples;
-use knas_records::Failure;
+use knas_records::{Failure, Record};
 use knas_space::roberta_skip::{Backbone, Kind, Settings};
-use knas_space::{Architecture, Input, SearchSpace, Setting, Sizes, given_sizes};
+use knas_space::{Architecture, Input, SearchSpace, Setting};
+use knas_study::Told;
 use tch::Device;
 
 use crate::cli::Args;
-use crate::scorer::fail;
+use crate::images::Images;
+use crate::scorer::{bad_record, fail};
 
-/// The samples of every seed, and the size of the networks that see them.
-pub enum Shown {
-    /// To networks that look at images.
-    Images {
-        /// Classes that there are to be told apart.
-        classes: usize,
-        /// The images' height and width.
-        side: usize,
-        /// The sizes that the flags give.
-        sizes: Vec<(&'static str, u64)>,
-        /// By seed.
-        samples: Vec<(u64, Sample)>,
-        /// What lies beside the images and is not read.
-        left_out: Option<LeftOut>,
-    },
-    /// To encoders.
-    Texts {
-        /// What they all start from.
-        encoders: Encoders,
-        /// By seed.
-        samples: Vec<(u64, TextSample)>,
-    },
+/// Where samples come from, and the size of the networks that see them.
+pub struct Shown {
+    /// The sizes that data and flags tell.
+    told: Told,
+    sort: Sort,
+}
+
+enum Sort {
+    /// For networks that look at images.
+    Images(Images),
+    /// For encoders.
+    Texts(Encoders, Arc<Drawn>),
+}
+
+/// The samples that networks of one shape are shown.
+pub struct Drawn {
+    /// What identifies those of each seed.
+    pub hashes: Vec<String>,
+    /// By seed.
+    batches: Vec<(u64, Batch)>,
+}
+
+/// The samples of one seed.
+enum Batch {
+    Images(knas_data::Batch),
+    Texts(knas_data::TextBatch),
+}
+
+impl Drawn {
+    /// Images, by seed.
+    pub fn images(samples: Vec<(u64, Sample)>) -> Self {
+        let samples = samples.into_iter();
+        let parts = samples.map(|(seed, s)| (s.hash, (seed, Batch::Images(s.batch))));
+        let (hashes, batches) = parts.unzip();
+        Self { hashes, batches }
+    }
+
+    fn texts(samples: Vec<(u64, TextSample)>) -> Self {
+        let samples = samples.into_iter();
+        let parts = samples.map(|(seed, s)| (s.hash, (seed, Batch::Texts(s.batch))));
+        let (hashes, batches) = parts.unzip();
+        Self { hashes, batches }
+    }
+
+    /// The calling thread's own tensors of the samples, by seed.
+    pub fn tensors(&self, device: Device) -> Vec<(u64, Samples)> {
+        let tensors = |batch: &Batch| match batch {
+            Batch::Images(batch) => batch.tensors(device),
+            Batch::Texts(batch) => batch.tensors(device),
+        };
+        let make = |(seed, batch): &(u64, Batch)| {
+            let (inputs, targets) = tensors(batch);
+            (*seed, Samples { inputs, targets })
+        };
+        self.batches.iter().map(make).collect()
+    }
 }
 
 /// What encoders have in common.
-pub struct Encoders {
-    /// Outputs of the classifier.
-    pub classes: usize,
-    /// The most tokens that a text is given.
-    length: usize,
+struct Encoders {
     /// What the texts ask of an encoder.
     extent: Extent,
     pretrained: Option<Box<Pretrained>>,
 }
 
 impl Shown {
-    /// Images for networks of the size that the flags say.
+    /// Images for networks of the size that the flags say. What is wrong with the
+    /// images whatever their side is wrong now.
     pub fn images(args: &Args, spec: &DataSpec, cache: &Path, seeds: Range<u64>) -> Result<Self> {
         let of_texts = [
             ("--tokenizer", args.tokenizer.is_some()),
@@ -64,27 +98,23 @@ impl Shown {
         ];
         refuse(&of_texts, "texts", "images")?;
         let source = ImageSource::open(spec, cache)?;
-        let sizes = [("channels", args.channels), ("cells", args.cells)];
-        let sizes = given_sizes(false, &sizes)?;
-        let draw = |seed| Ok((seed, source.sample(args.samples, seed, true)?));
-        let samples = seeds.map(draw).collect::<Result<_>>()?;
-        Ok(Self::Images {
-            classes: source.classes(),
-            side: SIDE,
-            sizes,
-            samples,
-            left_out: source.left_out().cloned(),
-        })
+        let flags = args.size.told().map_err(anyhow::Error::msg)?;
+        let told = Told::of_images(&source, flags)?;
+        let told_as = |name, usual: usize| told.get(name).map_or(usual, |size| size as usize);
+        let side = told_as("side", source.side());
+        let classes = told_as("classes", source.classes());
+        let images = Images::new(source, args.samples, seeds);
+        images.of((side, classes))?;
+        let sort = Sort::Images(images);
+        Ok(Self { told, sort })
     }
 
     /// Texts, as the tokeniser of the flags reads them.
     pub fn texts(args: &Args, spec: &DataSpec, seeds: Range<u64>) -> Result<Self> {
-        let of_images = [
-            ("--channels", args.channels.is_some()),
-            ("--cells", args.cells.is_some()),
-            ("--norm", args.norm.is_some()),
-        ];
-        refuse(&of_images, "images", "texts")?;
+        if let Some(flag) = args.size.first() {
+            bail!("{flag} is for images, and --data is texts");
+        }
+        refuse(&[("--norm", args.norm.is_some())], "images", "texts")?;
         let source = TextSource::open(spec)?;
         let Some(folder) = args.tokenizer.as_ref().or(args.weights.as_ref()) else {
             bail!("texts need --weights DIR, a model's folder, or --tokenizer DIR");
@@ -106,8 +136,6 @@ impl Shown {
         let samples: Vec<(u64, TextSample)> = seeds.map(draw).collect::<Result<_>>()?;
         let extents = samples.iter().map(|(_, sample)| sample.extent);
         let encoders = Encoders {
-            classes: source.classes(),
-            length,
             extent: extents.fold(Extent::default(), Extent::and),
             pretrained,
         };
@@ -115,19 +143,24 @@ impl Shown {
             let fits = encoders.check(&found.backbone);
             fits.map_err(|(_, message)| anyhow!(message))?;
         }
-        Ok(Self::Texts { encoders, samples })
+        let mut told = Told::default();
+        let classes = ("classes", source.classes() as u64);
+        told.add(&format!("--data {}", source.name()), [classes])?;
+        told.add("--length", [("length", length as u64)])?;
+        let sort = Sort::Texts(encoders, Arc::new(Drawn::texts(samples)));
+        Ok(Self { told, sort })
     }
 
     /// Whether they are texts.
     pub fn are_texts(&self) -> bool {
-        matches!(self, Self::Texts { .. })
+        matches!(self.sort, Sort::Texts(..))
     }
 
     /// Whether networks of this space can be shown these samples at all.
     ///
     /// # Errors
     /// When they read texts and the samples are images, or the other way round.
-    pub fn check(&self, space: &dyn SearchSpace) -> Result<(), Failure> {
+    fn check(&self, space: &dyn SearchSpace) -> Result<(), Failure> {
         let message = match (space.reads_texts(), self.are_texts()) {
             (true, false) => {
                 "reads texts, and --data is images: give rte:DIR, mrpc:DIR or \
@@ -139,82 +172,77 @@ impl Shown {
         Err(fail("other_space", format!("{} {message}", space.name())))
     }
 
-    /// What an architecture is shown, and how large it is.
+    /// How large the network of a record is, of this space.
     ///
     /// # Errors
-    /// When it cannot be shown these samples, or has no such size.
-    pub fn setting(&self, architecture: &dyn Architecture) -> Result<Setting, Failure> {
-        let (input, sizes) = match self {
-            Self::Images { side, sizes, .. } => {
-                let input = Input::Images { side: *side };
-                (input, given(architecture.space(), sizes)?)
-            }
-            Self::Texts { encoders, .. } => {
-                let settings = architecture.backbone().map(|backbone| {
-                    let checked = encoders.check(backbone);
-                    checked.map_err(|(kind, message)| fail(kind, message))?;
-                    Ok(encoders.settings(backbone.kind))
-                });
-                let input = Input::Texts {
-                    length: None, // counts are of the usual one
-                    settings: settings.transpose()?,
-                };
-                (input, Sizes::default())
-            }
+    /// When it cannot be shown these samples, or has no such size, or the record, the
+    /// flags and the data contradict one another.
+    pub fn sized(&self, record: &Record<'_>, space: &dyn SearchSpace) -> Result<Setting, Failure> {
+        self.check(space)?;
+        let size: Option<BTreeMap<String, u64>> = record.get("size").map_err(bad_record)?;
+        let told = self
+            .told
+            .setting(space, "the record", size.unwrap_or_default());
+        told.map_err(|error| fail(error.kind(), error))
+    }
+
+    /// What an architecture of this size is shown, as it is evaluated.
+    ///
+    /// # Errors
+    /// When it cannot be shown these samples.
+    pub fn setting(
+        &self,
+        sized: Setting,
+        architecture: &dyn Architecture,
+    ) -> Result<Setting, Failure> {
+        let Sort::Texts(encoders, _) = &self.sort else {
+            return Ok(sized);
         };
+        let settings = architecture.backbone().map(|backbone| {
+            let checked = encoders.check(backbone);
+            checked.map_err(|(kind, message)| fail(kind, message))?;
+            Ok(encoders.settings(backbone.kind))
+        });
         Ok(Setting {
-            input,
-            classes: self.classes(),
-            sizes,
+            input: Input::Texts {
+                length: None, // counts are of the usual one
+                settings: settings.transpose()?,
+            },
+            ..sized
         })
+    }
+
+    /// The samples for a network of this setting.
+    ///
+    /// # Errors
+    /// When images cannot be read, or are not of this size.
+    pub fn drawn(&self, setting: &Setting) -> Result<Arc<Drawn>, Failure> {
+        match (&self.sort, setting.input) {
+            (Sort::Images(images), Input::Images { side }) => {
+                let drawn = images.of((side, setting.classes));
+                drawn.map_err(|error| fail("data", error))
+            }
+            (Sort::Texts(_, drawn), _) => Ok(Arc::clone(drawn)),
+            (Sort::Images(_), Input::Texts { .. }) => Err(fail("other_space", "it reads texts")),
+        }
     }
 
     /// What lies beside the images and is not read.
     pub fn left_out(&self) -> Option<&LeftOut> {
-        match self {
-            Self::Images { left_out, .. } => left_out.as_ref(),
-            Self::Texts { .. } => None,
+        match &self.sort {
+            Sort::Images(images) => images.source().left_out(),
+            Sort::Texts(..) => None,
         }
     }
 
-    /// Outputs of the classifier.
-    pub fn classes(&self) -> usize {
-        match self {
-            Self::Images { classes, .. } => *classes,
-            Self::Texts { encoders, .. } => encoders.classes,
-        }
-    }
-
-    /// What identifies the samples of each seed.
-    pub fn hashes(&self) -> Vec<String> {
-        match self {
-            Self::Images { samples, .. } => samples.iter().map(|(_, s)| s.hash.clone()).collect(),
-            Self::Texts { samples, .. } => samples.iter().map(|(_, s)| s.hash.clone()).collect(),
-        }
-    }
-
-    /// The calling thread's own tensors of the samples, by seed.
-    pub fn tensors(&self, device: Device) -> Vec<(u64, Samples)> {
-        let make = |seed, (inputs, targets)| (seed, Samples { inputs, targets });
-        match self {
-            Self::Images { samples, .. } => {
-                let each = samples
-                    .iter()
-                    .map(|(seed, s)| (seed, s.batch.tensors(device)));
-                each.map(|(&seed, pair)| make(seed, pair)).collect()
-            }
-            Self::Texts { samples, .. } => {
-                let each = samples
-                    .iter()
-                    .map(|(seed, s)| (seed, s.batch.tensors(device)));
-                each.map(|(&seed, pair)| make(seed, pair)).collect()
-            }
-        }
+    /// Outputs of the classifier, where they are the same for all networks.
+    pub fn classes(&self) -> Option<usize> {
+        self.told.get("classes").map(|classes| classes as usize)
     }
 
     /// The calling thread's own view of the pre-trained weights.
     pub fn pretrained(&self) -> Option<WeightFile> {
-        let Self::Texts { encoders, .. } = self else {
+        let Sort::Texts(encoders, _) = &self.sort else {
             return None;
         };
         Some(encoders.pretrained.as_ref()?.weights())
@@ -222,31 +250,16 @@ impl Shown {
 
     /// SHA-256 of the pre-trained weights.
     pub fn weights_sha256(&self) -> Option<String> {
-        match self {
-            Self::Images { .. } => None,
-            Self::Texts { encoders, .. } => Some(encoders.pretrained.as_ref()?.sha256.clone()),
+        match &self.sort {
+            Sort::Images(_) => None,
+            Sort::Texts(encoders, _) => Some(encoders.pretrained.as_ref()?.sha256.clone()),
         }
-    }
-
-    /// The size of every network of a space, by name.
-    ///
-    /// # Errors
-    /// When the space has no such size.
-    pub fn network(&self, space: &dyn SearchSpace) -> Result<BTreeMap<String, u64>, Failure> {
-        let (shown, sizes) = match self {
-            Self::Images { side, sizes, .. } => (("side", *side), given(space, sizes)?),
-            Self::Texts { encoders, .. } => (("length", encoders.length), Sizes::default()),
-        };
-        let shown = [("classes", self.classes()), shown];
-        let shown = shown.into_iter().map(|(name, size)| (name, size as u64));
-        let sizes = sizes.iter().chain(shown);
-        Ok(sizes.map(|(name, size)| (name.to_owned(), size)).collect())
     }
 }
 
 impl Encoders {
     /// What the forward pass of an encoder of this family depends on.
-    pub fn settings(&self, family: Kind) -> Settings {
+    fn settings(&self, family: Kind) -> Settings {
         let pretrained = self.pretrained.as_ref();
         pretrained.map_or(Settings::of(family), |found| found.settings)
     }
@@ -255,7 +268,7 @@ impl Encoders {
     ///
     /// # Errors
     /// A kind of failure, and what is wrong.
-    pub fn check(&self, backbone: &Backbone) -> Result<(), (&'static str, String)> {
+    fn check(&self, backbone: &Backbone) -> Result<(), (&'static str, String)> {
         if let Some(pretrained) = &self.pretrained {
             let held = pretrained.holds(backbone);
             held.map_err(|error| ("weights", error.to_string()))?;
@@ -271,12 +284,6 @@ impl Encoders {
             ("tokenizer", format!("{error}: {hint}"))
         })
     }
-}
-
-/// The sizes of a space that the flags give.
-fn given(space: &dyn SearchSpace, sizes: &[(&'static str, u64)]) -> Result<Sizes, Failure> {
-    let sizes = Sizes::of(space, sizes.iter().copied());
-    sizes.map_err(|error| fail("bad_size", error))
 }
 
 /// Whether a folder has to be a model's: it may instead hold files of single

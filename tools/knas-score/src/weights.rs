@@ -39,7 +39,9 @@ impl Weights {
         }
         let read = || -> Result<WeightFile> {
             let file = WeightFile::read(path)?;
-            file.fits_classes(shown.classes())?;
+            if let Some(classes) = shown.classes() {
+                file.fits_classes(classes)?;
+            }
             Ok(file)
         };
         Ok(Self::File(Mutex::new(read().context("--weights")?)))

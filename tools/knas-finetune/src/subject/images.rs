@@ -1,17 +1,17 @@
 //! Networks that learn to classify images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use knas_data::{DataSpec, ImageSource, Images, Normalisation, SIDE, Training};
+use knas_data::{DataError, DataSpec, ImageSource, Images, Limits, Normalisation, Training};
 use knas_net::weights::{self, WeightFile, WeightsError};
 use knas_net::{Init, Initial, NetError, Network, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
-use knas_space::{Architecture, Extent, Input, SearchSpace, Setting, Sizes, given_sizes};
-use knas_study::{ImageCard, source};
+use knas_space::{Architecture, Extent, SearchSpace, Setting};
+use knas_study::{ImageCard, Told, source};
 use knas_train::{ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
 use tch::{Device, Kind};
 
@@ -20,22 +20,31 @@ use super::{
     with_new_head,
 };
 use crate::cli::Args;
-use crate::outcome::fail;
+use crate::outcome::{Stop, bad_record, fail};
 
 struct ImageNetworks {
-    classes: usize,
-    normalisation: Normalisation,
-    /// The sizes that the flags give.
-    sizes: Vec<(&'static str, u64)>,
+    source: ImageSource,
+    limits: Limits,
+    /// The sizes that data and flags tell.
+    told: Told,
     /// Whether records are evaluated, at the size at which they were trained.
     evaluates: bool,
-    data: Training,
+    /// The images that were last asked for, by their side: a search has networks of
+    /// one, and two are held where it changes.
+    data: Mutex<VecDeque<(usize, Arc<AtSide>)>>,
     device: Device,
     weights: Option<First>,
     new_head: bool,
     augment: bool,
     hyper: Hyper,
     seed: u64,
+}
+
+/// Images of one side.
+struct AtSide {
+    data: Training,
+    /// SHA-256 of each part.
+    sha256: BTreeMap<String, String>,
 }
 
 /// Where first weights are.
@@ -73,39 +82,43 @@ fn read(path: &Path) -> Result<(WeightFile, String), WeightsError> {
 /// When the images cannot be read, or no network can have the size.
 pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Result<Study> {
     let source = ImageSource::open(spec, cache)?;
-    let sizes = [("channels", args.channels), ("cells", args.cells)];
-    let sizes = given_sizes(false, &sizes)?;
+    let flags = args.size.told().map_err(anyhow::Error::msg)?;
+    let told = Told::of_images(&source, flags)?;
     let weights = match &args.weights {
         // Those of a training, which may be of several sizes.
         Some(_) if args.evaluate => None,
         Some(path) => Some(First::open(path, source.classes(), args.new_head)?),
         None => None,
     };
-    let data = source.training(args.limits())?;
     let hyper = hyper(args);
-    let parts = ([&data.train, &data.valid], data.test.as_ref());
+    let (train, valid, test) = source.counts(args.limits())?;
+    let side = told.get("side");
+    let networks = ImageNetworks {
+        limits: args.limits(),
+        told,
+        evaluates: args.evaluate,
+        data: Mutex::default(),
+        device,
+        weights,
+        new_head: args.new_head,
+        augment: !args.no_augment,
+        hyper: hyper.clone(),
+        seed: args.seed,
+        source,
+    };
+    if let Some(side) = side {
+        networks.at(side as usize)?; // what cannot be read is wrong now
+    }
+    let source = &networks.source;
     Ok(Study {
         examples_are: "images",
         schedule: Schedule::Cosine,
-        hyper: hyper.clone(),
+        hyper,
         class_names: source.class_names().to_vec(),
         data_name: source.name(),
         left_out: source.left_out().cloned(),
-        data_sha256: by_part(parts.0, parts.1, Images::content_hash),
-        examples: by_part(parts.0, parts.1, |images| images.len() as u64),
-        subject: Box::new(ImageNetworks {
-            classes: source.classes(),
-            normalisation: source.normalisation(),
-            sizes,
-            evaluates: args.evaluate,
-            data,
-            device,
-            weights,
-            new_head: args.new_head,
-            augment: !args.no_augment,
-            hyper,
-            seed: args.seed,
-        }),
+        examples: by_part([&train, &valid], test.as_ref(), |&count| count as u64),
+        subject: Box::new(networks),
     })
 }
 
@@ -150,16 +163,23 @@ impl Subject for ImageNetworks {
         Ok(sizes(&self.setting(record, space(record, false)?)?))
     }
 
-    fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Failure> {
+    fn data_sha256(&self, record: &Record<'_>) -> Result<BTreeMap<String, String>, Stop> {
+        let setting = self.setting(record, space(record, false)?)?;
+        Ok(self.data_of(&setting)?.sha256.clone())
+    }
+
+    fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Stop> {
         let (space, architecture) = architecture(record, false)?;
         let path = match &self.weights {
             Some(First::Folder(folder)) => Some(named_by(folder, record)?),
             _ => None,
         };
+        let setting = self.setting(record, space)?;
         Ok(Box::new(ImageCandidate {
             all: self,
             architecture,
-            setting: self.setting(record, space)?,
+            data: self.data_of(&setting)?,
+            setting,
             path,
             weights: None,
         }))
@@ -167,31 +187,42 @@ impl Subject for ImageNetworks {
 }
 
 impl ImageNetworks {
-    /// The size that the record was trained at, where that is to be evaluated;
-    /// otherwise that of the flags.
+    /// How large a record's network is: as it was trained, where that is to be
+    /// evaluated; otherwise as the record, the data and the flags tell.
     fn setting(&self, record: &Record<'_>, space: &dyn SearchSpace) -> Result<Setting, Failure> {
-        let trained = match self.evaluates {
-            true => network(record)?.unwrap_or_default(),
-            false => BTreeMap::new(),
+        let (who, size) = match self.evaluates {
+            true => ("its training", network(record)?),
+            false => ("the record", record.get("size").map_err(bad_record)?),
         };
-        let flags = self.sizes.iter().copied();
-        let data = [("classes", self.classes as u64), ("side", SIDE as u64)];
-        for (name, given) in flags.clone().chain(data) {
-            if let Some(&trained) = trained.get(name)
-                && given != trained
-            {
-                let message = format!("it was trained with {trained} {name}, not {given}");
-                return Err(fail("other_size", message));
-            }
-        }
-        let said = trained.iter().map(|(name, size)| (&**name, *size));
-        let said = said.filter(|(name, _)| data.iter().all(|(of_data, _)| of_data != name));
-        let sizes = Sizes::of(space, flags.chain(said));
-        Ok(Setting {
-            input: Input::Images { side: SIDE },
-            classes: self.classes,
-            sizes: sizes.map_err(|error| fail("bad_size", error))?,
+        let setting = self.told.setting(space, who, size.unwrap_or_default());
+        setting.map_err(|error| fail(error.kind(), error))
+    }
+
+    /// The images for a network of this setting.
+    fn data_of(&self, setting: &Setting) -> Result<Arc<AtSide>, Stop> {
+        let side = setting.side().map_err(|error| fail("other_space", error))?;
+        self.at(side).map_err(|error| match error {
+            DataError::Side { .. } | DataError::Fixed { .. } => fail("bad_size", error).into(),
+            DataError::Memory { .. } => fail("out_of_memory", error).into(),
+            // What keeps images from being read keeps them from every candidate.
+            error => Stop::Refused(error.into()),
         })
+    }
+
+    /// The images at this side.
+    fn at(&self, side: usize) -> Result<Arc<AtSide>, DataError> {
+        let mut known = self.data.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, data)) = known.iter().find(|(other, _)| *other == side) {
+            return Ok(Arc::clone(data));
+        }
+        known.truncate(1);
+        let source = self.source.with(side, self.source.classes())?;
+        let data = source.training(self.limits)?;
+        let parts = ([&data.train, &data.valid], data.test.as_ref());
+        let sha256 = by_part(parts.0, parts.1, Images::content_hash);
+        let new = Arc::new(AtSide { data, sha256 });
+        known.push_front((side, Arc::clone(&new)));
+        Ok(new)
     }
 }
 
@@ -199,6 +230,7 @@ struct ImageCandidate<'s> {
     all: &'s ImageNetworks,
     architecture: Box<dyn Architecture>,
     setting: Setting,
+    data: Arc<AtSide>,
     /// The file that its first weights are in, where it has one of its own.
     path: Option<PathBuf>,
     weights: Option<WeightFile>,
@@ -243,7 +275,7 @@ impl Candidate for ImageCandidate<'_> {
         Ok(Box::new(ImageTask {
             network: Network::new(lowered(Extent::Live)?, source, options)?,
             whole: lowered(Extent::Whole)?,
-            data: &self.all.data,
+            data: &self.data.data,
             batch: usize::try_from(self.all.hyper.batch).unwrap_or(usize::MAX),
             seed: self.all.seed,
             augment: self.all.augment,
@@ -253,13 +285,17 @@ impl Candidate for ImageCandidate<'_> {
     }
 
     fn tells(&self) -> Tells {
-        let Normalisation { mean, std } = self.all.normalisation;
+        let Normalisation { mean, std } = self.all.source.normalisation();
         Tells {
             size: sizes(&self.setting),
             norm_epsilon: None,
             images: Some(ImageCard::new(&mean, &std)),
             texts: None,
         }
+    }
+
+    fn data_sha256(&self) -> BTreeMap<String, String> {
+        self.data.sha256.clone()
     }
 
     fn optimiser(&self) -> Box<dyn Optimiser> {

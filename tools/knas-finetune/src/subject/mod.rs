@@ -19,7 +19,7 @@ use knas_train::{Optimiser, Schedule, Task, TrainError};
 use tch::Device;
 
 use crate::cli::Args;
-use crate::outcome::{bad_record, fail};
+use crate::outcome::{Stop, bad_record, fail};
 
 /// Networks that are shown the same, and the data that they learn from.
 pub trait Subject: Sync {
@@ -29,11 +29,18 @@ pub trait Subject: Sync {
     /// When its space is none of these, or cannot have the size.
     fn network(&self, record: &Record<'_>) -> Result<BTreeMap<String, u64>, Failure>;
 
+    /// SHA-256 of the examples of each part that a record's network would be shown.
+    ///
+    /// # Errors
+    /// As [`Subject::network`], or when they cannot be read.
+    fn data_sha256(&self, record: &Record<'_>) -> Result<BTreeMap<String, String>, Stop>;
+
     /// The candidate that a record describes.
     ///
     /// # Errors
-    /// When it is none of these, or does not fit the data or the weights.
-    fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Failure>;
+    /// When it is none of these, or does not fit the data or the weights; when the
+    /// data cannot be read, the run is to end.
+    fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Stop>;
 }
 
 /// One network that can be trained.
@@ -66,11 +73,8 @@ pub trait Candidate {
         Vec::new()
     }
 
-    /// SHA-256 of the examples of each part, where they are not those that all
-    /// candidates share.
-    fn data_sha256(&self) -> Option<BTreeMap<String, String>> {
-        None
-    }
+    /// SHA-256 of the examples of each part.
+    fn data_sha256(&self) -> BTreeMap<String, String>;
 
     /// What its trained weights tell of themselves, beside what all candidates share.
     fn tells(&self) -> Tells;
@@ -118,8 +122,6 @@ pub struct Study {
     pub class_names: Vec<String>,
     /// The data set's name.
     pub data_name: &'static str,
-    /// SHA-256 of the examples of each part.
-    pub data_sha256: BTreeMap<String, String>,
     /// How many examples each part has.
     pub examples: BTreeMap<String, u64>,
     /// What lies beside the examples and is not read.

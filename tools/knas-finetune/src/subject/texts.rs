@@ -23,7 +23,7 @@ use super::{
     with_new_head,
 };
 use crate::cli::Args;
-use crate::outcome::fail;
+use crate::outcome::{Stop, fail};
 
 struct Encoders {
     source: TextSource,
@@ -31,6 +31,8 @@ struct Encoders {
     /// The texts by the most tokens that each is given, and the length that the
     /// flags say; records that are evaluated may say another.
     data: Mutex<BTreeMap<usize, Arc<TextTraining>>>,
+    /// SHA-256 of the texts of each part, of the length that the flags say.
+    data_sha256: BTreeMap<String, String>,
     length: usize,
     evaluate: Option<Option<usize>>,
     new_head: bool,
@@ -68,7 +70,6 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
         schedule: Schedule::WarmUpLinear,
         class_names: source.class_names().to_vec(),
         data_name: source.name(),
-        data_sha256: by_part(parts.0, parts.1, Texts::content_hash),
         examples: by_part(parts.0, parts.1, |texts| texts.len() as u64),
         left_out: None,
         subject: Box::new(Encoders {
@@ -89,6 +90,7 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
             },
             weight_decay: hyper.weight_decay,
             tokenizer: folder.clone(),
+            data_sha256: by_part(parts.0, parts.1, Texts::content_hash),
             data: Mutex::new([(length, Arc::new(data))].into()),
             source,
         }),
@@ -173,7 +175,11 @@ impl Subject for Encoders {
         Ok(self.sizes(self.length_of(record)?))
     }
 
-    fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Failure> {
+    fn data_sha256(&self, _: &Record<'_>) -> Result<BTreeMap<String, String>, Stop> {
+        Ok(self.data_sha256.clone())
+    }
+
+    fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Stop> {
         let (_, architecture) = architecture(record, true)?;
         let none = || fail("bad_arch", "it is a variation of no encoder");
         let backbone = *architecture.backbone().ok_or_else(none)?;
@@ -346,10 +352,12 @@ impl Candidate for EncoderCandidate<'_> {
         vec![("norm_epsilon", self.settings().norm_epsilon.into())]
     }
 
-    fn data_sha256(&self) -> Option<BTreeMap<String, String>> {
+    fn data_sha256(&self) -> BTreeMap<String, String> {
+        if self.length == self.all.length {
+            return self.all.data_sha256.clone();
+        }
         let parts = [&self.data.train, &self.data.valid];
-        let hashes = by_part(parts, self.data.test.as_ref(), Texts::content_hash);
-        self.all.evaluate.map(|_| hashes)
+        by_part(parts, self.data.test.as_ref(), Texts::content_hash)
     }
 
     /// The backbone itself is a model that `transformers` knows.
