@@ -14,7 +14,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`genotype`] | operations, entries, cells, their notation, their sameness |
-//! | [`published`] | the genotypes of papers, by name or as Python prints them |
+//! | `published` | the genotypes of papers, by name or as Python prints them |
 //! | [`skeleton`] | how large a network is |
 //! | [`network`] | the network of a genotype |
 
