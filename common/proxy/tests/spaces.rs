@@ -50,11 +50,18 @@ fn evaluation<'a>(
     Evaluation::new(subject, samples, Overrides::default())
 }
 
-/// Gradients of passes over one image each, a row an image.
-fn rows(network: &Network, samples: &Samples) -> Tensor {
+/// Inner products of the gradients of passes over one image each, in this precision.
+fn gram(graph: &Graph, samples: &Samples, kind: Kind) -> Tensor {
+    let initial = Initial {
+        init: Init::Default,
+        seed: SEED,
+    };
+    let options = (kind, Device::Cpu);
+    let network = Network::new(graph.clone(), Source::Random(initial), options).unwrap();
     let parameters: Vec<&Tensor> = network.parameters().iter().map(|p| &p.tensor).collect();
     let row = |image| {
-        let logits = network.forward(&samples.inputs.narrow(0, image, 1), Norm::Batch);
+        let input = samples.inputs.narrow(0, image, 1).to_kind(kind);
+        let logits = network.forward(&input, Norm::Batch);
         let loss = cross_entropy(&logits.unwrap(), &samples.targets.narrow(0, image, 1));
         let gradients = Tensor::run_backward(&[loss.unwrap()], &parameters, false, false);
         let flat = |(gradient, parameter): (&Tensor, &&Tensor)| match gradient.defined() {
@@ -64,7 +71,15 @@ fn rows(network: &Network, samples: &Samples) -> Tensor {
         let parts: Vec<Tensor> = gradients.iter().zip(&parameters).map(flat).collect();
         Tensor::cat(&parts, 0)
     };
-    Tensor::stack(&(0..IMAGES).map(row).collect::<Vec<_>>(), 0)
+    let rows = Tensor::stack(&(0..IMAGES).map(row).collect::<Vec<_>>(), 0);
+    rows.matmul(&rows.transpose(0, 1))
+}
+
+/// Mean and diagonal.
+fn parts(gram: &Tensor) -> Vec<f64> {
+    let mut parts = vec![gram.mean(Kind::Double).double_value(&[])];
+    parts.extend(Vec::<f64>::try_from(gram.diag(0)).unwrap());
+    parts
 }
 
 #[test]
@@ -78,25 +93,29 @@ fn gradients_of_single_images_are_those_of_passes_over_them() {
         let quick = |graph: &Graph| sees(graph) && graph.cost().macs < MOST;
         let architecture = drawn.find(|one| quick(&lowered(&**one))).unwrap();
         let (architecture, graph) = (&*architecture, lowered(&*architecture));
-        let initial = Initial {
-            init: Init::Default,
-            seed: SEED,
-        };
-        let options = (Kind::Float, Device::Cpu);
-        let network = Network::new(graph, Source::Random(initial), options).unwrap();
-        let rows = rows(&network, &samples);
-        let gram = rows.matmul(&rows.transpose(0, 1));
+        let exact = parts(&gram(&graph, &samples, Kind::Double));
+        let plain = parts(&gram(&graph, &samples, Kind::Float));
         let mut evaluation = evaluation(architecture, &setting, &samples);
         let info = by_name("gradsign").unwrap().info();
-        let gradients = evaluation.sample_gradients(info).unwrap();
-        let norms = Vec::<f64>::try_from(gram.diag(0)).unwrap();
-        let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 1e-3;
-        for (found, expected) in gradients.squared_norms.iter().zip(norms) {
-            assert!(near(*found, expected), "{architecture}: {found} {expected}");
-        }
-        let mean = gram.mean(Kind::Double).double_value(&[]);
-        let found = score(by_name("mgm").unwrap(), &mut evaluation).unwrap();
-        assert!(near(found, mean), "{architecture}: {found} {mean}");
+        let norms = evaluation
+            .sample_gradients(info)
+            .unwrap()
+            .squared_norms
+            .clone();
+        let mean = score(by_name("mgm").unwrap(), &mut evaluation).unwrap();
+        let found = [vec![mean], norms].concat();
+        // Some networks lose digits to single precision whoever evaluates them.
+        let off = |of: &[f64]| {
+            let off = of
+                .iter()
+                .zip(&exact)
+                .map(|(one, exact)| (one / exact - 1.0).abs());
+            off.fold(0.0, f64::max)
+        };
+        let lost = off(&plain);
+        assert!(lost < 0.02, "{architecture}: {plain:?} {exact:?}");
+        let most = f64::max(1e-3, 3.0 * lost);
+        assert!(off(&found) < most, "{architecture}: {found:?} {exact:?}");
     }
 }
 
