@@ -110,7 +110,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
 
-    /// Candidates at a time [default: one a core; 1 on a GPU]
+    /// Candidates at a time [default: one a core; 4 on a GPU]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
 
