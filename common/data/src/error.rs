@@ -149,13 +149,21 @@ pub enum DataError {
     /// Noise has nothing to learn.
     #[error("noise cannot be trained on: give cifar10[:DIR], cifar100[:DIR] or folder:DIR")]
     NoTraining,
+    /// A share is told of a set that has a part for validation.
+    #[error("{name} has a validation part of its own: no share of the training part validates")]
+    OwnValidation {
+        /// The name of the set.
+        name: &'static str,
+    },
     /// No class has enough examples for one to validate with.
-    #[error("{name} cannot be split: validation needs a class with at least {least} examples")]
+    #[error(
+        "{name} cannot be split: no class has enough examples for a share of {share} to validate"
+    )]
     NoValidation {
         /// The data set.
         name: &'static str,
-        /// How many examples are enough.
-        least: usize,
+        /// The share that was to validate.
+        share: f64,
     },
     /// The data set is of the other sort.
     #[error("{name} is made of {found}, and this needs {needed}: give {choices}")]

@@ -1,7 +1,7 @@
 //! Folders of images: one sub-folder per class.
 //!
-//! `DIR/CLASS/IMAGE`, or `DIR/train/CLASS/IMAGE` and `DIR/test/CLASS/IMAGE`
-//! where `train` and `test` are the only sub-folders of DIR. Classes are
+//! `DIR/CLASS/IMAGE`; or `DIR/train/CLASS/IMAGE` with the same below `val` or `valid`,
+//! `test`, or both, where these are the only sub-folders of DIR. Classes are
 //! numbered in the order of their names' bytes, and so are images within a
 //! class. Files count whose names end in .png, .jpg or .jpeg in any case; symbolic
 //! links are followed. Everything else is left out, counted and named; only names
@@ -41,6 +41,7 @@ pub(crate) struct FolderRows {
 pub(crate) struct Folder {
     pub class_names: Vec<String>,
     pub train: FolderRows,
+    pub valid: Option<FolderRows>,
     pub test: Option<FolderRows>,
     pub left_out: LeftOut,
 }
@@ -55,30 +56,64 @@ impl Folder {
             });
         }
         let mut left_out = LeftOut::new(folder);
-        let classes = sub_folders(folder, &mut left_out)?;
-        let has_splits = classes == ["test", "train"].map(|name| folder.join(name))
-            && has_folders(&classes[0])?
-            && has_folders(&classes[1])?;
-        if !has_splits {
-            let train = FolderRows::open(folder, &classes, &classes, &mut left_out)?;
+        let folders = sub_folders(folder, &mut left_out)?;
+        let Some(splits) = Splits::among(&folders)? else {
+            let train = FolderRows::open(folder, &folders, &folders, &mut left_out)?;
             return Ok(Self {
-                class_names: names(&classes),
+                class_names: names(&folders),
                 train,
+                valid: None,
                 test: None,
                 left_out,
             });
-        }
-        let (test_folder, train_folder) = (&classes[0], &classes[1]);
-        let classes = sub_folders(train_folder, &mut left_out)?;
-        let tested = sub_folders(test_folder, &mut left_out)?;
-        let train = FolderRows::open(train_folder, &classes, &classes, &mut left_out)?;
-        let test = FolderRows::open(test_folder, &tested, &classes, &mut left_out)?;
+        };
+        let classes = sub_folders(splits.train, &mut left_out)?;
+        let mut rows = |part: &Path| {
+            let folders = sub_folders(part, &mut left_out)?;
+            FolderRows::open(part, &folders, &classes, &mut left_out)
+        };
+        let train = rows(splits.train)?;
+        let valid = splits.valid.map(&mut rows).transpose()?;
+        let test = splits.test.map(&mut rows).transpose()?;
         Ok(Self {
             class_names: names(&classes),
             train,
-            test: Some(test),
+            valid,
+            test,
             left_out,
         })
+    }
+}
+
+/// The folders of the parts of a set that has been divided.
+struct Splits<'f> {
+    train: &'f Path,
+    valid: Option<&'f Path>,
+    test: Option<&'f Path>,
+}
+
+impl<'f> Splits<'f> {
+    /// The sub-folders of a set, where they are its parts and not its classes: they
+    /// have the names of parts, `train` is one of several, and all hold folders.
+    fn among(folders: &'f [PathBuf]) -> Result<Option<Self>, DataError> {
+        let called = |name: &str| folders.iter().find(|folder| folder.ends_with(name));
+        let named = |names: &[&str]| names.iter().find_map(|name| called(name));
+        let (train, test) = (called("train"), called("test"));
+        let valid = named(&["val", "valid"]);
+        let parts = [train, valid, test].into_iter().flatten().count();
+        let Some(train) = train.filter(|_| parts > 1 && parts == folders.len()) else {
+            return Ok(None);
+        };
+        for folder in folders {
+            if visible(folder, Path::is_dir)?.0.is_empty() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Self {
+            train,
+            valid: valid.map(PathBuf::as_path),
+            test: test.map(PathBuf::as_path),
+        }))
     }
 }
 
@@ -173,10 +208,6 @@ fn sub_folders(folder: &Path, left_out: &mut LeftOut) -> Result<Vec<PathBuf>, Da
     let (folders, others) = visible(folder, Path::is_dir)?;
     others.into_iter().for_each(|path| left_out.add(path));
     Ok(folders)
-}
-
-fn has_folders(folder: &Path) -> Result<bool, DataError> {
-    Ok(!visible(folder, Path::is_dir)?.0.is_empty())
 }
 
 fn names(folders: &[PathBuf]) -> Vec<String> {

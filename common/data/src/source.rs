@@ -14,6 +14,9 @@ use crate::left_out::LeftOut;
 use crate::split;
 use crate::{Batch, DataError, DataSpec, Images, SIDE, SIDES, values};
 
+/// The share of training images that validates, unless another is told: as in
+/// NAS-Bench-201's training of networks that are then compared.
+const VALID_SHARE: f64 = 0.5;
 /// Number of classes of noise, unless another is asked for.
 pub const NOISE_CLASSES: usize = 10;
 /// Most images that one batch of noise can have.
@@ -35,7 +38,11 @@ pub struct ImageSource {
 
 #[derive(Debug)]
 enum Content {
-    Files { train: Rows, test: Option<Rows> },
+    Files {
+        train: Rows,
+        valid: Option<Rows>,
+        test: Option<Rows>,
+    },
     Noise,
 }
 
@@ -97,8 +104,11 @@ pub struct Sample {
 /// At most how many images of each part are kept; none means all. Any limit
 /// keeps the classes as balanced as they can be, and a smaller limit keeps a
 /// part of what a larger one keeps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limits {
+    /// The share of the training examples that validates, 0 to 1, where the set has
+    /// no part for that; what is usual, unless it is told.
+    pub valid_share: Option<f64>,
     /// Of the training images.
     pub train: Option<usize>,
     /// Of the validation images.
@@ -110,9 +120,9 @@ pub struct Limits {
 /// What a network is trained, chosen and tested on.
 #[derive(Clone, Debug)]
 pub struct Training {
-    /// One half of the training set.
+    /// What is learnt from.
     pub train: Images,
-    /// The other half.
+    /// By which epochs and candidates are chosen.
     pub valid: Images,
     /// The test set, where the data set has one.
     pub test: Option<Images>,
@@ -148,10 +158,10 @@ impl ImageSource {
                 let folder = Folder::open(folder)?;
                 source.name_classes(folder.class_names);
                 source.left_out = Some(folder.left_out);
-                let test = folder.test.map(Rows::Folder);
                 source.content = Arc::new(Content::Files {
                     train: Rows::Folder(folder.train),
-                    test,
+                    valid: folder.valid.map(Rows::Folder),
+                    test: folder.test.map(Rows::Folder),
                 });
             }
             DataSpec::Noise => {}
@@ -179,6 +189,7 @@ impl ImageSource {
         self.name_classes(layout.classes.iter().map(|&name| name.into()).collect());
         self.content = Arc::new(Content::Files {
             train: Rows::Cifar(train),
+            valid: None,
             test: Some(Rows::Cifar(test)),
         });
         Ok(())
@@ -318,26 +329,26 @@ impl ImageSource {
         })
     }
 
-    /// Reads the training set, divided into halves for training and validation,
-    /// and the test set.
+    /// Reads the training, validation and test sets.
     ///
-    /// The division is random, class by class, and the same for every run and
-    /// seed, so that accuracies can be compared. Where a class has an odd number
-    /// of images, training gets one more.
+    /// Where there is no validation set, one half of the training set, or the share
+    /// that is told, is it. That division is random, class by class, and the same for
+    /// every run and seed, so that accuracies can be compared. What a class cannot
+    /// divide evenly, training gets.
     ///
     /// # Errors
-    /// For noise, where no class has two images, or where an image cannot be
-    /// read.
+    /// For noise, where no class has images enough, where a share is told of a set
+    /// that has a validation set, or where an image cannot be read.
     pub fn training(&self, limits: Limits) -> Result<Training, DataError> {
         let places = self.places(limits)?;
-        let Content::Files { train, test } = &*self.content else {
+        let Content::Files { train, valid, test } = &*self.content else {
             return Err(DataError::NoTraining);
         };
         let read = |rows: &Rows, at| rows.read(at, self.side, self.normalisation);
         let test = test.as_ref().zip(places.test);
         Ok(Training {
             train: read(train, places.train)?,
-            valid: read(train, places.valid)?,
+            valid: read(valid.as_ref().unwrap_or(train), places.valid)?,
             test: test.map(|(rows, at)| read(rows, at)).transpose()?,
         })
     }
@@ -353,20 +364,21 @@ impl ImageSource {
     }
 
     fn places(&self, limits: Limits) -> Result<Places, DataError> {
-        let Content::Files { train: rows, test } = &*self.content else {
+        let Content::Files { train, valid, test } = &*self.content else {
             return Err(DataError::NoTraining);
         };
         let limited = |mut places: Vec<usize>, limit: Option<usize>| {
             places.truncate(limit.unwrap_or(usize::MAX));
             places
         };
-        let (train, valid) = split::divide(&rows.labels()?, 2);
-        if valid.is_empty() {
-            return Err(DataError::NoValidation {
-                name: self.name,
-                least: 2,
-            });
-        }
+        let valid = valid.as_ref().map(Rows::labels).transpose()?;
+        let (train, valid) = split::parts(
+            self.name,
+            &train.labels()?,
+            valid.as_deref(),
+            limits.valid_share,
+            VALID_SHARE,
+        )?;
         let test = match test {
             Some(rows) => Some(limited(split::balanced(&rows.labels()?), limits.test)),
             None => None,

@@ -2,6 +2,8 @@
 
 use knas_stats::random::stream;
 
+use crate::DataError;
+
 /// One split for all runs, so that validation accuracies of different seeds and
 /// candidates are of the same examples. (NAS-Bench-201 fixed its own half in a
 /// file; this is another half.)
@@ -36,13 +38,46 @@ fn interleave(classes: &[Vec<usize>]) -> Vec<usize> {
         .collect()
 }
 
+/// The places of what is learnt from among the training examples, and of what
+/// validates: among the validation examples, where there are `valid` ones with these
+/// labels, or else a share of the training examples: that which is `told`, or the
+/// `usual` one.
+///
+/// # Errors
+/// Where nothing validates, or a share is told of a set that has a validation part.
+pub(crate) fn parts(
+    name: &'static str,
+    train: &[u32],
+    valid: Option<&[u32]>,
+    told: Option<f64>,
+    usual: f64,
+) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+    let Some(valid) = valid else {
+        let share = told.unwrap_or(usual);
+        let (train, valid) = divide(train, share);
+        return match valid.is_empty() {
+            true => Err(DataError::NoValidation { name, share }),
+            false => Ok((train, valid)),
+        };
+    };
+    match told {
+        Some(_) => Err(DataError::OwnValidation { name }),
+        None => Ok((balanced(train), balanced(valid))),
+    }
+}
+
 /// Divides a training set class by class, at random: (training, validation).
-/// Validation gets one example of `share` (at least 1), rounded down.
-pub(crate) fn divide(labels: &[u32], share: usize) -> (Vec<usize>, Vec<usize>) {
+/// Validation gets the `share` of each class, rounded down.
+fn divide(labels: &[u32], share: f64) -> (Vec<usize>, Vec<usize>) {
+    /// So that shares that are no binary fractions are not short of one example.
+    const ROUNDING: f64 = 1e-9;
     let mut train = by_class(labels, "split");
     let valid: Vec<_> = train
         .iter_mut()
-        .map(|class| class.split_off(class.len() - class.len() / share))
+        .map(|class| {
+            let count = (class.len() as f64 * share + ROUNDING) as usize;
+            class.split_off(class.len() - count.min(class.len()))
+        })
         .collect();
     (interleave(&train), interleave(&valid))
 }
@@ -60,15 +95,24 @@ mod tests {
     fn parts_are_disjoint_complete_and_balanced() {
         // Classes of 5, 4, 1 and 0 images.
         let labels = [0, 1, 0, 1, 0, 1, 0, 1, 0, 2];
-        let (train, valid) = divide(&labels, 2);
+        let (train, valid) = divide(&labels, 0.5);
         let classes = |part: &[usize]| part.iter().map(|&i| labels[i]).collect::<Vec<_>>();
         assert_eq!(classes(&train), [0, 1, 2, 0, 1, 0]);
         assert_eq!(classes(&valid), [0, 1, 0, 1]);
         let mut all = [train, valid].concat();
         all.sort_unstable();
         assert_eq!(all, (0..10).collect::<Vec<_>>());
-        let (train, valid) = divide(&labels, 5);
+        let (train, valid) = divide(&labels, 0.2);
         assert_eq!((classes(&train).len(), classes(&valid)), (9, vec![0]));
+    }
+
+    #[test]
+    fn a_share_that_is_no_binary_fraction_is_not_short_of_one() {
+        for (tenths, count) in [(1, 70), (3, 10), (7, 10), (9, 30), (6, 45)] {
+            let (train, valid) = divide(&vec![0; count], tenths as f64 / 10.0);
+            assert_eq!(valid.len(), count * tenths / 10);
+            assert_eq!(train.len() + valid.len(), count);
+        }
     }
 
     #[test]
@@ -77,7 +121,7 @@ mod tests {
         // v = lambda c: [i for i in range(100) if i % 10 == c]
         // print([[v(c)[p] for p in choose(words(0, 'split', c), 10, 10)][:2] for c in (0, 9)])
         let labels: Vec<u32> = (0..100).map(|index| index % 10).collect();
-        let (train, _) = divide(&labels, 2);
+        let (train, _) = divide(&labels, 0.5);
         assert_eq!([train[0], train[10], train[9], train[19]], [30, 0, 99, 49]);
     }
 
@@ -95,7 +139,7 @@ mod tests {
 
     #[test]
     fn nothing_gives_nothing() {
-        assert_eq!(divide(&[], 2), (vec![], vec![]));
+        assert_eq!(divide(&[], 0.5), (vec![], vec![]));
         assert!(balanced(&[]).is_empty());
     }
 }

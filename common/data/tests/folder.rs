@@ -127,6 +127,60 @@ fn train_and_test_folders_are_splits_when_they_are_alone() {
 }
 
 #[test]
+fn a_validation_folder_validates_under_either_name_and_with_or_without_a_test_folder() {
+    for (name, with_test) in [("val", true), ("valid", true), ("val", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        write_class(&folder.path().join("train"), "cat", 0, 4);
+        write_class(&folder.path().join("train"), "dog", 4, 3);
+        write_class(&folder.path().join(name), "dog", 8, 3);
+        write_class(&folder.path().join(name), "cat", 11, 1);
+        if with_test {
+            write_class(&folder.path().join("test"), "cat", 12, 2);
+        }
+        let source = open(folder.path()).unwrap();
+        assert_eq!(source.train_len(), 7);
+        let set = source.training(Limits::default()).unwrap();
+        let sorted = |labels: &[u32]| {
+            let mut labels = labels.to_vec();
+            labels.sort_unstable();
+            labels
+        };
+        assert_eq!(sorted(set.train.labels()), [0, 0, 0, 0, 1, 1, 1]);
+        assert_eq!(sorted(set.valid.labels()), [0, 1, 1, 1]);
+        // The pictures are its own, not those of the training folder.
+        let cat = set.valid.labels().iter().position(|&label| label == 0);
+        let drawn: Vec<u8> = (0..PIXELS).map(|p| common::byte(11, p)).collect();
+        assert_eq!(set.valid.pixels(cat.unwrap()), drawn);
+        assert_eq!(set.test.map(|test| test.len()), with_test.then_some(2));
+
+        let told = Limits {
+            valid_share: Some(0.1),
+            ..Limits::default()
+        };
+        let message = source.training(told).unwrap_err().to_string();
+        assert!(message.contains("validation part of its own"), "{message}");
+    }
+}
+
+#[test]
+fn a_share_of_the_training_images_validates() {
+    let folder = tempfile::tempdir().unwrap();
+    write_class(folder.path(), "cat", 0, 10);
+    write_class(folder.path(), "dog", 10, 5);
+    let counts = |share| {
+        let limits = Limits {
+            valid_share: share,
+            ..Limits::default()
+        };
+        open(folder.path()).unwrap().counts(limits)
+    };
+    assert_eq!(counts(None).unwrap(), (8, 7, None));
+    assert_eq!(counts(Some(0.2)).unwrap(), (12, 3, None));
+    let message = counts(Some(0.05)).unwrap_err().to_string();
+    assert!(message.contains("share of 0.05"), "{message}");
+}
+
+#[test]
 fn train_and_test_may_be_classes() {
     let folder = tempfile::tempdir().unwrap();
     write_class(folder.path(), "train", 0, 2);

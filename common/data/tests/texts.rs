@@ -110,6 +110,7 @@ fn json_lines_are_read_and_a_fifth_of_each_class_validates() {
         train: Some(6),
         valid: Some(3),
         test: None,
+        ..Limits::default()
     };
     let few = source.training(&tokeniser, limits).unwrap();
     assert_eq!(few.train.labels(), [0, 1, 2, 0, 1, 2]);

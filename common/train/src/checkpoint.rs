@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
 
-use crate::{Metrics, TrainError, Trainer};
+use crate::{Outcome, TrainError, Trainer};
 
 use files::{checked, new, read_file, remove_new, settle, write_through};
 pub use manifest::Manifest;
@@ -272,14 +272,15 @@ impl Checkpoint {
         Ok(hash)
     }
 
-    /// Notes that there will be no further epoch, and how the best one tested.
+    /// Notes that there will be no further epoch, and how the best one is judged.
     ///
     /// # Errors
     /// As [`Checkpoint::save`].
-    pub fn finish(&mut self, test: Option<Metrics>) -> Result<(), TrainError> {
+    pub fn finish(&mut self, outcome: Outcome) -> Result<(), TrainError> {
         let next = Manifest {
             finished: true,
-            test,
+            test: outcome.test,
+            confusion: outcome.confusion,
             ..self.manifest.clone()
         };
         Ok(self.commit(next, &[])?)

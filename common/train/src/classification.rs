@@ -1,9 +1,9 @@
 //! What all tasks that classify have in common: the loss, and counting what is
 //! right.
 
-use tch::{Kind, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
-use crate::metrics::{Positives, Tally};
+use crate::metrics::Judgement;
 use crate::{Pass, TrainError};
 
 /// Passed to libtorch where it wants a target that does not count.
@@ -26,26 +26,22 @@ pub fn pass(
     })
 }
 
-/// Adds the outcome of a forward pass in evaluation to a sum; with `f1` also
-/// that for class 1.
-pub fn tally(
-    tally: &mut Tally,
+/// Adds the outcome of a forward pass in evaluation to a sum, which is begun with
+/// the first one.
+pub fn judge(
+    sum: &mut Option<Judgement>,
     logits: &Tensor,
     targets: &Tensor,
-    f1: bool,
 ) -> Result<(), TrainError> {
     let loss = cross_entropy(logits, targets, 0.0)?.f_double_value(&[])?;
-    let predicted = predicted(logits)?;
-    let correct = predicted.f_eq_tensor(targets)?;
-    tally.add(loss, count(&correct)?, targets.numel() as u64);
-    if f1 {
-        let actual = targets.f_eq(1)?;
-        tally.add_positives(Positives {
-            actual: count(&actual)?,
-            predicted: count(&predicted.f_eq(1)?)?,
-            found: count(&actual.f_logical_and(&correct)?)?,
-        });
-    }
+    let classes = logits.size().last().copied().unwrap_or(0);
+    let places = targets.f_mul_scalar(classes)?.f_add(&predicted(logits)?)?;
+    let counts = places.f_bincount(None::<&Tensor>, classes * classes)?;
+    let counts: Vec<i64> = Vec::try_from(counts.f_to_device(Device::Cpu)?)?;
+    let counts: Vec<u64> = counts.into_iter().map(i64::unsigned_abs).collect();
+    let classes = usize::try_from(classes).unwrap_or(0);
+    let sum = sum.get_or_insert_with(|| Judgement::of(classes));
+    sum.add(loss, &counts);
     Ok(())
 }
 
@@ -72,10 +68,15 @@ mod tests {
     fn what_is_right_is_counted() {
         let logits = Tensor::from_slice(&[0f32, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 2.0, 0.0]);
         let targets = Tensor::from_slice(&[1i64, 1, 0, 1, 0]);
-        let mut sum = Tally::default();
-        tally(&mut sum, &logits.view([5, 2]), &targets, true).unwrap();
-        let metrics = sum.metrics();
+        let (mut sum, logits) = (None, logits.view([5, 2]));
+        judge(&mut sum, &logits.narrow(0, 0, 2), &targets.narrow(0, 0, 2)).unwrap();
+        judge(&mut sum, &logits.narrow(0, 2, 3), &targets.narrow(0, 2, 3)).unwrap();
+        let judged = sum.unwrap().judged(true);
+        let metrics = judged.metrics;
+        let loss = cross_entropy(&logits, &targets, 0.0).unwrap();
+        assert!((metrics.loss - loss.double_value(&[])).abs() < 1e-6);
         assert_eq!(metrics.accuracy, 3.0 / 5.0);
+        assert_eq!(judged.confusion.rows(), [[1, 1], [1, 2]]);
         // Of class 1: three in truth, three said, two of them right.
         assert_eq!(metrics.f1, Some(4.0 / 6.0));
     }

@@ -6,8 +6,8 @@ use knas_net::network::unused;
 use knas_net::{Initial, Network, Norm, Parameter};
 use tch::{Device, Tensor};
 
-use crate::classification::{pass, tally};
-use crate::{Metrics, Pass, Tally, Task, TrainError};
+use crate::classification::{judge, pass};
+use crate::{Judged, Judgement, Pass, Task, TrainError};
 
 /// Images in one pass of an evaluation.
 const EVALUATION_BATCH: usize = 256;
@@ -38,15 +38,15 @@ impl ImageTask<'_> {
         self.network.options().1
     }
 
-    fn metrics(&self, images: &Images) -> Result<Metrics, TrainError> {
+    fn judge(&self, images: &Images) -> Result<Judged, TrainError> {
         let _guard = tch::no_grad_guard();
-        let mut sum = Tally::default();
+        let mut sum = None;
         for batch in images.batches(EVALUATION_BATCH) {
             let (inputs, targets) = batch.tensors(self.device());
             let logits = self.network.forward(&inputs, Norm::Eval)?;
-            tally(&mut sum, &logits, &targets, false)?;
+            judge(&mut sum, &logits, &targets)?;
         }
-        Ok(sum.metrics())
+        Ok(sum.unwrap_or_else(|| Judgement::of(0)).judged(false))
     }
 }
 
@@ -99,13 +99,13 @@ impl Task for ImageTask<'_> {
         Ok(())
     }
 
-    fn validate(&self) -> Result<Metrics, TrainError> {
-        self.metrics(&self.data.valid)
+    fn validate(&self) -> Result<Judged, TrainError> {
+        self.judge(&self.data.valid)
     }
 
-    fn test(&self) -> Result<Option<Metrics>, TrainError> {
+    fn test(&self) -> Result<Option<Judged>, TrainError> {
         let images = self.data.test.as_ref();
-        images.map(|images| self.metrics(images)).transpose()
+        images.map(|images| self.judge(images)).transpose()
     }
 }
 
@@ -151,6 +151,7 @@ mod tests {
             train: Some(200),
             valid: Some(20),
             test: Some(20),
+            ..Limits::default()
         };
         source.training(limits).unwrap()
     }
@@ -189,12 +190,12 @@ mod tests {
             patience: None,
         };
         let mut trainer = Trainer::new(&task, Box::new(Sgd::new(0.9, 5e-4)), recipe);
-        let before = task.metrics(&data.train).unwrap();
+        let before = task.judge(&data.train).unwrap().metrics;
         assert!(before.accuracy < 0.3, "{before:?}");
         for _ in 0..recipe.epochs {
             trainer.run_epoch(&mut || true).unwrap();
         }
-        let after = task.metrics(&data.train).unwrap();
+        let after = task.judge(&data.train).unwrap().metrics;
         assert_eq!(
             after.accuracy,
             1.0,

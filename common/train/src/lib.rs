@@ -9,7 +9,7 @@
 //! | [`schedule`] | the learning rate of every step |
 //! | [`trainer`] | the loop: epochs, validation, the best epoch, early stopping |
 //! | [`checkpoint`] | what a killed run goes on from |
-//! | [`metrics`] | loss, accuracy and F1 over many batches |
+//! | [`metrics`] | loss, accuracy, F1 and confusion over many batches |
 //!
 //! Training draws nothing from libtorch's generator. With the same weights,
 //! data and number of libtorch threads it gives the same bits, also when it was
@@ -27,12 +27,12 @@ pub mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Start};
 pub use images::ImageTask;
-pub use metrics::{Metrics, Tally};
+pub use metrics::{Confusion, Judged, Judgement, Metrics, Tally};
 pub use optimiser::{AdamW, Optimiser, Sgd};
 pub use schedule::Schedule;
 pub use task::{Pass, Task};
 pub use texts::{TextOptions, TextTask};
-pub use trainer::{End, Epoch, Recipe, Trainer};
+pub use trainer::{End, Epoch, Outcome, Recipe, Trainer};
 
 use knas_net::NetError;
 use knas_net::weights::WeightsError;

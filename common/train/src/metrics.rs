@@ -1,4 +1,4 @@
-//! Loss, accuracy and F1 over many batches.
+//! Loss, accuracy, F1 and which classes are taken for which, over many batches.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,24 +16,76 @@ pub struct Metrics {
     pub f1: Option<f64>,
 }
 
-/// A sum of batches.
+/// How well a model does on some examples, and which classes it takes for which.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// In numbers.
+    pub metrics: Metrics,
+    /// By class.
+    pub confusion: Confusion,
+}
+
+/// Which classes are taken for which: a row for each true class, in it a count for
+/// each class that the model says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Confusion(Vec<Vec<u64>>);
+
+impl Confusion {
+    /// No example of so many classes.
+    #[must_use]
+    pub fn of(classes: usize) -> Self {
+        Self(vec![vec![0; classes]; classes])
+    }
+
+    /// The counts, row by row.
+    #[must_use]
+    pub fn rows(&self) -> &[Vec<u64>] {
+        &self.0
+    }
+
+    /// Adds counts, all rows one after another.
+    pub fn add(&mut self, counts: &[u64]) {
+        let all = self.0.iter_mut().flatten();
+        all.zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+
+    /// For each class, the fraction of its examples that is recognised; none where
+    /// there is no example of it.
+    #[must_use]
+    pub fn recognised(&self) -> Vec<Option<f64>> {
+        let share = |(class, row): (usize, &Vec<u64>)| {
+            let all: u64 = row.iter().sum();
+            (all > 0).then(|| row[class] as f64 / all as f64)
+        };
+        self.0.iter().enumerate().map(share).collect()
+    }
+
+    fn examples(&self) -> u64 {
+        self.0.iter().flatten().sum()
+    }
+
+    fn correct(&self) -> u64 {
+        let classes = self.0.iter().enumerate();
+        classes.map(|(class, row)| row[class]).sum()
+    }
+
+    /// F1 of class 1; 0 where there is none.
+    fn f1(&self) -> f64 {
+        let row = self.0.get(1);
+        let actual: u64 = row.map_or(0, |row| row.iter().sum());
+        let predicted: u64 = self.0.iter().filter_map(|row| row.get(1)).sum();
+        let found = row.and_then(|row| row.get(1)).copied().unwrap_or(0);
+        2.0 * found as f64 / (actual + predicted).max(1) as f64
+    }
+}
+
+/// A sum of batches that are learnt from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     examples: u64,
     loss: f64,
     correct: u64,
-    positives: Option<Positives>,
-}
-
-/// How many examples are of class 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Positives {
-    /// In truth.
-    pub actual: u64,
-    /// By what the model says.
-    pub predicted: u64,
-    /// By both.
-    pub found: u64,
 }
 
 impl Tally {
@@ -44,24 +96,55 @@ impl Tally {
         self.examples += examples;
     }
 
-    /// Adds a batch's examples of class 1; F1 is then among the metrics.
-    pub fn add_positives(&mut self, batch: Positives) {
-        let sum = self.positives.get_or_insert_default();
-        sum.actual += batch.actual;
-        sum.predicted += batch.predicted;
-        sum.found += batch.found;
-    }
-
     /// Means over all examples; NaN where there is none.
+    #[must_use]
     pub fn metrics(&self) -> Metrics {
         let examples = self.examples as f64;
         Metrics {
             loss: self.loss / examples,
             accuracy: self.correct as f64 / examples,
-            f1: self.positives.map(|positives| {
-                let either = positives.actual + positives.predicted;
-                2.0 * positives.found as f64 / either.max(1) as f64
-            }),
+            f1: None,
+        }
+    }
+}
+
+/// A sum of batches that a model is judged on.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    loss: f64,
+    confusion: Confusion,
+}
+
+impl Judgement {
+    /// Before the first example of so many classes.
+    #[must_use]
+    pub fn of(classes: usize) -> Self {
+        Self {
+            loss: 0.0,
+            confusion: Confusion::of(classes),
+        }
+    }
+
+    /// Adds a batch: its mean loss, and how many of its examples of each class are
+    /// taken for each, as [`Confusion::add`] has them.
+    pub fn add(&mut self, loss: f64, counts: &[u64]) {
+        self.loss += loss * counts.iter().sum::<u64>() as f64;
+        self.confusion.add(counts);
+    }
+
+    /// Means over all examples, NaN where there is none; with `f1`, that of class 1
+    /// is among them.
+    #[must_use]
+    pub fn judged(self, f1: bool) -> Judged {
+        let (loss, confusion) = (self.loss, self.confusion);
+        let examples = confusion.examples() as f64;
+        Judged {
+            metrics: Metrics {
+                loss: loss / examples,
+                accuracy: confusion.correct() as f64 / examples,
+                f1: f1.then(|| confusion.f1()),
+            },
+            confusion,
         }
     }
 }
@@ -81,21 +164,28 @@ mod tests {
     }
 
     #[test]
+    fn classes_are_counted_by_what_they_are_taken_for() {
+        let mut sum = Judgement::of(3);
+        // Of class 0 two are right; one of class 1 is taken for 2; none is of class 2.
+        sum.add(2.0, &[2, 0, 0, 0, 0, 1, 0, 0, 0]);
+        sum.add(1.0, &[0, 0, 0, 0, 1, 0, 0, 0, 0]);
+        let Judged { metrics, confusion } = sum.judged(false);
+        assert_eq!((metrics.loss, metrics.accuracy), (7.0 / 4.0, 3.0 / 4.0));
+        assert_eq!(metrics.f1, None);
+        assert_eq!(confusion.rows(), [[2, 0, 0], [0, 1, 1], [0, 0, 0]]);
+        assert_eq!(confusion.recognised(), [Some(1.0), Some(0.5), None]);
+    }
+
+    #[test]
     fn f1_joins_precision_and_recall_over_all_batches() {
-        let batch = |actual, predicted, found| Positives {
-            actual,
-            predicted,
-            found,
-        };
-        let mut tally = Tally::default();
-        tally.add_positives(batch(4, 2, 2));
-        tally.add_positives(batch(2, 3, 1));
+        let mut sum = Judgement::of(2);
+        // Of class 1: 4 in truth, 2 said, 2 of them right; then 2, 3 and 1.
+        sum.add(0.0, &[3, 0, 2, 2]);
+        sum.add(0.0, &[1, 2, 1, 1]);
         let (precision, recall) = (3.0 / 5.0, 3.0 / 6.0);
         let expected = 2.0 * precision * recall / (precision + recall);
-        let f1 = tally.metrics().f1.unwrap();
+        let f1 = sum.judged(true).metrics.f1.unwrap();
         assert!((f1 - expected).abs() < 1e-15, "{f1} {expected}");
-        let mut none = Tally::default();
-        none.add_positives(Positives::default());
-        assert_eq!(none.metrics().f1, Some(0.0));
+        assert_eq!(Judgement::of(2).judged(true).metrics.f1, Some(0.0));
     }
 }

@@ -3,7 +3,7 @@
 use knas_net::Parameter;
 use tch::Tensor;
 
-use crate::{Metrics, TrainError};
+use crate::{Judged, TrainError};
 
 /// A model, and the examples that it learns from and is judged on.
 ///
@@ -44,14 +44,14 @@ pub trait Task {
     ///
     /// # Errors
     /// When the model cannot be evaluated.
-    fn validate(&self) -> Result<Metrics, TrainError>;
+    fn validate(&self) -> Result<Judged, TrainError>;
 
     /// How well it does on those on which what was chosen is judged; none where
     /// there are no such examples.
     ///
     /// # Errors
     /// When the model cannot be evaluated.
-    fn test(&self) -> Result<Option<Metrics>, TrainError>;
+    fn test(&self) -> Result<Option<Judged>, TrainError>;
 }
 
 /// The outcome of a forward pass over a batch, or over a part of one.

@@ -123,7 +123,7 @@ impl Task for Formula {
         Ok(())
     }
 
-    fn validate(&self) -> Result<Metrics, TrainError> {
+    fn validate(&self) -> Result<Judged, TrainError> {
         let _guard = tch::no_grad_guard();
         let x = (arange(16 * 3 * 8 * 8) * 0.3).cos().reshape([16, 3, 8, 8]);
         let logits = self.network.forward(&x, Norm::Eval)?;
@@ -131,14 +131,18 @@ impl Task for Formula {
         // Epoch 2 is the best by this measure, so that best and last differ.
         let accuracy = if self.step.get() == 10 { 0.9 } else { 0.5 };
         let loss = loss.double_value(&[]);
-        Ok(Metrics {
+        let metrics = Metrics {
             loss,
             accuracy,
             f1: None,
+        };
+        Ok(Judged {
+            metrics,
+            confusion: Confusion::of(10),
         })
     }
 
-    fn test(&self) -> Result<Option<Metrics>, TrainError> {
+    fn test(&self) -> Result<Option<Judged>, TrainError> {
         Ok(None)
     }
 }

@@ -4,8 +4,8 @@ use knas_data::{TextTraining, Texts};
 use knas_net::{Dropout, Network, Norm, Parameter, Part};
 use tch::Tensor;
 
-use crate::classification::{pass, tally};
-use crate::{Metrics, Pass, Tally, Task, TrainError};
+use crate::classification::{judge, pass};
+use crate::{Judged, Judgement, Pass, Task, TrainError};
 
 /// Texts in one pass of an evaluation.
 const EVALUATION_BATCH: usize = 64;
@@ -69,16 +69,18 @@ impl<'d> TextTask<'d> {
         })
     }
 
-    fn metrics(&self, texts: &Texts) -> Result<Metrics, TrainError> {
+    fn judge(&self, texts: &Texts) -> Result<Judged, TrainError> {
         let _guard = tch::no_grad_guard();
         let (_, device) = self.network.options();
-        let mut sum = Tally::default();
+        let mut sum = None;
         for batch in texts.batches(EVALUATION_BATCH) {
             let (inputs, targets) = batch.tensors(device);
             let logits = self.network.forward(&inputs, Norm::Eval)?;
-            tally(&mut sum, &logits, &targets, self.options.f1)?;
+            judge(&mut sum, &logits, &targets)?;
         }
-        Ok(sum.metrics())
+        Ok(sum
+            .unwrap_or_else(|| Judgement::of(0))
+            .judged(self.options.f1))
     }
 }
 
@@ -122,13 +124,13 @@ impl Task for TextTask<'_> {
         Ok(())
     }
 
-    fn validate(&self) -> Result<Metrics, TrainError> {
-        self.metrics(&self.data.valid)
+    fn validate(&self) -> Result<Judged, TrainError> {
+        self.judge(&self.data.valid)
     }
 
-    fn test(&self) -> Result<Option<Metrics>, TrainError> {
+    fn test(&self) -> Result<Option<Judged>, TrainError> {
         let texts = self.data.test.as_ref();
-        texts.map(|texts| self.metrics(texts)).transpose()
+        texts.map(|texts| self.judge(texts)).transpose()
     }
 }
 

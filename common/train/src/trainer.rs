@@ -6,7 +6,7 @@ use knas_net::weights::WeightFile;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{Metrics, Optimiser, Pass, Schedule, Tally, Task, TrainError};
+use crate::{Confusion, Judged, Metrics, Optimiser, Pass, Schedule, Tally, Task, TrainError};
 
 /// How long and how fast.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,30 @@ pub struct Epoch {
     pub train: Metrics,
     /// On the validation examples, after the epoch.
     pub valid: Metrics,
+}
+
+/// How a trained model is judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// On test examples, where there are any.
+    pub test: Option<Metrics>,
+    /// Of the same examples; without them, of those for validation. None in what an
+    /// earlier version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Confusion>,
+}
+
+impl Outcome {
+    /// That of the model of a task, as it is.
+    fn of(task: &dyn Task) -> Result<Self, TrainError> {
+        let test = task.test()?;
+        let metrics = test.as_ref().map(|judged| judged.metrics);
+        let Judged { confusion, .. } = test.map_or_else(|| task.validate(), Ok)?;
+        Ok(Self {
+            test: metrics,
+            confusion: Some(confusion),
+        })
+    }
 }
 
 /// Why there is no further epoch.
@@ -157,7 +181,7 @@ impl<'t> Trainer<'t> {
             Ok(())
         })?;
         self.last_training = start.elapsed();
-        let valid = self.task.validate()?;
+        let valid = self.task.validate()?.metrics;
         finite(valid.loss, steps + 1)?;
         let outcome = Epoch {
             epoch: epoch + 1,
@@ -172,19 +196,19 @@ impl<'t> Trainer<'t> {
         Ok(outcome)
     }
 
-    /// Puts the best epoch's model in place, and tests it. What was learnt
+    /// Puts the best epoch's model in place, and judges it. What was learnt
     /// after that epoch is lost.
     ///
     /// # Errors
     /// When the model cannot be evaluated.
-    pub fn test_best(&mut self) -> Result<Option<Metrics>, TrainError> {
+    pub fn judge_best(&mut self) -> Result<Outcome, TrainError> {
         {
             let _guard = tch::no_grad_guard();
             for ((_, mut variable), (_, best)) in self.variables().into_iter().zip(&self.best) {
                 variable.f_copy_(best)?;
             }
         }
-        self.task.test()
+        Outcome::of(self.task)
     }
 
     /// The model as it is, under its official names.

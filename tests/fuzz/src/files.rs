@@ -35,6 +35,7 @@ fn read(spec: &DataSpec) {
         train: limit,
         valid: limit,
         test: limit,
+        ..Limits::default()
     };
     let _ = source.training(limits);
 }

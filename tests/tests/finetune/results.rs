@@ -38,6 +38,13 @@ fn records_gain_what_training_reached() {
         assert_eq!(found["hyper"]["lr"], 0.05);
         assert_eq!(found["hyper"]["batch"], 40);
         assert_eq!(found["checkpoint"], Value::Null);
+        let rows: Vec<Vec<u64>> = serde_json::from_value(found["confusion"].clone()).unwrap();
+        assert_eq!(rows.iter().flatten().sum::<u64>(), 100);
+        let right: u64 = (0..10).map(|class| rows[class][class]).sum();
+        assert_eq!(reached(record, "test_accuracy"), right as f64 / 100.0);
+        let of_fourth = rows[3][3] as f64 / rows[3].iter().sum::<u64>() as f64;
+        assert_eq!(found["class_accuracy"][3], of_fourth);
+        assert_eq!(found["classes"][3], "cat");
         for part in ["valid", "test"] {
             let accuracy = reached(record, &format!("{part}_accuracy"));
             // Ten classes; the patterns are plain enough to be learnt in part.

@@ -115,12 +115,12 @@ impl<'p> Worker<'p> {
             }
         };
         let reached =
-            |history: &[knas_train::Epoch], end, test, checkpoint: Option<&Checkpoint>| {
+            |history: &[knas_train::Epoch], end, outcome, checkpoint: Option<&Checkpoint>| {
                 let kept = self.plan.checkpoints.as_ref().and(checkpoint);
                 Reached {
                     history: history.to_vec(),
                     end,
-                    test,
+                    outcome,
                     weights: kept.map(Checkpoint::weights),
                     started_from: None,
                     data_sha256: candidate.data_sha256(),
@@ -137,7 +137,7 @@ impl<'p> Worker<'p> {
                 }
                 Some(end) if found.finished => {
                     self.publish(candidate, there)?;
-                    return Ok(reached(done, end, found.test, Some(there)));
+                    return Ok(reached(done, end, Some(found.outcome()), Some(there)));
                 }
                 _ => {}
             }
@@ -165,15 +165,20 @@ impl<'p> Worker<'p> {
                 training: clock.training,
             });
         };
-        let mut test = None;
+        let mut outcome = None;
         if end != End::Paused {
-            test = trainer.test_best()?;
+            let judged = outcome.insert(trainer.judge_best()?);
             if let Some(checkpoint) = &mut checkpoint {
-                checkpoint.finish(test)?;
+                checkpoint.finish(judged.clone())?;
                 self.publish(candidate, checkpoint)?;
             }
         }
-        Ok(reached(trainer.history(), end, test, checkpoint.as_ref()))
+        Ok(reached(
+            trainer.history(),
+            end,
+            outcome,
+            checkpoint.as_ref(),
+        ))
     }
 
     /// Makes what goes with weights that are kept.

@@ -124,6 +124,11 @@ pub struct Args {
     #[arg(long, hide_short_help = true)]
     pub no_augment: bool,
 
+    /// Share of the training examples that validates, where the data have no part
+    /// for that [default: 0.5 of images, 0.2 of texts]
+    #[arg(long, value_name = "SHARE", value_parser = share, hide_short_help = true)]
+    pub valid_share: Option<f64>,
+
     /// Share of a target that is spread over all classes
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = fraction, hide_short_help = true)]
     pub label_smoothing: f64,
@@ -243,6 +248,7 @@ impl Args {
     /// At most how many examples of each part are used.
     pub fn limits(&self) -> Limits {
         Limits {
+            valid_share: self.valid_share,
             train: self.train_limit,
             valid: self.valid_limit.or(self.train_limit),
             test: self.test_limit,
@@ -296,6 +302,10 @@ fn not_negative(text: &str) -> Result<f64, String> {
 
 fn fraction(text: &str) -> Result<f64, String> {
     number(text, "from 0 to less than 1", |v| (0.0..1.0).contains(&v))
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    number(text, "between 0 and 1", |v| v > 0.0 && v < 1.0)
 }
 
 fn count(text: &str) -> Result<usize, String> {

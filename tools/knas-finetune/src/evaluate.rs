@@ -9,12 +9,12 @@ use knas_net::weights::WeightFile;
 use knas_records::schema::Evaluated;
 use knas_records::{Context, Failure, Input, Record};
 use knas_study::{Card, Description, is_weights};
-use knas_train::{Metrics, TrainError, checkpoint};
+use knas_train::{Judged, TrainError, checkpoint};
 use serde_json::json;
 
 use crate::candidate::Worker;
 use crate::cli::Args;
-use crate::outcome::{Stop, bad_record, fail};
+use crate::outcome::{Stop, bad_record, by_class, fail};
 use crate::subject::{Candidate, Trained, named_by};
 
 /// Files of weights that are evaluated without records.
@@ -131,6 +131,9 @@ impl Worker<'_> {
         };
         let evaluated = evaluate_file(&*candidate, &path);
         let (valid, test) = evaluated.map_err(|error| fail(error.kind(), error))?;
+        let confusion = &test.as_ref().unwrap_or(&valid).confusion;
+        let by_class = by_class(&study.class_names, Some(confusion));
+        let (valid, test) = (valid.metrics, test.map(|test| test.metrics));
         let part = |(name, hash): (&String, &String)| (name.clone(), hash.clone());
         let hashes = candidate.data_sha256();
         let parts = hashes.iter().filter(|(name, _)| *name != "train");
@@ -141,6 +144,7 @@ impl Worker<'_> {
             test_accuracy: test.map(|test| test.accuracy),
             test_f1: test.and_then(|test| test.f1),
             test_loss: test.map(|test| test.loss),
+            by_class,
             weights: path.display().to_string(),
             data: study.data_name.to_owned(),
             data_sha256: parts.map(part).collect(),
@@ -151,7 +155,7 @@ impl Worker<'_> {
 fn evaluate_file(
     candidate: &dyn Candidate,
     path: &Path,
-) -> std::result::Result<(Metrics, Option<Metrics>), TrainError> {
+) -> std::result::Result<(Judged, Option<Judged>), TrainError> {
     // Beside the weights of a checkpoint lies what they should be.
     let folder = path.parent().unwrap_or(Path::new("."));
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();

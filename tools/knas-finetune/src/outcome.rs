@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use knas_records::record::finite;
-use knas_records::schema::{Finetune, Hyper, Meta};
+use knas_records::schema::{ByClass, Finetune, Hyper, Meta};
 use knas_records::{Failure, Record, RecordError};
-use knas_train::{End, Epoch, Metrics, trainer};
+use knas_train::{Confusion, End, Epoch, Outcome, trainer};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +22,8 @@ pub struct Reached {
     pub history: Vec<Epoch>,
     /// Why there are no more.
     pub end: End,
-    /// On test examples, once training has ended.
-    pub test: Option<Metrics>,
+    /// How its model is judged, once training has ended.
+    pub outcome: Option<Outcome>,
     /// The file of the best epoch's model.
     pub weights: Option<PathBuf>,
     /// SHA-256 of the file that the first weights came from.
@@ -32,6 +32,19 @@ pub struct Reached {
     pub data_sha256: BTreeMap<String, String>,
     /// What this run spent on it.
     pub meta: Option<Meta>,
+}
+
+/// What a record says of classes; their counts only where they are few.
+pub fn by_class(names: &[String], confusion: Option<&Confusion>) -> ByClass {
+    /// As many as CIFAR-100 has: a matrix is their square.
+    const FEW: usize = 100;
+    let recognised = confusion.map(Confusion::recognised);
+    let few = confusion.filter(|confusion| confusion.rows().len() <= FEW);
+    ByClass {
+        classes: names.to_vec(),
+        class_accuracy: recognised.unwrap_or_default(),
+        confusion: few.map_or_else(Vec::new, |confusion| confusion.rows().to_vec()),
+    }
 }
 
 impl From<Failure> for Stop {
@@ -112,7 +125,8 @@ impl Reached {
         let Some(best) = trainer::best(&self.history) else {
             return Err(fail("no_epoch", "no epoch was trained"));
         };
-        let test = self.test;
+        let test = self.outcome.as_ref().and_then(|outcome| outcome.test);
+        let confusion = self.outcome.as_ref().and_then(|one| one.confusion.as_ref());
         let study = &plan.study;
         let hyper = Hyper {
             weights_sha256: self.started_from.clone(),
@@ -125,6 +139,7 @@ impl Reached {
             test_accuracy: test.map(|test| test.accuracy),
             test_f1: test.and_then(|test| test.f1),
             test_loss: test.map(|test| test.loss),
+            by_class: by_class(&study.class_names, confusion),
             train_accuracy: best.train.accuracy,
             train_loss: best.train.loss,
             best_epoch: best.epoch,

@@ -12,8 +12,8 @@ use crate::{DataError, DataSpec, Tokeniser, split};
 pub use batch::{Extent, TextBatch, Texts};
 use files::Example;
 
-/// Of a file without a validation part, one example of so many validates.
-const SHARE: usize = 5;
+/// The share of training texts that validates, unless another is told.
+const VALID_SHARE: f64 = 0.2;
 
 /// A set of texts, read and checked.
 #[derive(Debug)]
@@ -190,12 +190,13 @@ impl TextSource {
 
     /// All examples as tokens, at most so many of each part.
     ///
-    /// Where the set has no validation part, one is drawn from the training
-    /// part class by class, the same for every run and seed, so that accuracies
-    /// can be compared.
+    /// Where the set has no validation part, a fifth of the training part, or the
+    /// share that is told, is drawn from it class by class, the same for every run and
+    /// seed, so that accuracies can be compared.
     ///
     /// # Errors
-    /// Where there is no validation example, or a text cannot be tokenised.
+    /// Where there is no validation example, a share is told of a set that has a
+    /// validation part, or a text cannot be tokenised.
     pub fn training(
         &self,
         tokeniser: &Tokeniser,
@@ -206,19 +207,14 @@ impl TextSource {
             indices.truncate(limit.unwrap_or(usize::MAX));
             tokenise(part, indices, tokeniser)
         };
-        let (train, (valid_part, valid)) = match &self.valid {
-            Some(valid) => (balanced(&self.train), (valid, balanced(valid))),
-            None => {
-                let (train, valid) = split::divide(&labels(&self.train), SHARE);
-                (train, (&self.train, valid))
-            }
-        };
-        if valid.is_empty() {
-            return Err(DataError::NoValidation {
-                name: self.name,
-                least: SHARE,
-            });
-        }
+        let (train, valid) = split::parts(
+            self.name,
+            &labels(&self.train),
+            self.valid.as_deref().map(labels).as_deref(),
+            limits.valid_share,
+            VALID_SHARE,
+        )?;
+        let valid_part = self.valid.as_ref().unwrap_or(&self.train);
         let test = self.test.as_deref();
         let test = test.map(|part| read(part, balanced(part), limits.test));
         Ok(TextTraining {

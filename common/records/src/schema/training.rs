@@ -28,6 +28,9 @@ pub struct Finetune {
     /// Cross-entropy on test examples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_loss: Option<f64>,
+    /// By class.
+    #[serde(flatten)]
+    pub by_class: ByClass,
     /// On training examples, augmented, while they were learnt.
     pub train_accuracy: f64,
     /// The loss that was minimised.
@@ -56,6 +59,23 @@ pub struct Finetune {
     pub tool: String,
     /// The version of libtorch.
     pub libtorch: String,
+}
+
+/// What is said of classes: of test examples, or where there are none, of those for
+/// validation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ByClass {
+    /// Their names, in the order of their labels, where they have any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// The fraction of each class's examples that is recognised; null where there is
+    /// no example of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_accuracy: Vec<Option<f64>>,
+    /// Up to 100 classes: a row for each true class, in it how many of its examples
+    /// are taken for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<Vec<u64>>,
 }
 
 /// How a candidate was trained: with the data, all that its numbers depend on.
@@ -126,6 +146,9 @@ pub struct Evaluated {
     /// Cross-entropy on test examples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_loss: Option<f64>,
+    /// By class.
+    #[serde(flatten)]
+    pub by_class: ByClass,
     /// The file of the weights.
     pub weights: String,
     /// The data set.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CheckpointError, read_file};
-use crate::{Epoch, Metrics};
+use crate::{Confusion, Epoch, Metrics, Outcome};
 
 /// The version of the layout.
 pub(super) const FORMAT: &str = "knas-checkpoint-1";
@@ -30,6 +30,9 @@ pub struct Manifest {
     pub finished: bool,
     /// How the best epoch's model tested, once training has ended.
     pub test: Option<Metrics>,
+    /// What it took for what, as [`Outcome`](crate::Outcome) has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Confusion>,
     pub(super) weights_sha256: String,
     pub(super) optimizer_sha256: String,
     /// Of this very text, with nothing in this place.
@@ -45,9 +48,19 @@ impl Manifest {
             history: Vec::new(),
             finished: false,
             test: None,
+            confusion: None,
             weights_sha256: String::new(),
             optimizer_sha256: String::new(),
             sha256: String::new(),
+        }
+    }
+
+    /// How the best epoch's model was judged, once training has ended.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            test: self.test,
+            confusion: self.confusion.clone(),
         }
     }
 

@@ -47,7 +47,7 @@ fn a_training_that_is_taken_up_gives_the_same_bits() {
     checkpoint.restore(&mut trainer).unwrap();
     assert!(!trainer.is_best());
     assert_ne!(task.value("stem.0.weight"), train_to_second());
-    trainer.test_best().unwrap();
+    trainer.judge_best().unwrap();
     assert_eq!(task.value("stem.0.weight"), train_to_second());
     let (_, file) = checkpoint::read(parts.path(), "a").unwrap().unwrap();
     let best = file.tensor("stem.0.weight", &[4, 3, 3, 3]).unwrap();
