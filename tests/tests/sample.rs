@@ -226,7 +226,7 @@ fn contradictions_are_refused() {
     refused(&["--resume"], "--output");
     refused(&["-n", "0"], "0");
     refused(&["--unique", "colour"], "benchmark, function, network");
-    refused(&["--space", "nb101"], "nb201");
+    refused(&["--space", "nb202"], "nb201");
 }
 
 #[test]

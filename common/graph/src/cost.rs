@@ -52,6 +52,7 @@ impl Graph {
             | Op::Squeeze
             | Op::Scale
             | Op::Concatenate
+            | Op::Narrow { .. }
             | Op::Shift
             | Op::Add
             | Op::Divide(_)

@@ -68,6 +68,11 @@ pub enum Op {
     Scale,
     /// The channels of several maps, one after another.
     Concatenate,
+    /// The first channels of maps.
+    Narrow {
+        /// How many.
+        channels: usize,
+    },
     /// Maps without their first row and their first column, and with zeros after
     /// their last ones.
     Shift,
@@ -200,6 +205,7 @@ impl Op {
             Self::Squeeze => "squeeze",
             Self::Scale => "scale",
             Self::Concatenate => "concatenate",
+            Self::Narrow { .. } => "narrow",
             Self::Shift => "shift",
             Self::Linear { .. } => "linear",
             Self::Add => "add",
@@ -235,6 +241,7 @@ impl Op {
             | Self::Squeeze
             | Self::Scale
             | Self::Concatenate
+            | Self::Narrow { .. }
             | Self::Shift
             | Self::Add
             | Self::Divide(_)

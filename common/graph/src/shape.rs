@@ -117,6 +117,14 @@ pub enum Misfit {
         /// Channels of what is given.
         outputs: usize,
     },
+    /// More channels than there are.
+    #[error("of {found} channels there are no first {wanted}")]
+    Channels {
+        /// Channels of what is given.
+        wanted: usize,
+        /// Channels of what is read.
+        found: usize,
+    },
     /// A window that is larger than what it looks at.
     #[error("a window of {window} does not fit into a side of {side}")]
     Window {
@@ -222,6 +230,7 @@ pub(crate) fn infer(
         Op::Squeeze => maps(inputs).map(|(channels, _)| Maps { channels, side: 1 }),
         Op::Scale => scaled(inputs),
         Op::Concatenate => concatenated(inputs),
+        Op::Narrow { channels } => narrowed(inputs, channels),
         Op::Shift => maps(inputs).map(|(channels, side)| Maps { channels, side }),
         Op::Linear { weight, bias } => {
             let outputs = parameter(bias)?.len();
@@ -313,6 +322,17 @@ fn concatenated(inputs: &[Shape]) -> Result<Shape, Misfit> {
         }
     }
     Ok(Shape::Maps { channels, side })
+}
+
+fn narrowed(inputs: &[Shape], channels: usize) -> Result<Shape, Misfit> {
+    match maps(inputs)? {
+        _ if channels == 0 => Err(Misfit::Zero("the number of channels")),
+        (found, side) if channels <= found => Ok(Shape::Maps { channels, side }),
+        (found, _) => Err(Misfit::Channels {
+            wanted: channels,
+            found,
+        }),
+    }
 }
 
 impl Grid {

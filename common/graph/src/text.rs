@@ -79,6 +79,7 @@ impl Graph {
             | Op::Squeeze
             | Op::Scale
             | Op::Concatenate
+            | Op::Narrow { .. }
             | Op::Shift
             | Op::Linear { .. }
             | Op::Add

@@ -152,6 +152,12 @@ impl<'g> Lowering<'g> {
                 let settings = vec![int("axis", 1)];
                 self.builder.node("Concat", &read, name, settings);
             }
+            Op::Narrow { channels } => {
+                let [start, end, axis] =
+                    [0, channels as i64, 1].map(|number| self.builder.ints(&[number]));
+                let read = [first, &start, &end, &axis];
+                self.builder.node("Slice", &read, name, vec![]);
+            }
             Op::Shift => {
                 let builder = &mut self.builder;
                 let (starts, ends) = (builder.ints(&[1, 1]), builder.ints(&[i64::MAX; 2]));

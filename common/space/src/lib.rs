@@ -9,6 +9,7 @@
 //! | [`nb201`] | NAS-Bench-201: 15,625 cells |
 //! | [`nats_sss`] | NATS-Bench's widths of one NAS-Bench-201 network |
 //! | [`nb_macro`] | NAS-Bench-Macro: a block of mobile networks at each of eight places |
+//! | [`nb101`] | NAS-Bench-101: modules of up to seven vertices |
 //! | [`tnb101`] | TransNAS-Bench-101: cells, and skeletons of residual blocks |
 //! | [`darts`] | DARTS's pairs of cells |
 //! | [`mobilenet`] | Once-for-all's MobileNetV3, and MobileNets with names |
@@ -29,6 +30,7 @@ mod layers;
 pub mod mnasnet;
 pub mod mobilenet;
 pub mod nats_sss;
+pub mod nb101;
 pub mod nb201;
 pub mod nb_macro;
 mod numbers;

@@ -1,5 +1,5 @@
 //! The little of Python's notation in which papers and logs print architectures:
-//! numbers, words (in quotes or not), lists and tuples, and calls.
+//! numbers, words (in quotes or not), lists and tuples, calls, and comments.
 
 use thiserror::Error;
 
@@ -37,7 +37,8 @@ const LONGEST: usize = 10_000;
 const DEEPEST: usize = 8;
 
 impl Literal {
-    /// Reads a value, or `NAME = value`; blanks and line ends do not count.
+    /// Reads a value, or `NAME = value`; blanks, line ends and comments do
+    /// not count.
     ///
     /// # Errors
     /// What is wrong with `text`, and where.
@@ -101,12 +102,15 @@ impl Reader {
         PythonError::Wanted { wanted, place }
     }
 
-    /// The next character that is no blank.
+    /// The next character that is no blank, and in no comment.
     fn peek(&mut self) -> Option<char> {
-        while self.characters.get(self.place)?.is_whitespace() {
-            self.place += 1;
+        loop {
+            match *self.characters.get(self.place)? {
+                '#' => _ = self.run(|c| c != '\n'),
+                blank if blank.is_whitespace() => self.place += 1,
+                found => return Some(found),
+            }
         }
-        self.characters.get(self.place).copied()
     }
 
     fn take(&mut self, wanted: char) -> bool {
@@ -210,6 +214,9 @@ mod tests {
         assert_eq!(y, &Literal::Call("range".into(), arguments.into()));
         assert_eq!(found.argument("z"), None);
         assert_eq!(Literal::read("[]"), Ok(Literal::List(Vec::new())));
+        let commented = Literal::read("[ # )(\n'#', # one\n 2] # end").unwrap();
+        let two = vec![word("#"), Literal::Number(2)];
+        assert_eq!(commented, Literal::List(two));
     }
 
     #[test]

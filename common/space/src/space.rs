@@ -12,6 +12,7 @@ use crate::mnasnet::MnasNet;
 use crate::mobilenet::MobileNet;
 use crate::nats_sss::NatsSss;
 use crate::nb_macro::NbMacro;
+use crate::nb101::Nb101;
 use crate::nb201::Nb201;
 use crate::resnet::ResNet;
 use crate::roberta_skip::{Backbone, RobertaSkip};
@@ -27,6 +28,7 @@ pub fn spaces() -> &'static [&'static dyn SearchSpace] {
         &Nb201,
         &NatsSss,
         &NbMacro,
+        &Nb101,
         &Darts,
         &MobileNet,
         &MnasNet,

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use knas_graph::{Graph, Op, Parameter};
 use knas_space::darts::Darts;
+use knas_space::nb101::Nb101;
 use knas_space::nb201::network::{lower, lower_thin};
 use knas_space::nb201::{Cell, Form, Skeleton};
 use knas_space::roberta_skip::{self, Layout, Settings, Task};
@@ -44,6 +45,20 @@ fn pair_of_cells() -> Graph {
     genotype.lower(&setting, Extent::Live).unwrap()
 }
 
+/// Two stacks of one module, in which three vertices share five channels, and narrow
+/// ones read a wide one; it is not written in the order in which it is evaluated.
+fn modules() -> Graph {
+    let arch = "011001000100000111000001000001000000:conv3x3,conv3x3,conv1x1,maxpool3x3";
+    let sizes = [("channels", 5), ("stacks", 2), ("modules", 1)];
+    let setting = Setting {
+        input: Input::Images { side: 8 },
+        classes: 3,
+        sizes: Sizes::of(&Nb101, sizes).unwrap(),
+    };
+    let module = Nb101.parse(arch).unwrap();
+    module.lower(&setting, Extent::Live).unwrap()
+}
+
 /// A graph in print, and what its parameters are drawn from and looked for by.
 fn text(graph: &Graph) -> String {
     let mut text = graph.to_string();
@@ -76,7 +91,7 @@ fn of_images(space: &str, arch: &str) -> Graph {
 }
 
 /// The printed graphs, by the names of their files.
-fn printed() -> [(&'static str, String); 18] {
+fn printed() -> [(&'static str, String); 19] {
     let small = Skeleton::new(4, 1, 10, 8).unwrap();
     let dead_edge = "|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|skip_connect~2|";
     let all = lower(&dead_edge.parse().unwrap(), &small, Extent::Whole).unwrap();
@@ -99,6 +114,7 @@ fn printed() -> [(&'static str, String); 18] {
         ("nb201-thin-cut-off", lower_thin(&cut_off, 3).unwrap()),
         ("nats-sss", widths),
         ("nb-macro", blocks),
+        ("nb101", modules()),
         ("tnb101-micro", cell),
         ("tnb101-macro", skeleton),
         ("darts", pair_of_cells()),

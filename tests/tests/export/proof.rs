@@ -185,8 +185,19 @@ fn networks_of_every_space_give_the_same_logits_elsewhere() {
                         SuperResK1K3K1(16,16,1,8,1)SuperResIDWE2K3(16,16,2,12,1)\
                         SuperConvK1BNRELU(16,32,1,1)";
     let small_images = [("classes", 3), ("side", 32), ("stem", 1)];
+    // Channels that are not divided evenly: vertices read wider ones.
+    let shared = [
+        ("channels", 8),
+        ("modules", 1),
+        ("classes", 3),
+        ("side", 16),
+    ];
+    let modules = "011001000100000111000001000001000000";
+    let modules = format!("{modules}:conv3x3,conv3x3,conv1x1,maxpool3x3");
     for (space, arch, size) in [
         ("nb-macro", "02011202", &own[..]),
+        ("nb101", &modules, &shared),
+        ("nb101", "0100", &shared),
         ("tnb101-micro", "64-41414-1_02_131", &own),
         ("tnb101-micro", "64-41414-0_00_000", &own),
         ("tnb101-macro", "64-1243-basic", &own),

@@ -158,6 +158,7 @@ fn layer<'g>(graph: &'g Graph, node: &Node) -> Option<(&'g str, String)> {
             | Op::Squeeze
             | Op::Scale
             | Op::Concatenate
+            | Op::Narrow { .. }
             | Op::Shift
             | Op::Add
             | Op::Divide(_)
@@ -203,6 +204,7 @@ fn value(graph: &Graph, node: &Node) -> String {
         Op::Squeeze => format!("{first}.mean((2, 3), keepdim=True)"),
         Op::Scale => read.join(" * "),
         Op::Concatenate => format!("torch.cat(({}), 1)", read.join(", ")),
+        Op::Narrow { channels } => format!("{first}[:, :{channels}]"),
         Op::Shift => format!("F.pad({first}, (-1, 1, -1, 1))"),
         Op::Add => read.join(" + "),
         Op::Divide(by) => format!("{first} / {by}"),

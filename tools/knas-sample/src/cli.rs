@@ -19,7 +19,8 @@ same cells, and a smaller -n gives the first of a larger one.
 
 --space names another space, of those that --list-spaces tells. Architectures are \
 written as their papers write them: `64:64:64:64:64` (nats-sss), `02012100` \
-(nb-macro), a genotype, in Python's words too, or its name (darts), \
+(nb-macro), `010001000:conv3x3-bn-relu` or Python's `ModelSpec` \
+(nb101), a genotype, in Python's words too, or its name (darts), \
 `64-41414-3_32_132` and `64-1234-basic` (tnb101-micro, tnb101-macro), \
 `k3e3,k5e4/...` or Once-for-all's JSON (mobilenet), `e6k5l2s1/...` (mnasnet), \
 `basic:64x2,128x2,256x2,512x2` or a name such as resnet18 or RegNetX-400MF \

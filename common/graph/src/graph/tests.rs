@@ -73,6 +73,8 @@ fn shapes_of_what_mobile_networks_and_cells_are_made_of() {
     assert_eq!(graph.shape(both), maps(12, 4));
     let shifted = graph.push(Op::Shift, &[both]).unwrap();
     assert_eq!(graph.shape(shifted), maps(12, 4));
+    let narrow = graph.push(Op::Narrow { channels: 5 }, &[shifted]).unwrap();
+    assert_eq!(graph.shape(narrow), maps(5, 4));
     // 3·6 + 6·25 + 6·6 + 6 parameters; those of windows at each position.
     let cost = graph.cost();
     assert_eq!((cost.params, cost.macs), (210, 18 * 64 + 150 * 16 + 36));
@@ -150,6 +152,16 @@ fn what_does_not_go_together_is_named() {
             Op::Concatenate,
             &[x],
             "it reads two values or more, not 1 values",
+        ),
+        (
+            Op::Narrow { channels: 4 },
+            &[x],
+            "of 3 channels there are no first 4",
+        ),
+        (
+            Op::Narrow { channels: 0 },
+            &[x],
+            "the number of channels is 0",
         ),
         (Op::Divide(0), &[x], "the divisor is 0"),
         (Op::Dropout { rate: 1.0 }, &[x], "a share of 1"),

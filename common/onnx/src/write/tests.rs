@@ -72,6 +72,8 @@ fn mobile(graph: &mut Graph, x: Value) -> Value {
     };
     let pooled = graph.push(pool, &[x]).unwrap();
     let both = graph.push(Op::Concatenate, &[x, pooled]).unwrap();
+    let narrow = Op::Narrow { channels: 5 };
+    let both = graph.push(narrow, &[both]).unwrap();
     graph.push(Op::Shift, &[both]).unwrap()
 }
 
@@ -188,6 +190,7 @@ fn an_image_network_is_whole() {
             "Mul",
             "MaxPool",
             "Concat",
+            "Slice",
             "Slice",
             "Pad",
             "GlobalAveragePool",
