@@ -23,7 +23,10 @@ impl Graph {
         let params = self.parameters().iter().map(|p| p.len() as u64);
         Cost {
             params: params.sum(),
-            macs: self.nodes().iter().map(|node| self.macs(node)).sum(),
+            macs: self
+                .nodes()
+                .iter()
+                .fold(0, |all, node| all.saturating_add(self.macs(node))),
         }
     }
 
@@ -39,7 +42,7 @@ impl Graph {
         };
         let (places, width) = (places as u64, width as u64);
         match node.op {
-            Op::Convolution { .. } | Op::Linear { .. } => weights * places,
+            Op::Convolution { .. } | Op::Linear { .. } => weights.saturating_mul(places),
             // Queries with keys, and weights with values, over all heads.
             Op::Attention { .. } => 2 * places * places * width,
             Op::Input(_)
@@ -50,6 +53,7 @@ impl Graph {
             | Op::AveragePool { .. }
             | Op::GlobalPool
             | Op::Squeeze
+            | Op::Flatten
             | Op::Scale
             | Op::Concatenate
             | Op::Narrow { .. }

@@ -64,6 +64,8 @@ pub enum Op {
     GlobalPool,
     /// The mean over all positions, as maps of one position (Hu et al. 2018).
     Squeeze,
+    /// All numbers of maps as one vector: channel after channel, row after row.
+    Flatten,
     /// Maps times other maps of as many channels and one position (Hu et al. 2018).
     Scale,
     /// The channels of several maps, one after another.
@@ -203,6 +205,7 @@ impl Op {
             Self::AveragePool { .. } => "average-pool",
             Self::GlobalPool => "global-pool",
             Self::Squeeze => "squeeze",
+            Self::Flatten => "flatten",
             Self::Scale => "scale",
             Self::Concatenate => "concatenate",
             Self::Narrow { .. } => "narrow",
@@ -239,6 +242,7 @@ impl Op {
             | Self::AveragePool { .. }
             | Self::GlobalPool
             | Self::Squeeze
+            | Self::Flatten
             | Self::Scale
             | Self::Concatenate
             | Self::Narrow { .. }

@@ -228,6 +228,9 @@ pub(crate) fn infer(
         }
         Op::GlobalPool => maps(inputs).map(|(width, _)| Vector { width }),
         Op::Squeeze => maps(inputs).map(|(channels, _)| Maps { channels, side: 1 }),
+        Op::Flatten => maps(inputs).map(|(channels, side)| Vector {
+            width: channels.saturating_mul(side.saturating_mul(side)),
+        }),
         Op::Scale => scaled(inputs),
         Op::Concatenate => concatenated(inputs),
         Op::Narrow { channels } => narrowed(inputs, channels),

@@ -77,6 +77,7 @@ impl Graph {
             | Op::Activation(_)
             | Op::GlobalPool
             | Op::Squeeze
+            | Op::Flatten
             | Op::Scale
             | Op::Concatenate
             | Op::Narrow { .. }

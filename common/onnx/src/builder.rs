@@ -29,6 +29,7 @@ impl Builder {
             name: Some(output.to_owned()),
             op_type: Some(operator.to_owned()),
             attribute,
+            domain: None,
         });
     }
 
@@ -76,7 +77,8 @@ impl Builder {
             dims: shape.iter().map(|&size| size as i64).collect(),
             data_type: Some(data_type),
             name: Some(name.to_owned()),
-            raw_data: Some(raw),
+            raw_data: Some(raw.into()),
+            ..Tensor::default()
         });
     }
 }

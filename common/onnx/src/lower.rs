@@ -147,6 +147,7 @@ impl<'g> Lowering<'g> {
                 self.builder.node("MaxPool", &read, name, settings);
             }
             Op::Squeeze => simple(&mut self.builder, "GlobalAveragePool"),
+            Op::Flatten => simple(&mut self.builder, "Flatten"),
             Op::Scale => simple(&mut self.builder, "Mul"),
             Op::Concatenate => {
                 let settings = vec![int("axis", 1)];

@@ -1,9 +1,11 @@
 //! The messages of ONNX as far as they are used here, with the numbers that
 //! `onnx.proto` gives their fields
 //! (<https://github.com/onnx/onnx/blob/v1.19.1/onnx/onnx.proto>). Names are those
-//! of that file, without `Proto`.
+//! of that file, without `Proto`. Numbers of tensors stay bytes, which are shared with
+//! what they were read from.
 
 use prost::Message;
+use prost::bytes::Bytes;
 
 /// A file.
 #[derive(Clone, PartialEq, Message)]
@@ -88,6 +90,9 @@ pub struct Node {
     /// Its settings.
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<Attribute>,
+    /// The set that the operator is of; the standard's own is empty.
+    #[prost(string, optional, tag = "7")]
+    pub domain: Option<String>,
 }
 
 /// A setting of an operator.
@@ -102,6 +107,18 @@ pub struct Attribute {
     /// A whole number.
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
+    /// A text.
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub s: Option<Bytes>,
+    /// A tensor.
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<Tensor>,
+    /// Nodes of their own, which nothing here looks into.
+    #[prost(bytes = "bytes", optional, tag = "6")]
+    pub g: Option<Bytes>,
+    /// Numbers.
+    #[prost(float, repeated, packed = "false", tag = "7")]
+    pub floats: Vec<f32>,
     /// Whole numbers.
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
@@ -116,6 +133,12 @@ pub mod attribute_type {
     pub const FLOAT: i32 = 1;
     /// A whole number.
     pub const INT: i32 = 2;
+    /// A text.
+    pub const STRING: i32 = 3;
+    /// A tensor.
+    pub const TENSOR: i32 = 4;
+    /// Numbers.
+    pub const FLOATS: i32 = 6;
     /// Whole numbers.
     pub const INTS: i32 = 7;
 }
@@ -124,8 +147,18 @@ pub mod attribute_type {
 pub mod data_type {
     /// Single precision.
     pub const FLOAT: i32 = 1;
+    /// Integers of 32 bits.
+    pub const INT32: i32 = 6;
     /// Integers of 64 bits.
     pub const INT64: i32 = 7;
+    /// True and false.
+    pub const BOOL: i32 = 9;
+    /// Half precision.
+    pub const FLOAT16: i32 = 10;
+    /// Double precision.
+    pub const DOUBLE: i32 = 11;
+    /// Single precision with 16 of its bits.
+    pub const BFLOAT16: i32 = 16;
 }
 
 /// Numbers.
@@ -137,12 +170,31 @@ pub struct Tensor {
     /// What it is made of: one of [`data_type`].
     #[prost(int32, optional, tag = "2")]
     pub data_type: Option<i32>,
+    /// Its numbers in single precision: packed, and so bytes.
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub float_data: Option<Bytes>,
+    /// Its whole numbers, or the bits of half precision: packed numbers of varying
+    /// length.
+    #[prost(bytes = "bytes", optional, tag = "5")]
+    pub int32_data: Option<Bytes>,
+    /// Its whole numbers of 64 bits: packed numbers of varying length.
+    #[prost(bytes = "bytes", optional, tag = "7")]
+    pub int64_data: Option<Bytes>,
     /// Its name.
     #[prost(string, optional, tag = "8")]
     pub name: Option<String>,
     /// Its numbers, the lowest byte of each first.
-    #[prost(bytes = "vec", optional, tag = "9")]
-    pub raw_data: Option<Vec<u8>>,
+    #[prost(bytes = "bytes", optional, tag = "9")]
+    pub raw_data: Option<Bytes>,
+    /// Its numbers in double precision: packed, and so bytes.
+    #[prost(bytes = "bytes", optional, tag = "10")]
+    pub double_data: Option<Bytes>,
+    /// In which other file its numbers are, and where in it.
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<Entry>,
+    /// 1 where its numbers are in another file.
+    #[prost(int32, optional, tag = "14")]
+    pub data_location: Option<i32>,
 }
 
 /// The name and the type of a value.

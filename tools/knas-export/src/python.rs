@@ -156,6 +156,7 @@ fn layer<'g>(graph: &'g Graph, node: &Node) -> Option<(&'g str, String)> {
             | Op::AveragePool { .. }
             | Op::GlobalPool
             | Op::Squeeze
+            | Op::Flatten
             | Op::Scale
             | Op::Concatenate
             | Op::Narrow { .. }
@@ -202,6 +203,7 @@ fn value(graph: &Graph, node: &Node) -> String {
         } => format!("F.max_pool2d({first}, {window}, {stride}, {padding})"),
         Op::GlobalPool => format!("{first}.mean((2, 3))"),
         Op::Squeeze => format!("{first}.mean((2, 3), keepdim=True)"),
+        Op::Flatten => format!("{first}.flatten(1)"),
         Op::Scale => read.join(" * "),
         Op::Concatenate => format!("torch.cat(({}), 1)", read.join(", ")),
         Op::Narrow { channels } => format!("{first}[:, :{channels}]"),

@@ -218,6 +218,7 @@ impl Pass<'_, '_> {
             }
             Op::GlobalPool => input.f_mean_dim([2, 3].as_slice(), false, input.kind())?,
             Op::Squeeze => input.f_mean_dim([2, 3].as_slice(), true, input.kind())?,
+            Op::Flatten => input.f_flatten(1, -1)?,
             Op::Scale => match *rest {
                 [factors] => input.f_mul(factors)?,
                 _ => return Err(NetError::Unread(place)),
