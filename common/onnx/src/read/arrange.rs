@@ -208,7 +208,7 @@ impl<'n> Walk<'n> {
         Ok(self.give(place, zeros, view))
     }
 
-    /// Maps without their first row and column.
+    /// Maps without their first row and column, or the first channels of maps.
     pub fn slice(&mut self, place: usize, node: &'n Node) -> Given {
         node.allows(&["starts", "ends", "axes"])?;
         let image = self.image(node, 0)?;
@@ -216,7 +216,8 @@ impl<'n> Walk<'n> {
             let setting = node.ints(name)?.map(<[i64]>::to_vec);
             Ok::<_, LowerError>(setting.or(walk.wholes(node, place)))
         };
-        let refused = || node.refuse("only a first row and column are known to be left out");
+        let refused =
+            || node.refuse("only a first row and column, or the last channels, can be left out");
         let (Some(starts), Some(ends)) = (row(self, 1, "starts")?, row(self, 2, "ends")?) else {
             return Err(refused());
         };
@@ -231,7 +232,8 @@ impl<'n> Walk<'n> {
             return Err(refused());
         }
         let (shape, sizes) = (self.functions.shape(image.function), image.view.sizes());
-        let mut cut = Vec::new();
+        let channels = image.view.axis(shape, CHANNELS);
+        let (mut cut, mut first) = (Vec::new(), None);
         for ((&start, &end), &number) in starts.iter().zip(&ends).zip(&axes) {
             let axis = axis(number, image.view.rank()).ok_or_else(refused)?;
             // Nothing is left out of the images themselves.
@@ -241,6 +243,7 @@ impl<'n> Walk<'n> {
             };
             match start {
                 0 if end >= size => {}
+                0 if end > 0 && axis.checked_sub(1) == channels => first = Some(end as usize),
                 1 if end >= size && axis > 0 => cut.push(axis - 1),
                 _ => return Err(refused()),
             }
@@ -248,14 +251,20 @@ impl<'n> Walk<'n> {
         cut.sort_unstable();
         let mut positions = [1, 2].map(|source| image.view.axis(shape, source));
         positions.sort_unstable();
-        if cut.is_empty() {
+        if cut.is_empty() && first.is_none() {
             return Ok(Known::Image(image));
         }
         let (value, view) = self.settled(place, &image)?;
+        if let Some(channels) = first.filter(|_| cut.is_empty()) {
+            let narrow = self.draft.push(place, Op::Narrow { channels }, &[value])?;
+            let [from, to] = [value, narrow].map(|value| self.draft.graph.shape(value));
+            let view = view.resized(from, to).ok_or_else(refused)?;
+            return Ok(self.give(place, narrow, view));
+        }
         let Some((channels, side @ 2..)) = self.draft.maps(value) else {
             return Err(refused());
         };
-        if !cut.iter().copied().map(Some).eq(positions) {
+        if first.is_some() || !cut.iter().copied().map(Some).eq(positions) {
             return Err(refused());
         }
         let shape = Shape::Maps {
