@@ -204,8 +204,12 @@ impl Truth {
         let Some(entries) = record.get::<Map<String, Value>>("finetune")? else {
             return Ok(());
         };
-        let measures = |name: &&String| name.contains("accuracy") || name.contains("f1");
-        for name in entries.keys().filter(measures) {
+        for (name, value) in &entries {
+            // A list is one by class.
+            let measures = name.contains("accuracy") || name.contains("f1");
+            if !measures || value.is_array() {
+                continue;
+            }
             if !self.fixed && !self.columns.contains(name) {
                 self.columns.push(name.clone());
             }

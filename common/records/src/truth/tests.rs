@@ -114,7 +114,7 @@ fn what_is_no_table_is_named() {
 fn records_say_what_training_reached() {
     let mut truth = Truth::default();
     for line in [
-        r#"{"id":"a","finetune":{"epochs":3,"valid_accuracy":90.5,"f1":0.5}}"#,
+        r#"{"id":"a","finetune":{"epochs":3,"valid_accuracy":90.5,"class_accuracy":[1,null],"f1":0.5}}"#,
         r#"{"id":"b"}"#,
         r#"{"id":"c","finetune":{"valid_accuracy":91.0}}"#,
         r#"{"id":"d","finetune":{"test_accuracy":92.0}}"#,
