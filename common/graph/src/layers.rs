@@ -188,7 +188,7 @@ impl Graph {
         })
     }
 
-    /// Appends a linear map.
+    /// Appends a linear map with a bias.
     ///
     /// # Errors
     /// When it cannot read `input`.
@@ -203,6 +203,7 @@ impl Graph {
             let shape = [outputs, inputs];
             let weight = graph.hold(named.parameter("weight", Role::LinearWeight, &shape, inputs));
             let bias = graph.hold(named.parameter("bias", Role::LinearBias, &[outputs], inputs));
+            let bias = Some(bias);
             graph.push(Op::Linear { weight, bias }, &[input])
         })
     }

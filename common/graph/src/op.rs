@@ -78,12 +78,12 @@ pub enum Op {
     /// Maps without their first row and their first column, and with zeros after
     /// their last ones.
     Shift,
-    /// A linear map with a bias: of a vector, or of every token's.
+    /// A linear map: of a vector, or of every token's.
     Linear {
         /// Out × in.
         weight: Place,
-        /// One summand an output.
-        bias: Place,
+        /// One summand an output, where it has them.
+        bias: Option<Place>,
     },
     /// The sum of values of one shape, from left to right.
     Add,

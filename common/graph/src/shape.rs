@@ -236,7 +236,7 @@ pub(crate) fn infer(
         Op::Narrow { channels } => narrowed(inputs, channels),
         Op::Shift => maps(inputs).map(|(channels, side)| Maps { channels, side }),
         Op::Linear { weight, bias } => {
-            let outputs = parameter(bias)?.len();
+            let outputs = parameter(weight)?.shape.first().copied().unwrap_or(0);
             let (width, shape) = match one(inputs)? {
                 Vector { width } => (width, Vector { width: outputs }),
                 Tokens { length, width } => {
@@ -250,7 +250,9 @@ pub(crate) fn infer(
                 found => return Err(sort("a vector or tokens", found)),
             };
             holds(weight, &[outputs, width])?;
-            holds(bias, &[outputs])?;
+            if let Some(bias) = bias {
+                holds(bias, &[outputs])?;
+            }
             Ok(shape)
         }
         Op::Add => match inputs {

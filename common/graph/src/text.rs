@@ -64,6 +64,7 @@ impl Graph {
                 stride,
                 padding,
             } => write!(f, " window {window} stride {stride} padding {padding}"),
+            Op::Linear { bias: None, .. } => f.write_str(" without bias"),
             Op::Divide(by) => write!(f, " by {by}"),
             Op::Positions {
                 padding: Some(from),

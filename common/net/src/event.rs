@@ -50,8 +50,8 @@ pub enum Event<'t> {
     Linear {
         /// Its weight.
         weight: usize,
-        /// Its bias.
-        bias: usize,
+        /// Its bias, where it has one.
+        bias: Option<usize>,
         /// What goes in: N × features, or N × length × features.
         input: &'t Tensor,
         /// What comes out: the same with other features.

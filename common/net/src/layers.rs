@@ -194,14 +194,16 @@ impl Tensors {
         Ok(output)
     }
 
-    /// A linear map with this weight and bias.
+    /// A linear map with this weight, and a bias where it has one.
     pub fn linear(
         &self,
-        [weight, bias]: [usize; 2],
+        weight: usize,
+        bias: Option<usize>,
         input: &Tensor,
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError> {
-        let output = input.f_linear(self.parameter(weight), Some(self.parameter(bias)))?;
+        let summand = bias.map(|bias| self.parameter(bias));
+        let output = input.f_linear(self.parameter(weight), summand)?;
         observe(Event::Linear {
             weight,
             bias,

@@ -2,7 +2,7 @@
 
 use std::f64::consts::SQRT_2;
 
-use knas_graph::{Activation, Graph, Op, Place, Shape, Value};
+use knas_graph::{Activation, Graph, Node, Op, Place, Shape, Value};
 
 use crate::builder::{Builder, float, int, ints};
 use crate::message::{Attribute, data_type};
@@ -176,7 +176,7 @@ impl<'g> Lowering<'g> {
                 builder.node("GlobalAveragePool", &read, &pooled, vec![]);
                 builder.node("Flatten", &[&pooled], name, vec![int("axis", 1)]);
             }
-            Op::Linear { weight, bias } => self.linear([weight, bias], first, node.shape, name),
+            Op::Linear { weight, bias } => self.linear(weight, bias, node, name),
             Op::Add => self.add(&read, name),
             Op::Divide(by) => {
                 let by = self.builder.float(by as f32);
@@ -216,18 +216,27 @@ impl<'g> Lowering<'g> {
 
     /// A linear map; of tokens, whose batches have three dimensions, as a product
     /// of matrices. The weight is stored as other software has it, out × in.
-    fn linear(&mut self, places: [Place; 2], input: &str, shape: Shape, name: &str) {
-        let [weight, bias] = places.map(|place| self.parameter(place));
+    fn linear(&mut self, weight: Place, bias: Option<Place>, node: &Node, name: &str) {
+        let input = node.inputs.first().map(|input| &*self.names[input.place()]);
+        let input = input.unwrap_or_default().to_owned();
+        let weight = self.parameter(weight);
+        let bias = bias.map(|bias| self.parameter(bias));
         let builder = &mut self.builder;
-        if matches!(shape, Shape::Vector { .. }) {
-            let read = [input, weight, bias];
+        if matches!(node.shape, Shape::Vector { .. }) {
+            let mut read = vec![&*input, weight];
+            read.extend(bias);
             return builder.node("Gemm", &read, name, vec![int("transB", 1)]);
         }
         let [turned, product] = ["weight", "product"].map(|what| format!("{name}/{what}"));
         let order = vec![ints("perm", &[1, 0])];
         builder.node("Transpose", &[weight], &turned, order);
-        builder.node("MatMul", &[input, &turned], &product, vec![]);
-        builder.node("Add", &[&product, bias], name, vec![]);
+        match bias {
+            Some(bias) => {
+                builder.node("MatMul", &[&input, &turned], &product, vec![]);
+                builder.node("Add", &[&product, bias], name, vec![]);
+            }
+            None => builder.node("MatMul", &[&input, &turned], name, vec![]),
+        }
     }
 
     /// From left to right, as it is summed here.

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use knas_graph::{Graph, Mark, Op, Value};
+use knas_graph::{Activation, Graph, Mark, Named, Op, Parameter, Part, Role, Shape, Value};
 use knas_onnx::{Model, Options, write};
 use knas_space::{Architecture, Extent, Setting, spaces};
 
@@ -156,4 +156,47 @@ fn residual_blocks_are_found_again() {
         let read = again(arch, &graph).lower(32, setting.classes).unwrap();
         assert_eq!(read.to_string(), graph.to_string());
     }
+}
+
+/// What no space has.
+#[test]
+fn operations_of_no_space_come_back() {
+    let named = |name| Named {
+        name,
+        key: name,
+        part: Part::Body,
+    };
+    let mut graph = Graph::new(Shape::Maps {
+        channels: 3,
+        side: 8,
+    });
+    let image = graph.input();
+    let mut x = graph.convolution(image, named("a"), 4, 3, 2).unwrap();
+    for activation in [
+        Activation::Gelu,
+        Activation::Tanh,
+        Activation::Sigmoid,
+        Activation::Silu,
+        Activation::HardSwish,
+        Activation::HardSigmoid,
+        Activation::Relu6,
+    ] {
+        x = graph.push(Op::Activation(activation), &[x]).unwrap();
+    }
+    graph.mark(Mark::Features(x));
+    let flat = graph.push(Op::Flatten, &[x]).unwrap();
+    let weight = graph.hold(Parameter {
+        name: "b.weight".to_owned(),
+        aliases: Vec::new(),
+        key: "b".to_owned(),
+        role: Role::LinearWeight,
+        part: Part::Classifier,
+        shape: vec![5, 64],
+        fan_in: 64,
+    });
+    let op = Op::Linear { weight, bias: None };
+    let _ = graph.push(op, &[flat]).unwrap();
+    let read = again("by hand", &graph).lower(8, 5).unwrap();
+    same("by hand", &read, &graph);
+    assert_eq!(read.parameters(), graph.parameters());
 }

@@ -79,7 +79,8 @@ enum Layer {
         input: Tensor,
     },
     Linear {
-        places: [usize; 2],
+        weight: usize,
+        bias: Option<usize>,
         input: Tensor,
     },
     /// A layer norm: of one token, over its features.
@@ -213,8 +214,12 @@ impl Layer {
                 input,
                 output,
             } => {
-                let (places, input) = ([weight, bias], input.detach());
-                (Self::Linear { places, input }, output)
+                let layer = Self::Linear {
+                    weight,
+                    bias,
+                    input: input.detach(),
+                };
+                (layer, output)
             }
             Event::LayerNorm {
                 weight,
@@ -267,21 +272,23 @@ impl Layer {
                 take(*bias, sum(delta)?)
             }
             Self::Linear {
-                places: [weight, bias],
-                input,
-            } if input.dim() == 2 => {
-                take(
-                    *weight,
-                    delta.f_unsqueeze(2)?.f_bmm(&input.f_unsqueeze(1)?)?,
-                )?;
-                take(*bias, delta.shallow_clone())
-            }
-            Self::Linear {
-                places: [weight, bias],
+                weight,
+                bias,
                 input,
             } => {
-                take(*weight, delta.f_transpose(1, 2)?.f_bmm(input)?)?;
-                take(*bias, over_tokens(delta)?)
+                let tokens = input.dim() == 3;
+                take(
+                    *weight,
+                    match tokens {
+                        true => delta.f_transpose(1, 2)?.f_bmm(input)?,
+                        false => delta.f_unsqueeze(2)?.f_bmm(&input.f_unsqueeze(1)?)?,
+                    },
+                )?;
+                match bias {
+                    Some(bias) if tokens => take(*bias, over_tokens(delta)?),
+                    Some(bias) => take(*bias, delta.shallow_clone()),
+                    None => Ok(()),
+                }
             }
             Self::TokenNorm {
                 places: [weight, bias],

@@ -146,7 +146,10 @@ fn layer<'g>(graph: &'g Graph, node: &Node) -> Option<(&'g str, String)> {
                 )
             }
             Op::BatchNorm { epsilon, .. } => format!("nn.BatchNorm2d({first}, eps={epsilon:e})"),
-            Op::Linear { .. } => format!("nn.Linear({second}, {first})"),
+            Op::Linear { bias, .. } => {
+                let more = if bias.is_none() { ", bias=False" } else { "" };
+                format!("nn.Linear({second}, {first}{more})")
+            }
             Op::LayerNorm { epsilon, .. } => format!("nn.LayerNorm({first}, eps={epsilon:e})"),
             Op::Embedding { .. } => format!("nn.Embedding({first}, {second})"),
             Op::Input(_)

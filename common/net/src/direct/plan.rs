@@ -106,7 +106,13 @@ impl Plan {
         let features = reader.take(Op::Relu, &[normal])?;
         let pooled = reader.take(Op::GlobalPool, &[features])?;
         let (node, _) = reader.node()?;
-        let (Op::Linear { weight, bias }, Shape::Vector { width: classes }) = (node.op, node.shape)
+        let Shape::Vector { width: classes } = node.shape else {
+            return None;
+        };
+        let Op::Linear {
+            weight,
+            bias: Some(bias),
+        } = node.op
         else {
             return None;
         };

@@ -226,7 +226,7 @@ impl Pass<'_, '_> {
             Op::Concatenate => Tensor::f_cat(&inputs, 1)?,
             Op::Narrow { channels } => input.f_narrow(1, 0, channels as i64)?,
             Op::Shift => input.f_constant_pad_nd([-1, 1, -1, 1])?,
-            Op::Linear { weight, bias } => tensors.linear([weight, bias], input, observe)?,
+            Op::Linear { weight, bias } => tensors.linear(weight, bias, input, observe)?,
             Op::Add => {
                 let mut sum = input.shallow_clone();
                 for addend in rest {

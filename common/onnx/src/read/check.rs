@@ -251,8 +251,12 @@ fn check_attributes(node: &Node) -> Result<(), LowerError> {
 impl Network {
     /// Whether images have their channels last, as their sizes tell it.
     pub fn is_channels_last(&self) -> bool {
-        let few = |axis: usize| matches!(self.sizes.get(axis), Some(Some(1..=4)));
-        few(3) && !few(1)
+        let few = |size: Option<usize>| matches!(size, Some(1..=4));
+        let [_, first, second, third] = self.sizes[..] else {
+            return false;
+        };
+        let square = first == second && second != third;
+        few(third) && (square || !few(first))
     }
 
     /// Leaves out nodes that nothing given depends on, and notes who reads what.

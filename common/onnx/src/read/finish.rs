@@ -1,14 +1,18 @@
 //! A draft as a graph: what comes to something, with names, parts and marks.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use knas_graph::{Graph, Mark, Op, Parameter, Part, Place, Role, Running, Shape, Value};
 
 use super::blocks::{Layer, marks};
+use super::check::Node;
 use super::draft::Draft;
-use super::error::LowerError;
+use super::error::{LowerError, excerpt};
 use super::names::Names;
 use super::tensor::Constant;
+
+/// The most numbers of all parameters: those of a file, and as many again.
+const LARGEST: usize = 1 << 30;
 
 /// A graph and the tensors of the file that are its parameters and statistics.
 pub(crate) struct Finished {
@@ -37,7 +41,8 @@ pub(crate) fn finish(
         graph: Graph::new(draft.graph.shape(draft.graph.input())),
         tensors: Vec::new(),
         names: Names::default(),
-        shared: HashMap::new(),
+        weights: HashSet::new(),
+        numbers: 0,
     };
     let marks = marks(&layers);
     let mut values = vec![emission.graph.input()];
@@ -150,8 +155,10 @@ struct Emission<'d> {
     graph: Graph,
     tensors: Vec<(String, Constant)>,
     names: Names,
-    /// Weights that several layers share, by their value in the file.
-    shared: HashMap<(usize, Role), Place>,
+    /// The weights of convolutions and linear maps, by their value in the file.
+    weights: HashSet<usize>,
+    /// How many numbers all parameters have.
+    numbers: usize,
 }
 
 impl Emission<'_> {
@@ -177,6 +184,9 @@ impl Emission<'_> {
             fan_in: weight.map_or(1, |weight| weight.fan_in),
             rows,
         };
+        if let Op::Convolution { weight, .. } | Op::Linear { weight, .. } = layer.op {
+            self.claim(weight, node)?;
+        }
         let mut hold = |what: &str, place: Place| self.hold(held, what, place);
         let op = match layer.op {
             Op::Convolution {
@@ -192,7 +202,7 @@ impl Emission<'_> {
             },
             Op::Linear { weight, bias } => Op::Linear {
                 weight: hold("weight", weight),
-                bias: hold("bias", bias),
+                bias: bias.map(|bias| hold("bias", bias)),
             },
             Op::BatchNorm {
                 weight,
@@ -207,6 +217,9 @@ impl Emission<'_> {
             },
             other => other,
         };
+        if self.numbers > LARGEST {
+            return Err(node.refuse(format!("up to it there are more than {LARGEST} parameters")));
+        }
         let pushed = self.graph.push(op, read);
         pushed.map_err(|error| node.refuse(error.misfit.to_string()))
     }
@@ -221,17 +234,6 @@ impl Emission<'_> {
         } = held;
         let own = &self.draft.graph.parameters()[place];
         let constant = &self.draft.constants[place];
-        // Exporters store equal norms and biases once; equal weights are one.
-        let weighs = matches!(own.role, Role::ConvWeight | Role::LinearWeight);
-        let shared = constant
-            .origin
-            .filter(|_| weighs)
-            .map(|origin| (origin, own.role));
-        if let Some(&held) = shared.and_then(|shared| self.shared.get(&shared))
-            && self.graph.parameters()[held].shape == own.shape
-        {
-            return held;
-        }
         let name = format!("{layer}.{what}");
         let mut shape = own.shape.clone();
         match (rows, shape.first_mut()) {
@@ -250,11 +252,21 @@ impl Emission<'_> {
             shape,
             fan_in,
         };
-        let held = self.graph.hold(parameter);
-        if let Some(shared) = shared {
-            self.shared.insert(shared, held);
+        self.numbers = self.numbers.saturating_add(parameter.len());
+        self.graph.hold(parameter)
+    }
+
+    /// That weights are of one layer each. Exporters store equal norms and biases once,
+    /// but weights that two layers read are those of a layer that is there twice.
+    fn claim(&mut self, weight: Place, node: &Node) -> Result<(), LowerError> {
+        let shared = self.draft.constants[weight].origin;
+        match shared.filter(|origin| !self.weights.insert(*origin)) {
+            Some(origin) => Err(node.refuse(format!(
+                "it shares its weight {} with another layer, which is not known",
+                excerpt(self.draft.name(origin))
+            ))),
+            None => Ok(()),
         }
-        held
     }
 
     fn track(&mut self, layer: &str, running: usize) -> usize {

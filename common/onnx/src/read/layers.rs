@@ -9,7 +9,7 @@ use super::functions::Source;
 use super::scalar::told;
 use super::tensor::Constant;
 use super::view::View;
-use super::walk::{Given, Image, Known, Walk};
+use super::walk::{Given, Image, Walk};
 use super::windows::Window;
 
 impl<'n> Walk<'n> {
@@ -289,20 +289,11 @@ impl<'n> Walk<'n> {
             },
             None => self.summand_after(node, outputs, 1),
         };
-        let Some(bias) = bias else {
-            return Err(node.refuse("a linear map without bias is not known"));
-        };
         let weight = self.draft.hold(Role::LinearWeight, weight);
-        let bias = self.draft.hold(Role::LinearBias, bias);
-        let value = self
-            .draft
-            .push(place, Op::Linear { weight, bias }, &[input])?;
-        let Known::Image(given) =
-            self.give(place, value, View::of(Shape::Vector { width: outputs }))
-        else {
-            return Err(node.refuse("it gives no image"));
-        };
-        Ok(Known::Image(given))
+        let bias = bias.map(|bias| self.draft.hold(Role::LinearBias, bias));
+        let op = Op::Linear { weight, bias };
+        let value = self.draft.push(place, op, &[input])?;
+        Ok(self.give(place, value, View::of(Shape::Vector { width: outputs })))
     }
 }
 
