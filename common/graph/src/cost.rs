@@ -57,6 +57,7 @@ impl Graph {
             | Op::Scale
             | Op::Concatenate
             | Op::Narrow { .. }
+            | Op::Shuffle { .. }
             | Op::Shift
             | Op::Add
             | Op::Divide(_)

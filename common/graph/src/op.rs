@@ -75,6 +75,12 @@ pub enum Op {
         /// How many.
         channels: usize,
     },
+    /// The first channel of each group, then the second of each, and so on (Zhang et al.
+    /// 2018).
+    Shuffle {
+        /// Into how many parts the channels fall.
+        groups: usize,
+    },
     /// Maps without their first row and their first column, and with zeros after
     /// their last ones.
     Shift,
@@ -209,6 +215,7 @@ impl Op {
             Self::Scale => "scale",
             Self::Concatenate => "concatenate",
             Self::Narrow { .. } => "narrow",
+            Self::Shuffle { .. } => "shuffle",
             Self::Shift => "shift",
             Self::Linear { .. } => "linear",
             Self::Add => "add",
@@ -246,6 +253,7 @@ impl Op {
             | Self::Scale
             | Self::Concatenate
             | Self::Narrow { .. }
+            | Self::Shuffle { .. }
             | Self::Shift
             | Self::Add
             | Self::Divide(_)

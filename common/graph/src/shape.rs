@@ -234,6 +234,16 @@ pub(crate) fn infer(
         Op::Scale => scaled(inputs),
         Op::Concatenate => concatenated(inputs),
         Op::Narrow { channels } => narrowed(inputs, channels),
+        Op::Shuffle { groups } => match maps(inputs)? {
+            (channels, side) if groups > 0 && channels.is_multiple_of(groups) => {
+                Ok(Maps { channels, side })
+            }
+            (channels, _) => Err(Misfit::Groups {
+                groups,
+                inputs: channels,
+                outputs: channels,
+            }),
+        },
         Op::Shift => maps(inputs).map(|(channels, side)| Maps { channels, side }),
         Op::Linear { weight, bias } => {
             let outputs = parameter(weight)?.shape.first().copied().unwrap_or(0);

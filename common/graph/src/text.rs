@@ -65,6 +65,7 @@ impl Graph {
                 padding,
             } => write!(f, " window {window} stride {stride} padding {padding}"),
             Op::Linear { bias: None, .. } => f.write_str(" without bias"),
+            Op::Shuffle { groups } => write!(f, " groups {groups}"),
             Op::Divide(by) => write!(f, " by {by}"),
             Op::Positions {
                 padding: Some(from),

@@ -159,6 +159,7 @@ impl<'g> Lowering<'g> {
                 let read = [first, &start, &end, &axis];
                 self.builder.node("Slice", &read, name, vec![]);
             }
+            Op::Shuffle { groups } => self.shuffle(groups, node, first, name),
             Op::Shift => {
                 let builder = &mut self.builder;
                 let (starts, ends) = (builder.ints(&[1, 1]), builder.ints(&[i64::MAX; 2]));
@@ -212,6 +213,22 @@ impl<'g> Lowering<'g> {
             }
         }
         name.to_owned()
+    }
+
+    fn shuffle(&mut self, groups: usize, node: &Node, input: &str, name: &str) {
+        let Shape::Maps { channels, side } = node.shape else {
+            return; // which no graph holds
+        };
+        let builder = &mut self.builder;
+        let [apart, turned] = ["apart", "turned"].map(|what| format!("{name}/{what}"));
+        let (groups, channels, side) = (groups as i64, channels as i64, side as i64);
+        // 0 stands for the size that is there.
+        let split = builder.ints(&[0, groups, channels / groups, side, side]);
+        let whole = builder.ints(&[0, channels, side, side]);
+        builder.node("Reshape", &[input, &split], &apart, vec![]);
+        let order = vec![ints("perm", &[0, 2, 1, 3, 4])];
+        builder.node("Transpose", &[&apart], &turned, order);
+        builder.node("Reshape", &[&turned, &whole], name, vec![]);
     }
 
     /// A linear map; of tokens, whose batches have three dimensions, as a product

@@ -183,6 +183,7 @@ fn operations_of_no_space_come_back() {
     ] {
         x = graph.push(Op::Activation(activation), &[x]).unwrap();
     }
+    x = graph.push(Op::Shuffle { groups: 2 }, &[x]).unwrap();
     graph.mark(Mark::Features(x));
     let flat = graph.push(Op::Flatten, &[x]).unwrap();
     let weight = graph.hold(Parameter {

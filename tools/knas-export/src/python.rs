@@ -163,6 +163,7 @@ fn layer<'g>(graph: &'g Graph, node: &Node) -> Option<(&'g str, String)> {
             | Op::Scale
             | Op::Concatenate
             | Op::Narrow { .. }
+            | Op::Shuffle { .. }
             | Op::Shift
             | Op::Add
             | Op::Divide(_)
@@ -210,6 +211,7 @@ fn value(graph: &Graph, node: &Node) -> String {
         Op::Scale => read.join(" * "),
         Op::Concatenate => format!("torch.cat(({}), 1)", read.join(", ")),
         Op::Narrow { channels } => format!("{first}[:, :{channels}]"),
+        Op::Shuffle { groups } => format!("F.channel_shuffle({first}, {groups})"),
         Op::Shift => format!("F.pad({first}, (-1, 1, -1, 1))"),
         Op::Add => read.join(" + "),
         Op::Divide(by) => format!("{first} / {by}"),

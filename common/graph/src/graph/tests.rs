@@ -75,7 +75,9 @@ fn shapes_of_what_mobile_networks_and_cells_are_made_of() {
     assert_eq!(graph.shape(shifted), maps(12, 4));
     let narrow = graph.push(Op::Narrow { channels: 5 }, &[shifted]).unwrap();
     assert_eq!(graph.shape(narrow), maps(5, 4));
-    let flat = graph.push(Op::Flatten, &[shifted]).unwrap();
+    let shuffled = graph.push(Op::Shuffle { groups: 4 }, &[shifted]).unwrap();
+    assert_eq!(graph.shape(shuffled), maps(12, 4));
+    let flat = graph.push(Op::Flatten, &[shuffled]).unwrap();
     assert_eq!(graph.shape(flat), Shape::Vector { width: 192 });
     // 3·6 + 6·25 + 6·6 + 6 parameters; those of windows at each position.
     let cost = graph.cost();

@@ -225,6 +225,13 @@ impl Pass<'_, '_> {
             },
             Op::Concatenate => Tensor::f_cat(&inputs, 1)?,
             Op::Narrow { channels } => input.f_narrow(1, 0, channels as i64)?,
+            Op::Shuffle { groups } => {
+                let (count, channels, height, width) = input.size4()?;
+                let groups = groups as i64;
+                let apart = [count, groups, channels / groups, height, width];
+                let turned = input.f_reshape(apart)?.f_transpose(1, 2)?;
+                turned.f_reshape(input.size())?
+            }
             Op::Shift => input.f_constant_pad_nd([-1, 1, -1, 1])?,
             Op::Linear { weight, bias } => tensors.linear(weight, bias, input, observe)?,
             Op::Add => {

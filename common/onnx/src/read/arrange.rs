@@ -96,8 +96,8 @@ impl<'n> Walk<'n> {
         Ok((flat, turned))
     }
 
-    /// Another view of an image.
-    pub fn arrange(&mut self, node: &'n Node) -> Given {
+    /// Another view of an image, or its channels in another order.
+    pub fn arrange(&mut self, place: usize, node: &'n Node) -> Given {
         let mut image = self.image(node, 0)?;
         let told = self.told(node, 1).and_then(Numbers::wholes);
         let view = match &*node.operator {
@@ -120,6 +120,14 @@ impl<'n> Walk<'n> {
         };
         match view {
             Some(view) => {
+                let shape = self.functions.shape(image.function);
+                if let Some(groups) = view.shuffled(shape) {
+                    image.view = View::of(shape);
+                    let maps = self.maps(place, &image)?;
+                    let op = Op::Shuffle { groups };
+                    let shuffled = self.draft.push(place, op, &[maps])?;
+                    return Ok(self.give(place, shuffled, image.view));
+                }
                 image.view = view;
                 Ok(Known::Image(image))
             }

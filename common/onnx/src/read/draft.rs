@@ -58,6 +58,7 @@ impl<'n> Draft<'n> {
             Op::MaxPool { .. }
             | Op::AveragePool { .. }
             | Op::Concatenate
+            | Op::Shuffle { .. }
             | Op::Add
             | Op::Dropout { .. } => inputs.all(|positive| positive),
             _ => false,

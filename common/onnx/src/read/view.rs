@@ -79,6 +79,27 @@ impl View {
         self.axes.len() + 1
     }
 
+    /// Into how many groups the channels of maps fall that are one of each in turn; the
+    /// maps lie plainly but for that.
+    pub fn shuffled(&self, shape: Shape) -> Option<usize> {
+        let Shape::Maps { channels, .. } = shape else {
+            return None;
+        };
+        let (channel, rest) = self.axes.split_first()?;
+        let &[first, second] = &channel[..] else {
+            return None;
+        };
+        let part = |size, stride| Part {
+            source: CHANNELS,
+            size,
+            stride,
+        };
+        let turned = (first, second) == (part(first.size, 1), part(second.size, first.size));
+        let whole = first.size * second.size == channels;
+        let lies = turned && whole && *rest == View::of(shape).axes[1..];
+        lies.then_some(second.size)
+    }
+
     /// The size of each axis but the first.
     pub fn sizes(&self) -> Vec<usize> {
         let size = |axis: &Vec<Part>| axis.iter().map(|part| part.size).product();
@@ -237,6 +258,8 @@ mod tests {
             stride,
         };
         assert_eq!(shuffled.axes[0], [part(3, 1), part(2, 3)]);
+        assert_eq!(shuffled.shuffled(MAPS), Some(2));
+        assert_eq!(view.shuffled(MAPS), None);
         assert_eq!(apart.reshaped(&[6, 4, 4]), Some(view));
     }
 

@@ -247,7 +247,9 @@ impl<'n> Walk<'n> {
                 Some(kind) if is_float(kind) => self.image(node, 0).map(Known::Image),
                 _ => Err(node.refuse("images are made whole numbers, which is not known")),
             },
-            "Transpose" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => self.arrange(node),
+            "Transpose" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => {
+                self.arrange(place, node)
+            }
             "Shape" => self.shape(node),
             "ConstantOfShape" => self.zeros(place, node),
             "Sum" => self.sum(place, node),
