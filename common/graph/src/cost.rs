@@ -58,6 +58,7 @@ impl Graph {
             | Op::Concatenate
             | Op::Narrow { .. }
             | Op::Shuffle { .. }
+            | Op::Pad { .. }
             | Op::Shift
             | Op::Add
             | Op::Divide(_)

@@ -81,6 +81,13 @@ pub enum Op {
         /// Into how many parts the channels fall.
         groups: usize,
     },
+    /// Maps with zeros around them.
+    Pad {
+        /// Rows above and columns to the left.
+        before: usize,
+        /// Rows below and columns to the right.
+        after: usize,
+    },
     /// Maps without their first row and their first column, and with zeros after
     /// their last ones.
     Shift,
@@ -216,6 +223,7 @@ impl Op {
             Self::Concatenate => "concatenate",
             Self::Narrow { .. } => "narrow",
             Self::Shuffle { .. } => "shuffle",
+            Self::Pad { .. } => "pad",
             Self::Shift => "shift",
             Self::Linear { .. } => "linear",
             Self::Add => "add",
@@ -254,6 +262,7 @@ impl Op {
             | Self::Concatenate
             | Self::Narrow { .. }
             | Self::Shuffle { .. }
+            | Self::Pad { .. }
             | Self::Shift
             | Self::Add
             | Self::Divide(_)

@@ -244,6 +244,10 @@ pub(crate) fn infer(
                 outputs: channels,
             }),
         },
+        Op::Pad { before, after } => maps(inputs).map(|(channels, side)| Maps {
+            channels,
+            side: side.saturating_add(before).saturating_add(after),
+        }),
         Op::Shift => maps(inputs).map(|(channels, side)| Maps { channels, side }),
         Op::Linear { weight, bias } => {
             let outputs = parameter(weight)?.shape.first().copied().unwrap_or(0);

@@ -66,6 +66,7 @@ impl Graph {
             } => write!(f, " window {window} stride {stride} padding {padding}"),
             Op::Linear { bias: None, .. } => f.write_str(" without bias"),
             Op::Shuffle { groups } => write!(f, " groups {groups}"),
+            Op::Pad { before, after } => write!(f, " {before} before and {after} after"),
             Op::Divide(by) => write!(f, " by {by}"),
             Op::Positions {
                 padding: Some(from),

@@ -160,6 +160,12 @@ impl<'g> Lowering<'g> {
                 self.builder.node("Slice", &read, name, vec![]);
             }
             Op::Shuffle { groups } => self.shuffle(groups, node, first, name),
+            Op::Pad { before, after } => {
+                let [before, after] = [before, after].map(|zeros| zeros as i64);
+                let pads = [0, 0, before, before, 0, 0, after, after];
+                let pads = self.builder.ints(&pads);
+                self.builder.node("Pad", &[first, &pads], name, vec![]);
+            }
             Op::Shift => {
                 let builder = &mut self.builder;
                 let (starts, ends) = (builder.ints(&[1, 1]), builder.ints(&[i64::MAX; 2]));

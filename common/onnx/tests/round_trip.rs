@@ -184,6 +184,11 @@ fn operations_of_no_space_come_back() {
         x = graph.push(Op::Activation(activation), &[x]).unwrap();
     }
     x = graph.push(Op::Shuffle { groups: 2 }, &[x]).unwrap();
+    let zeros = Op::Pad {
+        before: 1,
+        after: 0,
+    };
+    x = graph.push(zeros, &[x]).unwrap();
     graph.mark(Mark::Features(x));
     let flat = graph.push(Op::Flatten, &[x]).unwrap();
     let weight = graph.hold(Parameter {
@@ -192,8 +197,8 @@ fn operations_of_no_space_come_back() {
         key: "b".to_owned(),
         role: Role::LinearWeight,
         part: Part::Classifier,
-        shape: vec![5, 64],
-        fan_in: 64,
+        shape: vec![5, 100],
+        fan_in: 100,
     });
     let op = Op::Linear { weight, bias: None };
     let _ = graph.push(op, &[flat]).unwrap();

@@ -164,6 +164,7 @@ fn layer<'g>(graph: &'g Graph, node: &Node) -> Option<(&'g str, String)> {
             | Op::Concatenate
             | Op::Narrow { .. }
             | Op::Shuffle { .. }
+            | Op::Pad { .. }
             | Op::Shift
             | Op::Add
             | Op::Divide(_)
@@ -212,6 +213,9 @@ fn value(graph: &Graph, node: &Node) -> String {
         Op::Concatenate => format!("torch.cat(({}), 1)", read.join(", ")),
         Op::Narrow { channels } => format!("{first}[:, :{channels}]"),
         Op::Shuffle { groups } => format!("F.channel_shuffle({first}, {groups})"),
+        Op::Pad { before, after } => {
+            format!("F.pad({first}, ({before}, {after}, {before}, {after}))")
+        }
         Op::Shift => format!("F.pad({first}, (-1, 1, -1, 1))"),
         Op::Add => read.join(" + "),
         Op::Divide(by) => format!("{first} / {by}"),

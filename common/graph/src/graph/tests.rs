@@ -77,8 +77,14 @@ fn shapes_of_what_mobile_networks_and_cells_are_made_of() {
     assert_eq!(graph.shape(narrow), maps(5, 4));
     let shuffled = graph.push(Op::Shuffle { groups: 4 }, &[shifted]).unwrap();
     assert_eq!(graph.shape(shuffled), maps(12, 4));
-    let flat = graph.push(Op::Flatten, &[shuffled]).unwrap();
-    assert_eq!(graph.shape(flat), Shape::Vector { width: 192 });
+    let zeros = Op::Pad {
+        before: 0,
+        after: 1,
+    };
+    let padded = graph.push(zeros, &[shuffled]).unwrap();
+    assert_eq!(graph.shape(padded), maps(12, 5));
+    let flat = graph.push(Op::Flatten, &[padded]).unwrap();
+    assert_eq!(graph.shape(flat), Shape::Vector { width: 300 });
     // 3·6 + 6·25 + 6·6 + 6 parameters; those of windows at each position.
     let cost = graph.cost();
     assert_eq!((cost.params, cost.macs), (210, 18 * 64 + 150 * 16 + 36));

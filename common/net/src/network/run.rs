@@ -232,6 +232,10 @@ impl Pass<'_, '_> {
                 let turned = input.f_reshape(apart)?.f_transpose(1, 2)?;
                 turned.f_reshape(input.size())?
             }
+            Op::Pad { before, after } => {
+                let [before, after] = [before, after].map(|zeros| zeros as i64);
+                input.f_constant_pad_nd([before, after, before, after])?
+            }
             Op::Shift => input.f_constant_pad_nd([-1, 1, -1, 1])?,
             Op::Linear { weight, bias } => tensors.linear(weight, bias, input, observe)?,
             Op::Add => {

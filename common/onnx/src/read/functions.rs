@@ -151,7 +151,10 @@ impl Functions {
                 let op = if maps { Op::Squeeze } else { Op::GlobalPool };
                 draft.push(place, op, &[of]).ok()
             }
-            Source::Padded { .. } | Source::Cropped(_) => None,
+            Source::Padded { of, before, after } => {
+                draft.push(place, Op::Pad { before, after }, &[of]).ok()
+            }
+            Source::Cropped(_) => None,
             Source::Step(apply, operands) => {
                 self.settle_step(function, apply, operands, maps, draft)
             }
@@ -260,20 +263,14 @@ impl Functions {
     pub fn refuse(&self, function: Function, draft: &Draft<'_>) -> LowerError {
         let root = &self.entries[self.entries[function].root];
         let (place, fault) = match root.source {
-            Source::Padded { before, after, .. } => (
-                root.place,
-                format!("zeros ({before} before and {after} after) are known around convolutions"),
-            ),
             Source::Cropped(_) => (
                 root.place,
-                "rows and columns are left out, which is only known before zeros in their place"
-                    .to_owned(),
+                "rows and columns are left out, which is only known before zeros in their place",
             ),
             _ => (
                 self.entries[function].place,
                 "what comes of single numbers here is no activation that is known: ReLU, ReLU6, \
-                 GELU, SiLU, sigmoid, tanh, h-swish and h-sigmoid are"
-                    .to_owned(),
+                 GELU, SiLU, sigmoid, tanh, h-swish and h-sigmoid are",
             ),
         };
         draft.node(place).refuse(fault)

@@ -106,7 +106,7 @@ impl<'n> Walk<'n> {
         let input = self.maps(place, image)?;
         match window.symmetric(side) {
             Some(padding) => Ok((input, grid(padding))),
-            None => Err(node.refuse(window.lopsided())),
+            None => Ok((window.zeros(place, &mut self.draft, input)?, grid(0))),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Where windows lie, and what is pooled in them.
 
-use knas_graph::{Op, Shape};
+use knas_graph::{Op, Shape, Value};
 
 use super::check::Node;
+use super::draft::Draft;
 use super::error::LowerError;
 use super::fold::{Numbers, axes, axis};
 use super::functions::Source;
@@ -111,10 +112,15 @@ impl Window {
         }
     }
 
-    /// Why windows are not known.
-    pub fn lopsided(&self) -> String {
-        let Self { before, after, .. } = self;
-        format!("its padding of {before} before and {after} after is not known")
+    /// A value with zeros in place of the padding.
+    pub fn zeros(
+        &self,
+        place: usize,
+        draft: &mut Draft<'_>,
+        value: Value,
+    ) -> Result<Value, LowerError> {
+        let &Self { before, after, .. } = self;
+        draft.push(place, Op::Pad { before, after }, &[value])
     }
 }
 
@@ -163,30 +169,37 @@ impl<'n> Walk<'n> {
             side -= before + after;
             source = Some(of);
         }
+        let padded = window;
         if node.int("ceil_mode")?.unwrap_or(0) != 0 {
             window = window.rounded_up(side);
         }
-        let whole = window.size >= side && window.windows(side, window.after) == Some(1);
-        if !largest
-            && !window.pads()
-            && (whole && window.size == side || self.remarks.whole.contains(&place))
-        {
+        let whole = window.size == side && !window.pads();
+        if !largest && (whole || self.remarks.whole.contains(&place)) {
             self.remarks.whole.insert(place);
             return self.means_of(place, &image);
         }
         if window.dilation != 1 {
             return Err(node.refuse("pooling with dilation is not known"));
         }
-        let counts = node.int("count_include_pad")?.unwrap_or(0) != 0;
-        if !largest && window.pads() && counts {
-            return Err(node.refuse("means that count the padding are not known"));
-        }
-        let Some(padding) = window.symmetric(side) else {
-            return Err(node.refuse(window.lopsided()));
-        };
         let value = match source {
             Some(value) => value,
             None => self.maps(place, &image)?,
+        };
+        // Zeros are as good as nothing where nothing is below them, and where they count.
+        let counts = node.int("count_include_pad")?.unwrap_or(0) != 0 && window.pads();
+        let zeros = match largest {
+            true => self.draft.is_positive(value),
+            false => counts && window.after == padded.after,
+        };
+        let (value, padding) = match window.symmetric(side).filter(|_| largest || !counts) {
+            Some(padding) => (value, padding),
+            None if zeros => (window.zeros(place, &mut self.draft, value)?, 0),
+            None => {
+                let Window { before, after, .. } = window;
+                let message =
+                    format!("its padding of {before} before and {after} after is not known");
+                return Err(node.refuse(message));
+            }
         };
         let (window, stride) = (window.size, window.stride);
         let op = match largest {
@@ -340,7 +353,7 @@ impl<'n> Walk<'n> {
         &mut self,
         place: usize,
         image: &Image,
-    ) -> Result<(Option<knas_graph::Value>, View), LowerError> {
+    ) -> Result<(Option<Value>, View), LowerError> {
         if matches!(self.functions.source_of(image.function), Source::Cropped(_)) {
             return Ok((None, image.view.clone()));
         }
