@@ -58,6 +58,7 @@ impl Graph {
             | Op::Concatenate
             | Op::Narrow { .. }
             | Op::Shuffle { .. }
+            | Op::LocalNorm { .. }
             | Op::Pad { .. }
             | Op::Shift
             | Op::Add

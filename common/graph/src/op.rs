@@ -81,6 +81,18 @@ pub enum Op {
         /// Into how many parts the channels fall.
         groups: usize,
     },
+    /// Each number over (offset + alpha · the mean of the squares at its position in
+    /// adjacent channels, 0 where there are none)^beta (Krizhevsky et al. 2012).
+    LocalNorm {
+        /// Channels before it, and after it.
+        reach: usize,
+        /// The factor.
+        alpha: f64,
+        /// The exponent.
+        beta: f64,
+        /// The summand.
+        offset: f64,
+    },
     /// Maps with zeros around them.
     Pad {
         /// Rows above and columns to the left.
@@ -223,6 +235,7 @@ impl Op {
             Self::Concatenate => "concatenate",
             Self::Narrow { .. } => "narrow",
             Self::Shuffle { .. } => "shuffle",
+            Self::LocalNorm { .. } => "local-norm",
             Self::Pad { .. } => "pad",
             Self::Shift => "shift",
             Self::Linear { .. } => "linear",
@@ -262,6 +275,7 @@ impl Op {
             | Self::Concatenate
             | Self::Narrow { .. }
             | Self::Shuffle { .. }
+            | Self::LocalNorm { .. }
             | Self::Pad { .. }
             | Self::Shift
             | Self::Add

@@ -248,7 +248,9 @@ pub(crate) fn infer(
             channels,
             side: side.saturating_add(before).saturating_add(after),
         }),
-        Op::Shift => maps(inputs).map(|(channels, side)| Maps { channels, side }),
+        Op::LocalNorm { .. } | Op::Shift => {
+            maps(inputs).map(|(channels, side)| Maps { channels, side })
+        }
         Op::Linear { weight, bias } => {
             let outputs = parameter(weight)?.shape.first().copied().unwrap_or(0);
             let (width, shape) = match one(inputs)? {

@@ -66,6 +66,15 @@ impl Graph {
             } => write!(f, " window {window} stride {stride} padding {padding}"),
             Op::Linear { bias: None, .. } => f.write_str(" without bias"),
             Op::Shuffle { groups } => write!(f, " groups {groups}"),
+            Op::LocalNorm {
+                reach,
+                alpha,
+                beta,
+                offset,
+            } => write!(
+                f,
+                " reach {reach} alpha {alpha:e} beta {beta} offset {offset}"
+            ),
             Op::Pad { before, after } => write!(f, " {before} before and {after} after"),
             Op::Divide(by) => write!(f, " by {by}"),
             Op::Positions {

@@ -160,6 +160,20 @@ impl<'g> Lowering<'g> {
                 self.builder.node("Slice", &read, name, vec![]);
             }
             Op::Shuffle { groups } => self.shuffle(groups, node, first, name),
+            Op::LocalNorm {
+                reach,
+                alpha,
+                beta,
+                offset,
+            } => {
+                let settings = vec![
+                    int("size", 2 * reach as i64 + 1),
+                    float("alpha", alpha),
+                    float("beta", beta),
+                    float("bias", offset),
+                ];
+                self.builder.node("LRN", &read, name, settings);
+            }
             Op::Pad { before, after } => {
                 let [before, after] = [before, after].map(|zeros| zeros as i64);
                 let pads = [0, 0, before, before, 0, 0, after, after];

@@ -485,3 +485,136 @@ fn towers_are_joined_by_channels() {
         ]
     );
 }
+
+/// Padding of another width at the end than at the beginning, as TensorFlow has it, is
+/// one at the beginning alone where no window reaches it, and else zeros.
+#[test]
+fn padding_is_a_layers_own_or_zeros() {
+    let strided = |pads: &[i64]| vec![ints("strides", &[2, 2]), ints("pads", pads)];
+    let weight = || vec![floats("d.weight", &[4, 4, 3, 3])];
+    let convolution = |attributes| vec![node("Conv", &["c", "d.weight"], "d", attributes)];
+    let same = Attribute {
+        name: Some("auto_pad".to_owned()),
+        s: Some(b"SAME_UPPER".to_vec().into()),
+        ..Attribute::default()
+    };
+    for attributes in [strided(&[0, 0, 1, 1]), vec![ints("strides", &[2, 2]), same]] {
+        assert_eq!(
+            between(convolution(attributes), weight()),
+            [
+                "pad(1) 0 before and 1 after",
+                "convolution(2) d [4, 4, 3, 3] stride 2 padding 0"
+            ]
+        );
+    }
+    for attributes in [strided(&[1, 1, 1, 1]), strided(&[1, 1, 0, 0])] {
+        let wanted = ["convolution(1) d [4, 4, 3, 3] stride 2 padding 1"];
+        assert_eq!(between(convolution(attributes), weight()), wanted);
+    }
+    // Keras' layer of zeros, and a convolution without padding.
+    let zeros = |pads: &[i64]| {
+        let mut nodes = convolution(vec![ints("strides", &[2, 2])]);
+        nodes[0].input[0] = "z".to_owned();
+        nodes.insert(0, node("Pad", &["c"], "z", vec![ints("pads", pads)]));
+        nodes
+    };
+    assert_eq!(
+        between(zeros(&[0, 0, 1, 1, 0, 0, 1, 1]), weight()),
+        ["convolution(1) d [4, 4, 3, 3] stride 2 padding 1"]
+    );
+    assert_eq!(
+        between(zeros(&[0, 0, 0, 0, 0, 0, 1, 1]), weight())[0],
+        "pad(1) 0 before and 1 after"
+    );
+    // Windows that begin beyond the last one that fits, of what is not below 0.
+    let up = || {
+        vec![
+            ints("kernel_shape", &[3, 3]),
+            ints("strides", &[2, 2]),
+            int("ceil_mode", 1),
+        ]
+    };
+    let pooling = |operator: &str, read: &str, attributes| {
+        vec![
+            node("Relu", &["c"], "a", vec![]),
+            node(operator, &[read], "d", attributes),
+        ]
+    };
+    assert_eq!(
+        between(pooling("MaxPool", "a", up()), vec![])[1..],
+        [
+            "pad(2) 0 before and 1 after",
+            "max-pool(3) window 3 stride 2 padding 0"
+        ]
+    );
+    let counted = vec![
+        ints("kernel_shape", &[3, 3]),
+        ints("pads", &[1; 4]),
+        int("count_include_pad", 1),
+    ];
+    assert_eq!(
+        between(pooling("AveragePool", "a", counted), vec![])[1..],
+        [
+            "pad(2) 1 before and 1 after",
+            "average-pool(3) window 3 stride 1 padding 0"
+        ]
+    );
+    for (operator, read, attributes) in [("MaxPool", "c", up()), ("AveragePool", "a", up())] {
+        let bytes = changed(|graph| {
+            graph.node[2].input[0] = "d".to_owned();
+            graph.node.splice(1..2, pooling(operator, read, attributes));
+        });
+        let said = Model::parse(&bytes).unwrap_err().to_string();
+        assert!(
+            said.contains("its padding of 0 before and 1 after is not known"),
+            "{said}"
+        );
+    }
+}
+
+/// ShuffleNet's, as PyTorch writes it.
+#[test]
+fn channels_are_shuffled() {
+    let nodes = vec![
+        node("Reshape", &["c", "apart"], "s", vec![]),
+        node(
+            "Transpose",
+            &["s"],
+            "t",
+            vec![ints("perm", &[0, 2, 1, 3, 4])],
+        ),
+        node("Reshape", &["t", "together"], "u", vec![]),
+    ];
+    let tensors = vec![
+        row("apart", &[0, 2, 2, 8, 8]),
+        row("together", &[0, -1, 8, 8]),
+    ];
+    assert_eq!(between(nodes, tensors), ["shuffle(1) groups 2"]);
+}
+
+/// A first row and column that are left out: with zeros at the end, or before a 1×1
+/// convolution of every other position.
+#[test]
+fn maps_are_shifted() {
+    let starts = || {
+        vec![
+            row("starts", &[1, 1]),
+            row("ends", &[i64::MAX, i64::MAX]),
+            row("axes", &[2, 3]),
+            row("pads", &[0, 0, 0, 0, 0, 0, 1, 1]),
+            floats("d.weight", &[4, 4, 1, 1]),
+        ]
+    };
+    let slice = || node("Slice", &["c", "starts", "ends", "axes"], "s", vec![]);
+    let padded = vec![slice(), node("Pad", &["s", "pads"], "d", vec![])];
+    assert_eq!(between(padded, starts()), ["shift(1)"]);
+    let strided = vec![ints("strides", &[2, 2])];
+    let convolution = vec![slice(), node("Conv", &["s", "d.weight"], "d", strided)];
+    assert_eq!(
+        between(convolution, starts()),
+        [
+            "shift(1)",
+            "convolution(2) d [4, 4, 1, 1] stride 2 padding 0"
+        ]
+    );
+}

@@ -189,6 +189,13 @@ fn operations_of_no_space_come_back() {
         after: 0,
     };
     x = graph.push(zeros, &[x]).unwrap();
+    let norm = Op::LocalNorm {
+        reach: 2,
+        alpha: 2e-5,
+        beta: 0.75,
+        offset: 2.0,
+    };
+    x = graph.push(norm, &[x]).unwrap();
     graph.mark(Mark::Features(x));
     let flat = graph.push(Op::Flatten, &[x]).unwrap();
     let weight = graph.hold(Parameter {

@@ -164,6 +164,7 @@ fn layer<'g>(graph: &'g Graph, node: &Node) -> Option<(&'g str, String)> {
             | Op::Concatenate
             | Op::Narrow { .. }
             | Op::Shuffle { .. }
+            | Op::LocalNorm { .. }
             | Op::Pad { .. }
             | Op::Shift
             | Op::Add
@@ -213,6 +214,15 @@ fn value(graph: &Graph, node: &Node) -> String {
         Op::Concatenate => format!("torch.cat(({}), 1)", read.join(", ")),
         Op::Narrow { channels } => format!("{first}[:, :{channels}]"),
         Op::Shuffle { groups } => format!("F.channel_shuffle({first}, {groups})"),
+        Op::LocalNorm {
+            reach,
+            alpha,
+            beta,
+            offset,
+        } => {
+            let size = 2 * reach + 1;
+            format!("F.local_response_norm({first}, {size}, {alpha:?}, {beta:?}, {offset:?})")
+        }
         Op::Pad { before, after } => {
             format!("F.pad({first}, ({before}, {after}, {before}, {after}))")
         }

@@ -232,6 +232,16 @@ impl Pass<'_, '_> {
                 let turned = input.f_reshape(apart)?.f_transpose(1, 2)?;
                 turned.f_reshape(input.size())?
             }
+            Op::LocalNorm {
+                reach,
+                alpha,
+                beta,
+                offset,
+            } => {
+                let means = adjacent_means(&input.f_square()?, reach as i64)?;
+                let divisor = means.f_mul_scalar(alpha)?.f_add_scalar(offset)?;
+                input.f_div(&divisor.f_pow_tensor_scalar(beta)?)?
+            }
             Op::Pad { before, after } => {
                 let [before, after] = [before, after].map(|zeros| zeros as i64);
                 input.f_constant_pad_nd([before, after, before, after])?
@@ -335,6 +345,15 @@ impl Pass<'_, '_> {
             None => Ok(input),
         }
     }
+}
+
+/// Means over so many channels before each and after it, 0 where there are none.
+fn adjacent_means(maps: &Tensor, reach: i64) -> Result<Tensor, NetError> {
+    let (count, channels, height, width) = maps.size4()?;
+    let rows = maps.f_reshape([count, 1, channels, height * width])?;
+    let (window, padding) = ([2 * reach + 1, 1], [reach, 0]);
+    let means = rows.f_avg_pool2d(window, [1, 1], padding, false, true, None)?;
+    Ok(means.f_reshape(maps.size())?)
 }
 
 fn activated(activation: Activation, input: &Tensor) -> Result<Tensor, NetError> {

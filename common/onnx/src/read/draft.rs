@@ -59,6 +59,7 @@ impl<'n> Draft<'n> {
             | Op::AveragePool { .. }
             | Op::Concatenate
             | Op::Shuffle { .. }
+            | Op::LocalNorm { .. }
             | Op::Pad { .. }
             | Op::Add
             | Op::Dropout { .. } => inputs.all(|positive| positive),

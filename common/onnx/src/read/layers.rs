@@ -233,6 +233,31 @@ impl<'n> Walk<'n> {
         pair
     }
 
+    /// A norm over adjacent channels, of which as many come before as after.
+    pub fn local_norm(&mut self, place: usize, node: &'n Node) -> Given {
+        node.allows(&["alpha", "beta", "bias", "size"])?;
+        let image = self.image(node, 0)?;
+        let size = node
+            .int("size")?
+            .and_then(|size| usize::try_from(size).ok());
+        let Some(size) = size.filter(|size| size % 2 == 1) else {
+            return Err(node.refuse("only an odd number of adjacent channels is known"));
+        };
+        let number = |name: &str, usual: f32| {
+            let number = node.float(name)?;
+            Ok::<_, LowerError>(told(number.unwrap_or(usual)))
+        };
+        let op = Op::LocalNorm {
+            reach: size / 2,
+            alpha: number("alpha", 1e-4)?,
+            beta: number("beta", 0.75)?,
+            offset: number("bias", 1.0)?,
+        };
+        let maps = self.maps(place, &image)?;
+        let value = self.draft.push(place, op, &[maps])?;
+        Ok(self.give(place, value, image.view))
+    }
+
     /// A linear map of a vector.
     pub fn gemm(&mut self, place: usize, node: &'n Node) -> Given {
         node.allows(&["alpha", "beta", "transA", "transB", "broadcast"])?;

@@ -237,6 +237,7 @@ impl<'n> Walk<'n> {
             "MaxPool" | "AveragePool" => self.pool(place, node),
             "GlobalAveragePool" | "ReduceMean" => self.means(place, node),
             "GlobalMaxPool" => self.largest(place, node),
+            "LRN" => self.local_norm(place, node),
             "Pad" => self.pad(place, node),
             "Slice" => self.slice(place, node),
             "Concat" => self.concatenate(place, node),

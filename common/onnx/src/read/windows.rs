@@ -112,6 +112,12 @@ impl Window {
         }
     }
 
+    /// Whether there is one window alone, which holds a whole side.
+    fn holds(&self, side: usize) -> bool {
+        let alone = self.windows(side, self.after) == Some(1);
+        alone && self.dilation == 1 && self.size >= side + self.before
+    }
+
     /// A value with zeros in place of the padding.
     pub fn zeros(
         &self,
@@ -173,8 +179,8 @@ impl<'n> Walk<'n> {
         if node.int("ceil_mode")?.unwrap_or(0) != 0 {
             window = window.rounded_up(side);
         }
-        let whole = window.size == side && !window.pads();
-        if !largest && (whole || self.remarks.whole.contains(&place)) {
+        let counts = node.int("count_include_pad")?.unwrap_or(0) != 0 && window.pads();
+        if !largest && (window.holds(side) && !counts || self.remarks.whole.contains(&place)) {
             self.remarks.whole.insert(place);
             return self.means_of(place, &image);
         }
@@ -186,7 +192,6 @@ impl<'n> Walk<'n> {
             None => self.maps(place, &image)?,
         };
         // Zeros are as good as nothing where nothing is below them, and where they count.
-        let counts = node.int("count_include_pad")?.unwrap_or(0) != 0 && window.pads();
         let zeros = match largest {
             true => self.draft.is_positive(value),
             false => counts && window.after == padded.after,
