@@ -66,7 +66,8 @@ pub enum Op {
     Squeeze,
     /// All numbers of maps as one vector: channel after channel, row after row.
     Flatten,
-    /// Maps times other maps of as many channels and one position (Hu et al. 2018).
+    /// Maps times other maps of as many channels and one position, or a vector of as
+    /// many numbers (Hu et al. 2018).
     Scale,
     /// The channels of several maps, one after another.
     Concatenate,

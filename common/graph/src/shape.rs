@@ -318,13 +318,17 @@ pub(crate) fn infer(
     }
 }
 
-/// Maps, and maps of one position by which they are multiplied.
+/// Maps, and maps of one position or a vector by which they are multiplied.
 fn scaled(inputs: &[Shape]) -> Result<Shape, Misfit> {
     let &[first, other] = inputs else {
         return Err(count("two values", inputs));
     };
     let (channels, _) = maps(&[first])?;
-    match other == (Shape::Maps { channels, side: 1 }) {
+    let factors = [
+        Shape::Maps { channels, side: 1 },
+        Shape::Vector { width: channels },
+    ];
+    match factors.contains(&other) {
         true => Ok(first),
         false => Err(Misfit::Different { first, other }),
     }

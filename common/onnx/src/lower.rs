@@ -148,7 +148,7 @@ impl<'g> Lowering<'g> {
             }
             Op::Squeeze => simple(&mut self.builder, "GlobalAveragePool"),
             Op::Flatten => simple(&mut self.builder, "Flatten"),
-            Op::Scale => simple(&mut self.builder, "Mul"),
+            Op::Scale => self.scale(node, &read, name),
             Op::Concatenate => {
                 let settings = vec![int("axis", 1)];
                 self.builder.node("Concat", &read, name, settings);
@@ -233,6 +233,22 @@ impl<'g> Lowering<'g> {
             }
         }
         name.to_owned()
+    }
+
+    /// Maps times factors, which are made maps of one position where they are a vector.
+    fn scale(&mut self, node: &Node, read: &[&str], name: &str) {
+        let (&[maps, factors], [_, value]) = (read, &node.inputs[..]) else {
+            return; // which no graph holds
+        };
+        let vector = matches!(self.graph.shape(*value), Shape::Vector { .. });
+        let builder = &mut self.builder;
+        if !vector {
+            return builder.node("Mul", &[maps, factors], name, vec![]);
+        }
+        let wide = format!("{name}/factors");
+        let axes = builder.ints(&[2, 3]);
+        builder.node("Unsqueeze", &[factors, &axes], &wide, vec![]);
+        builder.node("Mul", &[maps, &wide], name, vec![]);
     }
 
     fn shuffle(&mut self, groups: usize, node: &Node, input: &str, name: &str) {

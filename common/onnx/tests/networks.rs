@@ -618,3 +618,48 @@ fn maps_are_shifted() {
         ]
     );
 }
+
+/// Squeeze-and-excitation with linear maps, as SENet has it.
+#[test]
+fn factors_may_be_a_vector() {
+    let tensors = vec![
+        floats("e.weight", &[2, 4]),
+        floats("e.bias", &[2]),
+        floats("g.weight", &[4, 2]),
+        floats("g.bias", &[4]),
+        row("wide", &[-1, 4, 1, 1]),
+    ];
+    let linear = |read: &str, name: &str| {
+        let tensors = [format!("{name}.weight"), format!("{name}.bias")];
+        let inputs = [read, &tensors[0], &tensors[1]];
+        node("Gemm", &inputs, name, vec![int("transB", 1)])
+    };
+    let nodes = vec![
+        node("GlobalAveragePool", &["c"], "m", vec![]),
+        node("Flatten", &["m"], "v", vec![]),
+        linear("v", "e"),
+        node("Relu", &["e"], "i", vec![]),
+        linear("i", "g"),
+        node("Sigmoid", &["g"], "h", vec![]),
+        node("Reshape", &["h", "wide"], "w", vec![]),
+        node("Mul", &["c", "w"], "s", vec![]),
+    ];
+    let bytes = changed(|graph| {
+        graph.node[2].input[0] = "s".to_owned();
+        graph.node.splice(1..2, nodes);
+        graph.initializer.extend(tensors);
+    });
+    assert_eq!(
+        layers(&bytes)[1..],
+        [
+            "global-pool(1)",
+            "linear(2) e [2, 4]",
+            "relu(3)",
+            "linear(4) g [4, 2]",
+            "sigmoid(5)",
+            "scale(1, 6)",
+            "global-pool(7)",
+            "linear(8) l [5, 4]"
+        ]
+    );
+}

@@ -196,6 +196,9 @@ fn operations_of_no_space_come_back() {
         offset: 2.0,
     };
     x = graph.push(norm, &[x]).unwrap();
+    let means = graph.push(Op::GlobalPool, &[x]).unwrap();
+    let factors = graph.linear(means, named("factors"), 4).unwrap();
+    x = graph.push(Op::Scale, &[x, factors]).unwrap();
     graph.mark(Mark::Features(x));
     let flat = graph.push(Op::Flatten, &[x]).unwrap();
     let weight = graph.hold(Parameter {

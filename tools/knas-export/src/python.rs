@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Result, Write};
 
-use knas_graph::{Activation, Graph, Grid, Node, Op, Shape};
+use knas_graph::{Activation, Graph, Grid, Node, Op, Shape, Value};
 
 /// What the module holds beside the network: names and their JSON.
 pub type Constants = Vec<(&'static str, String)>;
@@ -210,7 +210,11 @@ fn value(graph: &Graph, node: &Node) -> String {
         Op::GlobalPool => format!("{first}.mean((2, 3))"),
         Op::Squeeze => format!("{first}.mean((2, 3), keepdim=True)"),
         Op::Flatten => format!("{first}.flatten(1)"),
-        Op::Scale => read.join(" * "),
+        Op::Scale => {
+            let vector = |input: &Value| matches!(graph.shape(*input), Shape::Vector { .. });
+            let wide = node.inputs.get(1).is_some_and(vector);
+            read.join(" * ") + if wide { "[:, :, None, None]" } else { "" }
+        }
         Op::Concatenate => format!("torch.cat(({}), 1)", read.join(", ")),
         Op::Narrow { channels } => format!("{first}[:, :{channels}]"),
         Op::Shuffle { groups } => format!("F.channel_shuffle({first}, {groups})"),

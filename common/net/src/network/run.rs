@@ -220,6 +220,9 @@ impl Pass<'_, '_> {
             Op::Squeeze => input.f_mean_dim([2, 3].as_slice(), true, input.kind())?,
             Op::Flatten => input.f_flatten(1, -1)?,
             Op::Scale => match *rest {
+                [factors] if factors.dim() == 2 => {
+                    input.f_mul(&factors.f_unsqueeze(2)?.f_unsqueeze(3)?)?
+                }
                 [factors] => input.f_mul(factors)?,
                 _ => return Err(NetError::Unread(place)),
             },
