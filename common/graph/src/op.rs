@@ -71,8 +71,10 @@ pub enum Op {
     Scale,
     /// The channels of several maps, one after another.
     Concatenate,
-    /// The first channels of maps.
+    /// Some adjacent channels of maps.
     Narrow {
+        /// The first of them.
+        first: usize,
         /// How many.
         channels: usize,
     },

@@ -233,7 +233,7 @@ pub(crate) fn infer(
         }),
         Op::Scale => scaled(inputs),
         Op::Concatenate => concatenated(inputs),
-        Op::Narrow { channels } => narrowed(inputs, channels),
+        Op::Narrow { first, channels } => narrowed(inputs, first, channels),
         Op::Shuffle { groups } => match maps(inputs)? {
             (channels, side) if groups > 0 && channels.is_multiple_of(groups) => {
                 Ok(Maps { channels, side })
@@ -349,14 +349,12 @@ fn concatenated(inputs: &[Shape]) -> Result<Shape, Misfit> {
     Ok(Shape::Maps { channels, side })
 }
 
-fn narrowed(inputs: &[Shape], channels: usize) -> Result<Shape, Misfit> {
+fn narrowed(inputs: &[Shape], first: usize, channels: usize) -> Result<Shape, Misfit> {
+    let wanted = first.saturating_add(channels);
     match maps(inputs)? {
         _ if channels == 0 => Err(Misfit::Zero("the number of channels")),
-        (found, side) if channels <= found => Ok(Shape::Maps { channels, side }),
-        (found, _) => Err(Misfit::Channels {
-            wanted: channels,
-            found,
-        }),
+        (found, side) if wanted <= found => Ok(Shape::Maps { channels, side }),
+        (found, _) => Err(Misfit::Channels { wanted, found }),
     }
 }
 

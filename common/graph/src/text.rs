@@ -65,6 +65,9 @@ impl Graph {
                 padding,
             } => write!(f, " window {window} stride {stride} padding {padding}"),
             Op::Linear { bias: None, .. } => f.write_str(" without bias"),
+            Op::Narrow {
+                first: first @ 1.., ..
+            } => write!(f, " from {first}"),
             Op::Shuffle { groups } => write!(f, " groups {groups}"),
             Op::LocalNorm {
                 reach,
@@ -92,7 +95,7 @@ impl Graph {
             | Op::Flatten
             | Op::Scale
             | Op::Concatenate
-            | Op::Narrow { .. }
+            | Op::Narrow { first: 0, .. }
             | Op::Shift
             | Op::Linear { .. }
             | Op::Add

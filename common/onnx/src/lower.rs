@@ -153,9 +153,12 @@ impl<'g> Lowering<'g> {
                 let settings = vec![int("axis", 1)];
                 self.builder.node("Concat", &read, name, settings);
             }
-            Op::Narrow { channels } => {
-                let [start, end, axis] =
-                    [0, channels as i64, 1].map(|number| self.builder.ints(&[number]));
+            Op::Narrow {
+                first: start,
+                channels,
+            } => {
+                let bounds = [start, start.saturating_add(channels), 1];
+                let [start, end, axis] = bounds.map(|number| self.builder.ints(&[number as i64]));
                 let read = [first, &start, &end, &axis];
                 self.builder.node("Slice", &read, name, vec![]);
             }

@@ -8,7 +8,7 @@
 //! | `check` | nodes in order, and their settings |
 //! | `fold`, `wholes` | what a node gives that reads no image |
 //! | `walk` | the nodes, one after the other |
-//! | `layers`, `windows`, `sums`, `arrange` | the nodes by what they do |
+//! | `layers`, `windows`, `sums`, `arrange`, `cut` | the nodes by what they do |
 //! | `view` | how a value of the file lies over one of the graph |
 //! | `functions`, `scalar` | what is done to single numbers |
 //! | `draft`, `finish` | the graph under way, and when it is whole |
@@ -18,6 +18,7 @@
 mod arrange;
 mod blocks;
 mod check;
+mod cut;
 mod draft;
 mod error;
 mod external;

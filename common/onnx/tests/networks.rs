@@ -663,3 +663,33 @@ fn factors_may_be_a_vector() {
         ]
     );
 }
+
+/// Halves of the channels, as ShuffleNetV2 has them.
+#[test]
+fn channels_are_split() {
+    let mut split = node("Split", &["c"], "s", vec![int("axis", 1)]);
+    split.output.push("t".to_owned());
+    let both = vec![
+        split,
+        node("Relu", &["t"], "u", vec![]),
+        node("Concat", &["s", "u"], "v", vec![int("axis", 1)]),
+    ];
+    let rows = vec![row("two", &[2]), row("end", &[99]), row("one", &[1])];
+    assert_eq!(
+        between(both, vec![]),
+        [
+            "narrow(1)",
+            "narrow(1) from 2",
+            "relu(3)",
+            "concatenate(2, 4)"
+        ]
+    );
+    let slice = vec![
+        node("Slice", &["c", "two", "end", "one"], "s", vec![]),
+        node("Concat", &["s", "s"], "v", vec![int("axis", 1)]),
+    ];
+    assert_eq!(
+        between(slice, rows),
+        ["narrow(1) from 2", "concatenate(2, 2)"]
+    );
+}

@@ -216,7 +216,10 @@ fn value(graph: &Graph, node: &Node) -> String {
             read.join(" * ") + if wide { "[:, :, None, None]" } else { "" }
         }
         Op::Concatenate => format!("torch.cat(({}), 1)", read.join(", ")),
-        Op::Narrow { channels } => format!("{first}[:, :{channels}]"),
+        Op::Narrow {
+            first: start,
+            channels,
+        } => format!("{first}.narrow(1, {start}, {channels})"),
         Op::Shuffle { groups } => format!("F.channel_shuffle({first}, {groups})"),
         Op::LocalNorm {
             reach,

@@ -73,7 +73,15 @@ fn shapes_of_what_mobile_networks_and_cells_are_made_of() {
     assert_eq!(graph.shape(both), maps(12, 4));
     let shifted = graph.push(Op::Shift, &[both]).unwrap();
     assert_eq!(graph.shape(shifted), maps(12, 4));
-    let narrow = graph.push(Op::Narrow { channels: 5 }, &[shifted]).unwrap();
+    let narrow = graph
+        .push(
+            Op::Narrow {
+                first: 7,
+                channels: 5,
+            },
+            &[shifted],
+        )
+        .unwrap();
     assert_eq!(graph.shape(narrow), maps(5, 4));
     let shuffled = graph.push(Op::Shuffle { groups: 4 }, &[shifted]).unwrap();
     assert_eq!(graph.shape(shuffled), maps(12, 4));
@@ -164,12 +172,18 @@ fn what_does_not_go_together_is_named() {
             "it reads two values or more, not 1 values",
         ),
         (
-            Op::Narrow { channels: 4 },
+            Op::Narrow {
+                first: 1,
+                channels: 3,
+            },
             &[x],
             "of 3 channels there are no first 4",
         ),
         (
-            Op::Narrow { channels: 0 },
+            Op::Narrow {
+                first: 0,
+                channels: 0,
+            },
             &[x],
             "the number of channels is 0",
         ),

@@ -227,7 +227,7 @@ impl Pass<'_, '_> {
                 _ => return Err(NetError::Unread(place)),
             },
             Op::Concatenate => Tensor::f_cat(&inputs, 1)?,
-            Op::Narrow { channels } => input.f_narrow(1, 0, channels as i64)?,
+            Op::Narrow { first, channels } => input.f_narrow(1, first as i64, channels as i64)?,
             Op::Shuffle { groups } => {
                 let (count, channels, height, width) = input.size4()?;
                 let groups = groups as i64;

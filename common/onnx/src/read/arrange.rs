@@ -1,11 +1,10 @@
-//! Nodes that turn, flatten, cut and join values.
+//! Nodes that turn, flatten and join values.
 
 use knas_graph::{Op, Shape, Value};
 
 use super::check::Node;
 use super::error::LowerError;
 use super::fold::{Numbers, axes, axis};
-use super::functions::Source;
 use super::tensor::DIMENSIONS;
 use super::view::{CHANNELS, View};
 use super::walk::{Given, Image, Known, Walk};
@@ -214,75 +213,6 @@ impl<'n> Walk<'n> {
         let (value, view) = self.settled(place, &image)?;
         let zeros = self.draft.push(place, Op::Zeros, &[value])?;
         Ok(self.give(place, zeros, view))
-    }
-
-    /// Maps without their first row and column, or the first channels of maps.
-    pub fn slice(&mut self, place: usize, node: &'n Node) -> Given {
-        node.allows(&["starts", "ends", "axes"])?;
-        let image = self.image(node, 0)?;
-        let row = |walk: &Self, place, name| {
-            let setting = node.ints(name)?.map(<[i64]>::to_vec);
-            Ok::<_, LowerError>(setting.or(walk.wholes(node, place)))
-        };
-        let refused =
-            || node.refuse("only a first row and column, or the last channels, can be left out");
-        let (Some(starts), Some(ends)) = (row(self, 1, "starts")?, row(self, 2, "ends")?) else {
-            return Err(refused());
-        };
-        let axes = row(self, 3, "axes")?.unwrap_or_else(|| (0..starts.len() as i64).collect());
-        let steps = self
-            .wholes(node, 4)
-            .unwrap_or_else(|| vec![1; starts.len()]);
-        let equal = [ends.len(), axes.len(), steps.len()]
-            .iter()
-            .all(|&n| n == starts.len());
-        if !equal || starts.len() > DIMENSIONS || steps.iter().any(|&step| step != 1) {
-            return Err(refused());
-        }
-        let (shape, sizes) = (self.functions.shape(image.function), image.view.sizes());
-        let channels = image.view.axis(shape, CHANNELS);
-        let (mut cut, mut first) = (Vec::new(), None);
-        for ((&start, &end), &number) in starts.iter().zip(&ends).zip(&axes) {
-            let axis = axis(number, image.view.rank()).ok_or_else(refused)?;
-            // Nothing is left out of the images themselves.
-            let size = match axis.checked_sub(1) {
-                Some(axis) => sizes[axis] as i64,
-                None => i64::from(i32::MAX),
-            };
-            match start {
-                0 if end >= size => {}
-                0 if end > 0 && axis.checked_sub(1) == channels => first = Some(end as usize),
-                1 if end >= size && axis > 0 => cut.push(axis - 1),
-                _ => return Err(refused()),
-            }
-        }
-        cut.sort_unstable();
-        let mut positions = [1, 2].map(|source| image.view.axis(shape, source));
-        positions.sort_unstable();
-        if cut.is_empty() && first.is_none() {
-            return Ok(Known::Image(image));
-        }
-        let (value, view) = self.settled(place, &image)?;
-        if let Some(channels) = first.filter(|_| cut.is_empty()) {
-            let narrow = self.draft.push(place, Op::Narrow { channels }, &[value])?;
-            let [from, to] = [value, narrow].map(|value| self.draft.graph.shape(value));
-            let view = view.resized(from, to).ok_or_else(refused)?;
-            return Ok(self.give(place, narrow, view));
-        }
-        let Some((channels, side @ 2..)) = self.draft.maps(value) else {
-            return Err(refused());
-        };
-        if first.is_some() || !cut.iter().copied().map(Some).eq(positions) {
-            return Err(refused());
-        }
-        let shape = Shape::Maps {
-            channels,
-            side: side - 1,
-        };
-        let function = self.functions.source(Source::Cropped(value), shape, place);
-        let view = view.resized(self.draft.graph.shape(value), shape);
-        let view = view.ok_or_else(refused)?;
-        Ok(Known::Image(Image { function, view }))
     }
 
     /// Maps with the channels of several, one after another.

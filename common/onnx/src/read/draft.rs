@@ -58,6 +58,7 @@ impl<'n> Draft<'n> {
             Op::MaxPool { .. }
             | Op::AveragePool { .. }
             | Op::Concatenate
+            | Op::Narrow { .. }
             | Op::Shuffle { .. }
             | Op::LocalNorm { .. }
             | Op::Pad { .. }

@@ -125,6 +125,15 @@ impl<'n> Walk<'n> {
             if self.known[output].is_some() {
                 continue;
             }
+            if node.operator == "Split" {
+                let given = self.split(place, node)?;
+                for (output, given) in node.outputs.iter().zip(given) {
+                    if let Some(output) = *output {
+                        self.known[output] = Some(given);
+                    }
+                }
+                continue;
+            }
             let given = match self.numbers(node, &mut budget)? {
                 Some(numbers) => Known::Numbers(numbers),
                 None => self.node(place, node)?,

@@ -72,7 +72,10 @@ fn mobile(graph: &mut Graph, x: Value) -> Value {
     };
     let pooled = graph.push(pool, &[x]).unwrap();
     let both = graph.push(Op::Concatenate, &[x, pooled]).unwrap();
-    let narrow = Op::Narrow { channels: 5 };
+    let narrow = Op::Narrow {
+        first: 0,
+        channels: 5,
+    };
     let both = graph.push(narrow, &[both]).unwrap();
     graph.push(Op::Shift, &[both]).unwrap()
 }

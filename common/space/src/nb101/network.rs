@@ -244,7 +244,7 @@ impl Builder<'_> {
                 true => values[from],
                 false => self
                     .graph
-                    .push(Layer::Narrow { channels }, &[values[from]])?,
+                    .push(Layer::Narrow { first: 0, channels }, &[values[from]])?,
             });
         }
         if module.edges.has(0, vertex) {
