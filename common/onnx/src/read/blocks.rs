@@ -41,7 +41,7 @@ pub(crate) fn marks(layers: &[Layer]) -> Marks {
             continue;
         }
         if joins(&layers[place]) {
-            let end = activated(layers, &alone, place, until);
+            let end = followed(layers, &alone, place, until);
             if before > last {
                 blocks.push((last, before));
             }
@@ -58,15 +58,17 @@ fn joins(layer: &Layer) -> bool {
     matches!(layer.op, Op::Add | Op::Concatenate) && matches!(layer.shape, Shape::Maps { .. })
 }
 
-/// The activation that alone reads what the layer at this place gives; else the place.
-fn activated(layers: &[Layer], alone: &[bool], place: usize, until: usize) -> usize {
-    let next = place + 1;
-    let activates =
-        |layer: &Layer| matches!(layer.op, Op::Relu | Op::Activation(_)) && layer.reads == [place];
-    match layers.get(next).is_some_and(activates) && next < until && alone[next] {
-        true => next,
-        false => place,
+/// The last of the activations and shuffles that follow on the layer at this place, one
+/// on the other; else the place.
+fn followed(layers: &[Layer], alone: &[bool], mut place: usize, until: usize) -> usize {
+    let follows = |layer: &Layer, place: usize| {
+        let simple = matches!(layer.op, Op::Relu | Op::Activation(_) | Op::Shuffle { .. });
+        simple && layer.reads == [place]
+    };
+    while place + 1 < until && alone[place + 1] && follows(&layers[place + 1], place) {
+        place += 1;
     }
+    place
 }
 
 /// By layer, whether all that comes after it follows from what it gives.

@@ -40,9 +40,9 @@ impl Numbers {
                 shape,
                 data: Data::Wholes(numbers),
                 ..
-            }) if shape.len() < 2 => Some(Wholes {
+            }) => Some(Wholes {
                 numbers: numbers.iter().copied().map(Whole::Known).collect(),
-                alone: shape.is_empty(),
+                shape: shape.clone(),
                 shape_of: None,
             }),
             Self::Constant(_) => None,
@@ -248,8 +248,9 @@ pub(crate) fn axes(node: &Node, told: Option<Vec<i64>>) -> Result<Option<Vec<i64
     })
 }
 
-/// The shape that a node gives known numbers of this shape.
-fn reshaped(
+/// The shape that a node gives known numbers of this shape; `told` are the axes or the
+/// sizes that it reads.
+pub(crate) fn reshaped(
     node: &Node,
     shape: &[usize],
     told: Option<Vec<i64>>,

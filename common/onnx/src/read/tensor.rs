@@ -155,7 +155,7 @@ impl Constant {
             Data::Stored(format, bytes) => format.numbers(bytes),
             Data::Filled(number) => vec![*number; self.len()],
             Data::Made(numbers) => numbers.to_vec(),
-            Data::Turned(of, order) => turned(of, order),
+            Data::Turned(of, order) => turn(&of.numbers(), &of.shape, order),
             Data::Wholes(_) | Data::Other => Vec::new(),
         }
     }
@@ -205,14 +205,13 @@ impl Constant {
     }
 }
 
-/// The numbers of a tensor with its axes in this order.
-fn turned(of: &Constant, order: &[usize]) -> Vec<f32> {
-    let numbers = of.numbers();
-    let mut strides = vec![1; of.shape.len()];
-    for axis in (1..of.shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * of.shape[axis];
+/// The numbers of a tensor of this shape with its axes in this order.
+pub(crate) fn turn<T: Copy>(numbers: &[T], shape: &[usize], order: &[usize]) -> Vec<T> {
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis];
     }
-    let axes: Vec<(usize, usize)> = order.iter().map(|&a| (of.shape[a], strides[a])).collect();
+    let axes: Vec<(usize, usize)> = order.iter().map(|&a| (shape[a], strides[a])).collect();
     let mut places = vec![0; axes.len()];
     let mut result = Vec::with_capacity(numbers.len());
     let mut from = 0;

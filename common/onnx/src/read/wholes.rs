@@ -2,8 +2,10 @@
 
 use super::check::Node;
 use super::error::LowerError;
+use super::fold::{axis, reshaped};
+use super::tensor::turn;
 
-/// The most of them in one value.
+/// The most of them that a node gives.
 const MOST: usize = 64;
 
 /// A whole number, as far as it is known.
@@ -17,12 +19,12 @@ pub(crate) enum Whole {
     Unknown,
 }
 
-/// Whole numbers in a row.
+/// Whole numbers, most often in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wholes {
     pub numbers: Vec<Whole>,
-    /// Whether it is one alone, without a dimension.
-    pub alone: bool,
+    /// Its sizes, of which one number alone has none.
+    pub shape: Vec<usize>,
     /// The value of which they are the whole shape.
     pub shape_of: Option<usize>,
 }
@@ -31,8 +33,8 @@ impl Wholes {
     /// Numbers in a row.
     pub fn row(numbers: Vec<Whole>) -> Self {
         Self {
+            shape: vec![numbers.len()],
             numbers,
-            alone: false,
             shape_of: None,
         }
     }
@@ -45,6 +47,25 @@ impl Wholes {
         };
         self.numbers.iter().map(known).collect()
     }
+
+    /// Those at some places of an axis.
+    fn taken(&self, axis: usize, places: &[usize]) -> Self {
+        let inner: usize = self.shape[axis + 1..].iter().product();
+        let size = self.shape[axis] * inner;
+        let blocks = self.numbers.chunks(size.max(1));
+        let numbers = blocks.flat_map(|block| {
+            let places = places.iter().map(move |place| place * inner);
+            places.flat_map(move |start| block[start..start + inner].iter().copied())
+        });
+        let numbers = numbers.collect();
+        let mut shape = self.shape.clone();
+        shape[axis] = places.len();
+        Self {
+            numbers,
+            shape,
+            shape_of: None,
+        }
+    }
 }
 
 /// What a node computes of whole numbers; none where it is no such node.
@@ -54,48 +75,46 @@ pub(crate) fn compute(node: &Node, read: &[Option<&Wholes>]) -> Result<Option<Wh
         return Ok(None);
     };
     let at = |place: usize| read.get(place).copied().flatten();
-    let computed = match (&*node.operator, all.len()) {
-        ("Gather", 2) => gather(node, first, all[1])?,
-        ("Slice", _) => slice(node, first, [at(1), at(2), at(3), at(4)])?,
-        ("Concat", _) => Wholes::row(all.iter().flat_map(|w| w.numbers.iter().copied()).collect()),
-        ("Unsqueeze" | "Reshape" | "Flatten", _) => Wholes {
-            alone: false,
-            ..first.clone()
-        },
-        ("Squeeze", _) => Wholes {
-            alone: first.numbers.len() == 1,
-            ..first.clone()
-        },
-        ("ReduceProd", _) => Wholes {
-            numbers: vec![
-                first
-                    .numbers
-                    .iter()
-                    .copied()
-                    .fold(Whole::Known(1), |a, b| both(a, b, i64::checked_mul)),
-            ],
-            alone: node.int("keepdims")? == Some(0),
-            shape_of: None,
-        },
-        (operator, 2) => {
-            let Some(arithmetic) = arithmetic(operator) else {
-                return Ok(None);
-            };
-            let Some(numbers) = paired(first, all[1], arithmetic) else {
-                return Err(node.refuse("it joins rows of whole numbers of other lengths"));
-            };
-            let alone = first.alone && all[1].alone;
-            Wholes {
-                numbers,
-                alone,
-                shape_of: None,
-            }
+    let made = match (&*node.operator, all.len()) {
+        ("Shape", 1) => {
+            let sizes = first.shape.iter().map(|&size| Whole::Known(size as i64));
+            Some(Wholes::row(sizes.collect()))
         }
+        ("Gather", 2) => gather(first, all[1]),
+        ("Slice", _) => slice(node, first, [at(1), at(2), at(3), at(4)])?,
+        ("Concat", _) if all.iter().all(|wholes| wholes.shape.len() == 1) => {
+            let numbers = all.iter().flat_map(|wholes| wholes.numbers.iter());
+            Some(Wholes::row(numbers.copied().collect()))
+        }
+        ("Unsqueeze" | "Squeeze" | "Reshape" | "Flatten", _) => {
+            let told = at(1).and_then(Wholes::known);
+            let shape = reshaped(node, &first.shape, told)?;
+            let fits = |shape: &Vec<usize>| shape.iter().product::<usize>() == first.numbers.len();
+            shape.filter(fits).map(|shape| Wholes {
+                shape,
+                ..first.clone()
+            })
+        }
+        ("Transpose", 1) => transpose(node, first)?,
+        ("ReduceProd", _) => {
+            let product = |a, b| both(a, b, i64::checked_mul);
+            let numbers = first.numbers.iter().copied();
+            let mut made = Wholes::row(vec![numbers.fold(Whole::Known(1), product)]);
+            if node.int("keepdims")? == Some(0) {
+                made.shape.clear();
+            }
+            Some(made)
+        }
+        (operator, 2) => match arithmetic(operator) {
+            Some(arithmetic) => paired(first, all[1], arithmetic),
+            None => return Ok(None),
+        },
         _ => return Ok(None),
     };
-    match computed.numbers.len() {
-        0..=MOST => Ok(Some(computed)),
-        _ => Err(node.refuse("it gives more whole numbers than any shape has")),
+    match made {
+        Some(made) if made.numbers.len() <= MOST => Ok(Some(made)),
+        Some(_) => Err(node.refuse("it gives more whole numbers than any shape has")),
+        None => Err(node.refuse("it cannot be done to the whole numbers that it reads")),
     }
 }
 
@@ -125,75 +144,94 @@ fn both(a: Whole, b: Whole, arithmetic: Arithmetic) -> Whole {
     }
 }
 
-fn paired(a: &Wholes, b: &Wholes, arithmetic: Arithmetic) -> Option<Vec<Whole>> {
+fn paired(a: &Wholes, b: &Wholes, arithmetic: Arithmetic) -> Option<Wholes> {
     let (first, second) = (&a.numbers, &b.numbers);
-    let length = match (first.len(), second.len()) {
-        (1, length) | (length, 1) => length,
-        (a, b) if a == b => a,
+    let larger = match (first.len(), second.len()) {
+        (_, 1) if a.shape.len() >= b.shape.len() => a,
+        (1, _) => b,
+        _ if a.shape == b.shape => a,
         _ => return None,
     };
     let at = |of: &[Whole], place: usize| of[if of.len() == 1 { 0 } else { place }];
     let pair = |place| both(at(first, place), at(second, place), arithmetic);
-    Some((0..length).map(pair).collect())
-}
-
-/// A place in a row, which may be counted from its end.
-fn place(number: i64, length: usize) -> Option<usize> {
-    let length = i64::try_from(length).ok()?;
-    let place = if number < 0 {
-        number.checked_add(length)?
-    } else {
-        number
-    };
-    (0..length).contains(&place).then_some(place as usize)
-}
-
-fn gather(node: &Node, from: &Wholes, places: &Wholes) -> Result<Wholes, LowerError> {
-    let taken = places.known().and_then(|places_known| {
-        let take = |&number: &i64| Some(from.numbers[place(number, from.numbers.len())?]);
-        places_known
-            .iter()
-            .map(take)
-            .collect::<Option<Vec<Whole>>>()
-    });
-    let numbers = taken.ok_or_else(|| node.refuse("it takes whole numbers that are not there"))?;
-    let alone = places.alone;
-    Ok(Wholes {
-        numbers,
-        alone,
+    Some(Wholes {
+        numbers: (0..larger.numbers.len()).map(pair).collect(),
+        shape: larger.shape.clone(),
         shape_of: None,
     })
 }
 
-fn slice(node: &Node, from: &Wholes, told: [Option<&Wholes>; 4]) -> Result<Wholes, LowerError> {
+/// The numbers of a row at these places, which may be counted from its end.
+fn gather(from: &Wholes, places: &Wholes) -> Option<Wholes> {
+    let [length] = from.shape[..] else {
+        return None;
+    };
+    let known = places.known()?;
+    let found = known.iter().map(|&place| axis(place, length));
+    let found: Vec<usize> = found.collect::<Option<_>>()?;
+    Some(Wholes {
+        shape: places.shape.clone(),
+        ..from.taken(0, &found)
+    })
+}
+
+fn slice(
+    node: &Node,
+    from: &Wholes,
+    told: [Option<&Wholes>; 4],
+) -> Result<Option<Wholes>, LowerError> {
     let number = |place: usize, name: &str| -> Result<Option<i64>, LowerError> {
-        let attribute = node
-            .ints(name)?
-            .and_then(|numbers| numbers.first().copied());
-        let input = told[place].and_then(Wholes::known);
-        Ok(input
-            .and_then(|numbers| numbers.first().copied())
-            .or(attribute))
-    };
-    let length = from.numbers.len() as i64;
-    let (Some(start), Some(end), Some(1)) = (
-        number(0, "starts")?,
-        number(1, "ends")?,
-        Some(number(3, "steps")?.unwrap_or(1)),
-    ) else {
-        return Err(node.refuse("it takes whole numbers at other steps than 1"));
-    };
-    let bound = |number: i64| {
-        let number = if number < 0 {
-            number.saturating_add(length)
-        } else {
-            number
+        let row = match node.ints(name)? {
+            Some(row) => Some(row.to_vec()),
+            None => told[place].and_then(Wholes::known),
         };
-        number.clamp(0, length) as usize
+        // Of one axis alone.
+        Ok(row.filter(|row| row.len() == 1).map(|row| row[0]))
     };
-    let numbers = from
-        .numbers
-        .get(bound(start)..bound(end))
-        .unwrap_or_default();
-    Ok(Wholes::row(numbers.to_vec()))
+    let (Some(start), Some(end)) = (number(0, "starts")?, number(1, "ends")?) else {
+        return Ok(None);
+    };
+    let step = number(3, "steps")?.unwrap_or(1);
+    let number = number(2, "axes")?.unwrap_or(0);
+    let Some(axis) = axis(number, from.shape.len()).filter(|_| step != 0) else {
+        return Ok(None);
+    };
+    let length = from.shape[axis] as i64;
+    let from_start = |number: i64| match number < 0 {
+        true => number.saturating_add(length),
+        false => number,
+    };
+    // Backwards, the place before the first one is an end.
+    let (low, high) = if step > 0 {
+        (0, length)
+    } else {
+        (-1, length - 1)
+    };
+    let [mut place, end] = [start, end].map(|number| from_start(number).clamp(low, high));
+    let mut places = Vec::new();
+    while (step > 0 && place < end) || (step < 0 && place > end) {
+        places.push(place as usize);
+        place = place.saturating_add(step);
+    }
+    Ok(Some(from.taken(axis, &places)))
+}
+
+fn transpose(node: &Node, from: &Wholes) -> Result<Option<Wholes>, LowerError> {
+    let order: Option<Vec<usize>> = match node.ints("perm")? {
+        Some(order) => order
+            .iter()
+            .map(|&axis| usize::try_from(axis).ok())
+            .collect(),
+        None => Some((0..from.shape.len()).rev().collect()),
+    };
+    let fits = |order: &Vec<usize>| {
+        let mut seen = order.clone();
+        seen.sort_unstable();
+        seen.iter().copied().eq(0..from.shape.len())
+    };
+    Ok(order.filter(fits).map(|order| Wholes {
+        numbers: turn(&from.numbers, &from.shape, &order),
+        shape: order.iter().map(|&axis| from.shape[axis]).collect(),
+        shape_of: None,
+    }))
 }

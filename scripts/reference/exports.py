@@ -1,0 +1,285 @@
+"""Networks with published definitions, as PyTorch's exporters write them.
+
+exports.py FOLDER: for each network and each way to export it, FOLDER/NAME.onnx, and
+FOLDER/NAME.safetensors with images ("input") and what onnxruntime makes of them
+("logits"). A line of output for each: NAME, parameters, side, whether norms are left.
+Weights are drawn and statistics are moved, so that no layer is left without a trace.
+
+The definitions are those of torchvision 0.24 with its layers' names: ResNet-18 (He et
+al. 2016), MobileNetV3-small (Howard et al. 2019) and ShuffleNetV2 (Ma et al. 2018) as
+they are; and a network with what else exporters meet.
+"""
+
+import importlib.util
+import sys
+import warnings
+from collections import OrderedDict
+
+import numpy
+import onnxruntime
+import torch
+from safetensors.numpy import save_file
+from torch import nn
+from torch.nn import functional as F
+
+# --- ResNet-18 -------------------------------------------------------------------
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        shortcut = x if self.downsample is None else self.downsample(x)
+        y = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(y)) + shortcut)
+
+
+class ResNet18(nn.Module):
+    def __init__(self, classes=1000):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        inputs = 64
+        for number, width in enumerate([64, 128, 256, 512], 1):
+            first = BasicBlock(inputs, width, 1 if number == 1 else 2)
+            setattr(self, f"layer{number}", nn.Sequential(first, BasicBlock(width, width, 1)))
+            inputs = width
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(512, classes)
+
+    def forward(self, x):
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(torch.flatten(self.avgpool(x), 1))
+
+
+# --- MobileNetV3-small -----------------------------------------------------------
+
+
+def conv_norm(inputs, outputs, kernel, stride=1, groups=1, activation=None):
+    layers = [
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs, eps=0.001, momentum=0.01),
+    ]
+    return nn.Sequential(*layers, *([activation(inplace=True)] if activation else []))
+
+
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc1 = nn.Conv2d(channels, squeezed, 1)
+        self.fc2 = nn.Conv2d(squeezed, channels, 1)
+        self.activation, self.scale_activation = nn.ReLU(), nn.Hardsigmoid()
+
+    def forward(self, x):
+        scale = self.fc2(self.activation(self.fc1(self.avgpool(x))))
+        return self.scale_activation(scale) * x
+
+
+class InvertedResidual(nn.Module):
+    def __init__(self, inputs, kernel, middle, outputs, squeezes, activation, stride):
+        super().__init__()
+        layers = []
+        if middle != inputs:
+            layers.append(conv_norm(inputs, middle, 1, activation=activation))
+        layers.append(conv_norm(middle, middle, kernel, stride, middle, activation))
+        if squeezes:
+            quarter = max(8, int(middle // 4 + 4) // 8 * 8)
+            layers.append(SqueezeExcitation(middle, quarter + 8 * (quarter < 0.9 * (middle // 4))))
+        layers.append(conv_norm(middle, outputs, 1))
+        self.block = nn.Sequential(*layers)
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x):
+        return x + self.block(x) if self.adds else self.block(x)
+
+
+class MobileNetV3Small(nn.Module):
+    def __init__(self, classes=1000):
+        super().__init__()
+        re, hs = nn.ReLU, nn.Hardswish
+        blocks = [
+            (16, 3, 16, 16, True, re, 2),
+            (16, 3, 72, 24, False, re, 2),
+            (24, 3, 88, 24, False, re, 1),
+            (24, 5, 96, 40, True, hs, 2),
+            (40, 5, 240, 40, True, hs, 1),
+            (40, 5, 240, 40, True, hs, 1),
+            (40, 5, 120, 48, True, hs, 1),
+            (48, 5, 144, 48, True, hs, 1),
+            (48, 5, 288, 96, True, hs, 2),
+            (96, 5, 576, 96, True, hs, 1),
+            (96, 5, 576, 96, True, hs, 1),
+        ]
+        self.features = nn.Sequential(
+            conv_norm(3, 16, 3, 2, activation=hs),
+            *(InvertedResidual(*block) for block in blocks),
+            conv_norm(96, 576, 1, activation=hs),
+        )
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        head = [nn.Linear(576, 1024), nn.Hardswish(), nn.Dropout(0.2), nn.Linear(1024, classes)]
+        self.classifier = nn.Sequential(*head)
+
+    def forward(self, x):
+        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
+
+
+# --- ShuffleNetV2 ×0.5 -----------------------------------------------------------
+
+
+def shuffled(x, groups):
+    count, channels, height, width = x.size()
+    x = x.view(count, groups, channels // groups, height, width)
+    return torch.transpose(x, 1, 2).contiguous().view(count, channels, height, width)
+
+
+class ShuffleUnit(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        half, self.stride = outputs // 2, stride
+        depthwise = lambda n: nn.Conv2d(n, n, 3, stride, 1, bias=False, groups=n)
+        pointwise = lambda n: nn.Conv2d(n, half, 1, bias=False)
+        norm, relu = nn.BatchNorm2d, lambda: nn.ReLU(inplace=True)
+        first = [depthwise(inputs), norm(inputs), pointwise(inputs), norm(half), relu()]
+        self.branch1 = nn.Sequential(*(first if stride > 1 else []))
+        self.branch2 = nn.Sequential(
+            *(pointwise(inputs if stride > 1 else half), norm(half), relu()),
+            *(depthwise(half), norm(half)),
+            *(pointwise(half), norm(half), relu()),
+        )
+
+    def forward(self, x):
+        if self.stride == 1:
+            kept, x = x.chunk(2, dim=1)
+        else:
+            kept = self.branch1(x)
+        return shuffled(torch.cat((kept, self.branch2(x)), dim=1), 2)
+
+
+class ShuffleNetV2(nn.Module):
+    def __init__(self, classes=1000):
+        super().__init__()
+        head = lambda a, b, *window: nn.Sequential(
+            nn.Conv2d(a, b, *window, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True)
+        )
+        self.conv1 = head(3, 24, 3, 2, 1)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        inputs = 24
+        for number, (units, outputs) in enumerate([(4, 48), (8, 96), (4, 192)], 2):
+            first = ShuffleUnit(inputs, outputs, 2)
+            rest = [ShuffleUnit(outputs, outputs, 1) for _ in range(units - 1)]
+            setattr(self, f"stage{number}", nn.Sequential(first, *rest))
+            inputs = outputs
+        self.conv5 = head(192, 1024, 1, 1, 0)
+        self.fc = nn.Linear(1024, classes)
+
+    def forward(self, x):
+        x = self.stage4(self.stage3(self.stage2(self.maxpool(self.conv1(x)))))
+        return self.fc(self.conv5(x).mean([2, 3]))
+
+
+# --- what else exporters meet ----------------------------------------------------
+
+
+class Medley(nn.Module):
+    """Notations and layers that the others do without."""
+
+    def __init__(self, classes=7):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, 2)
+        self.pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv2 = nn.Conv2d(8, 16, 3, 1, 2, dilation=2, groups=4)
+        self.bn2 = nn.BatchNorm2d(16)
+        self.narrow = nn.Linear(16, 4)
+        self.wide = nn.Linear(4, 16, bias=False)
+        self.conv3 = nn.Conv2d(16, 16, 3, 2)
+        self.mean = nn.AvgPool2d(3, 1, 1)
+        self.hidden = nn.Linear(16 * 6 * 6, 24, bias=False)
+        self.last = nn.Linear(24, classes)
+
+    def forward(self, x):
+        x = self.pool(F.relu6(self.conv1(x)))
+        x = F.silu(self.bn2(self.conv2(x)))
+        gate = torch.sigmoid(self.wide(F.gelu(self.narrow(x.mean((2, 3))))))
+        x = x * gate[:, :, None, None]
+        y = F.hardswish(self.conv3(F.pad(x, (0, 1, 0, 1))))
+        x = torch.cat((self.mean(y), torch.tanh(y)), 1)
+        x = x[:, :16] + x[:, 16:] + y * 0.5
+        x = F.dropout(self.hidden(x.flatten(1)), 0.3, self.training)
+        return F.log_softmax(self.last(x), 1)
+
+
+NETWORKS = [
+    ("resnet18", ResNet18, 64),
+    ("mobilenet_v3_small", MobileNetV3Small, 64),
+    ("shufflenet_v2_x0_5", ShuffleNetV2, 64),
+    ("medley", Medley, 50),
+]
+
+
+def moved(network):
+    """The network with statistics and norms that training could have left."""
+    generator = torch.Generator().manual_seed(1)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5, generator)
+            nn.init.normal_(module.bias, 0, 0.1, generator)
+            nn.init.normal_(module.running_mean, 0, 0.1, generator)
+            nn.init.uniform_(module.running_var, 0.5, 1.5, generator)
+    return network.eval()
+
+
+def ways():
+    """The ways to export, by name: whether norms are left, and arguments."""
+    plain = torch.onnx.TrainingMode.EVAL
+    kept = torch.onnx.TrainingMode.PRESERVE
+    for opset in 9, 11, 13, 17, 20:
+        yield f"script{opset}", False, dict(opset_version=opset, dynamo=False, training=plain)
+    kept = dict(dynamo=False, training=kept, do_constant_folding=False)
+    yield "kept", True, dict(opset_version=17, **kept)
+    if importlib.util.find_spec("onnxscript"):
+        yield "dynamo18", False, dict(opset_version=18, dynamo=True, verbose=False)
+        yield "dynamo20", False, dict(opset_version=20, dynamo=True, verbose=False)
+
+
+def main(folder):
+    warnings.filterwarnings("ignore")
+    for name, definition, side in NETWORKS:
+        torch.manual_seed(0)
+        network = moved(definition())
+        params = sum(p.numel() for p in network.parameters())
+        images = torch.randn(2, 3, side, side)
+        for way, norms, options in ways():
+            file = f"{name}-{way}"
+            path = f"{folder}/{file}.onnx"
+            axes = dict(input_names=["input"], output_names=["logits"])
+            if not options["dynamo"]:
+                axes |= dict(dynamic_axes={"input": {0: "batch"}, "logits": {0: "batch"}})
+            else:
+                axes |= dict(dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False)
+            try:
+                torch.onnx.export(network, (images,), path, **axes, **options)
+            except torch.onnx.errors.UnsupportedOperatorError as error:
+                print(f"left out: {file}: {error}", file=sys.stderr)
+                continue
+            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            (logits,) = session.run(None, {"input": images.numpy()})
+            tensors = {"input": images.numpy(), "logits": logits}
+            save_file({k: numpy.ascontiguousarray(v) for k, v in tensors.items()}, f"{folder}/{file}.safetensors")
+            print(file, params, side, norms)
+
+
+main(sys.argv[1])
