@@ -3,11 +3,16 @@
 // A failed expectation is how a test fails, in helpers too.
 #![allow(clippy::unwrap_used)]
 
-use knas_graph::Op;
+use std::fmt;
+
+use knas_graph::{Activation, Named, Op, Parameter, Part, Role, Shape, Value};
 use knas_net::layers::cross_entropy;
 use knas_net::{Init, Initial, Network, Norm, Source};
 use knas_proxy::{Evaluation, Overrides, Samples, ScoreError, Subject, by_name, score};
-use knas_space::{Architecture, Extent, Graph, Input, SearchSpace, Setting, Sizes, spaces};
+use knas_space::{
+    Architecture, Architectures, Equivalence, Extent, Graph, Input, LowerError, SearchSpace,
+    Setting, Sizes, spaces,
+};
 use tch::{Device, Kind, Tensor};
 
 const IMAGES: i64 = 3;
@@ -92,31 +97,137 @@ fn gradients_of_single_images_are_those_of_passes_over_them() {
         let sees = |graph: &Graph| graph.nodes().iter().all(|node| node.op != Op::Zeros);
         let quick = |graph: &Graph| sees(graph) && graph.cost().macs < MOST;
         let architecture = drawn.find(|one| quick(&lowered(&**one))).unwrap();
-        let (architecture, graph) = (&*architecture, lowered(&*architecture));
-        let exact = parts(&gram(&graph, &samples, Kind::Double));
-        let plain = parts(&gram(&graph, &samples, Kind::Float));
-        let mut evaluation = evaluation(architecture, &setting, &samples);
-        let info = by_name("gradsign").unwrap().info();
-        let norms = evaluation
-            .sample_gradients(info)
-            .unwrap()
-            .squared_norms
-            .clone();
-        let mean = score(by_name("mgm").unwrap(), &mut evaluation).unwrap();
-        let found = [vec![mean], norms].concat();
-        // Some networks lose digits to single precision whoever evaluates them.
-        let off = |of: &[f64]| {
-            let off = of
-                .iter()
-                .zip(&exact)
-                .map(|(one, exact)| (one / exact - 1.0).abs());
-            off.fold(0.0, f64::max)
-        };
-        let lost = off(&plain);
-        assert!(lost < 0.02, "{architecture}: {plain:?} {exact:?}");
-        let most = f64::max(1e-3, 3.0 * lost);
-        assert!(off(&found) < most, "{architecture}: {found:?} {exact:?}");
+        check(&*architecture, &setting, &samples);
     }
+}
+
+/// That gradients of single images are those of passes over them, as far as single
+/// precision has them.
+fn check(architecture: &dyn Architecture, setting: &Setting, samples: &Samples) {
+    let graph = architecture.lower(setting, Extent::Live).unwrap();
+    let exact = parts(&gram(&graph, samples, Kind::Double));
+    let plain = parts(&gram(&graph, samples, Kind::Float));
+    let mut evaluation = evaluation(architecture, setting, samples);
+    let info = by_name("gradsign").unwrap().info();
+    let norms = evaluation
+        .sample_gradients(info)
+        .unwrap()
+        .squared_norms
+        .clone();
+    let mean = score(by_name("mgm").unwrap(), &mut evaluation).unwrap();
+    let found = [vec![mean], norms].concat();
+    // Some networks lose digits to single precision whoever evaluates them.
+    let off = |of: &[f64]| {
+        let off = of
+            .iter()
+            .zip(&exact)
+            .map(|(one, exact)| (one / exact - 1.0).abs());
+        off.fold(0.0, f64::max)
+    };
+    let lost = off(&plain);
+    assert!(lost < 0.02, "{architecture}: {plain:?} {exact:?}");
+    let most = f64::max(1e-3, 3.0 * lost);
+    assert!(off(&found) < most, "{architecture}: {found:?} {exact:?}");
+}
+
+/// A network that no space has.
+struct ByHand(Graph);
+
+impl fmt::Display for ByHand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("by hand")
+    }
+}
+
+impl Architecture for ByHand {
+    fn id(&self) -> String {
+        self.to_string()
+    }
+
+    fn space(&self) -> &'static dyn SearchSpace {
+        spaces()[0]
+    }
+
+    fn lower(&self, _: &Setting, _: Extent) -> Result<Graph, LowerError> {
+        Ok(self.0.clone())
+    }
+
+    fn key(&self, _: Equivalence) -> Option<String> {
+        None
+    }
+
+    fn mutants(&self, _: u64) -> Architectures {
+        Box::new(std::iter::empty())
+    }
+}
+
+/// Operations that networks of users have and no space.
+fn medley(side: usize) -> Graph {
+    let named = |name| Named {
+        name,
+        key: name,
+        part: Part::Body,
+    };
+    let mut graph = Graph::new(Shape::Maps { channels: 3, side });
+    let push = |graph: &mut Graph, op, read: &[Value]| graph.push(op, read).unwrap();
+    let linear = |graph: &mut Graph, input, name: &str, [outputs, inputs]: [usize; 2]| {
+        let weight = graph.hold(Parameter {
+            name: format!("{name}.weight"),
+            aliases: Vec::new(),
+            key: name.to_owned(),
+            role: Role::LinearWeight,
+            part: Part::Body,
+            shape: vec![outputs, inputs],
+            fan_in: inputs,
+        });
+        push(graph, Op::Linear { weight, bias: None }, &[input])
+    };
+    let image = graph.input();
+    let x = graph.convolution(image, named("a"), 8, 3, 2).unwrap();
+    let norm = Op::LocalNorm {
+        reach: 1,
+        alpha: 0.5,
+        beta: 0.75,
+        offset: 1.0,
+    };
+    let x = push(&mut graph, norm, &[x]);
+    let x = push(
+        &mut graph,
+        Op::Pad {
+            before: 0,
+            after: 1,
+        },
+        &[x],
+    );
+    let x = graph.convolution(x, named("b"), 8, 3, 2).unwrap();
+    let x = graph.batch_norm(x, named("c")).unwrap();
+    let x = push(&mut graph, Op::Relu, &[x]);
+    let x = push(&mut graph, Op::Shuffle { groups: 2 }, &[x]);
+    let half = |first| Op::Narrow { first, channels: 4 };
+    let (left, right) = (
+        push(&mut graph, half(0), &[x]),
+        push(&mut graph, half(4), &[x]),
+    );
+    let right = graph.convolution(right, named("d"), 4, 3, 1).unwrap();
+    let x = push(&mut graph, Op::Concatenate, &[right, left]);
+    let means = push(&mut graph, Op::GlobalPool, &[x]);
+    let factors = linear(&mut graph, means, "e", [8, 8]);
+    let factors = push(&mut graph, Op::Activation(Activation::Sigmoid), &[factors]);
+    let x = push(&mut graph, Op::Scale, &[x, factors]);
+    let x = push(&mut graph, Op::Flatten, &[x]);
+    let width = match graph.shape(x) {
+        Shape::Vector { width } => width,
+        _ => 0,
+    };
+    let _ = linear(&mut graph, x, "f", [4, width]);
+    graph
+}
+
+#[test]
+fn operations_of_no_space_have_gradients_of_single_images() {
+    let side = 16;
+    let setting = small(spaces()[0], side);
+    check(&ByHand(medley(side)), &setting, &samples(side));
 }
 
 #[test]
