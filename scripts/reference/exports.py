@@ -1,23 +1,27 @@
-"""Networks with published definitions, as PyTorch's exporters write them.
+"""Networks with published definitions, as exporters write them.
 
 exports.py FOLDER: for each network and each way to export it, FOLDER/NAME.onnx, and
 FOLDER/NAME.safetensors with images ("input") and what onnxruntime makes of them
-("logits"). A line of output for each: NAME, parameters, side, whether norms are left.
-Weights are drawn and statistics are moved, so that no layer is left without a trace.
+("logits"). A line for each: its name, the definition's parameters, side, classes.
 
-The definitions are those of torchvision 0.24 with its layers' names: ResNet-18 (He et
-al. 2016), MobileNetV3-small (Howard et al. 2019) and ShuffleNetV2 (Ma et al. 2018) as
-they are; and a network with what else exporters meet.
+ResNet-18 (He et al. 2016), MobileNetV3-small (Howard et al. 2019) and ShuffleNetV2 ×0.5
+(Ma et al. 2018) have the layers' names of torchvision. Three more have what else
+exporters meet. PyTorch writes the first four, with its newer exporter too where
+onnxscript is there.
 """
 
+import contextlib
 import importlib.util
+import logging
+import math
 import sys
 import warnings
-from collections import OrderedDict
 
 import numpy
+import onnx
 import onnxruntime
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 from torch import nn
 from torch.nn import functional as F
@@ -230,6 +234,93 @@ NETWORKS = [
 ]
 
 
+# --- what other exporters write ----------------------------------------------------
+
+
+def by_hand(name, shape, nodes, tensors, classes):
+    """A model of these nodes: operator, inputs, output, settings."""
+    nodes = [helper.make_node(op, ins, [out], out, **more) for op, ins, out, more in nodes]
+    value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    random = numpy.random.default_rng(2)
+
+    def numbers(shape):
+        if isinstance(shape, numpy.ndarray):
+            return shape
+        fan_in = math.prod(shape[1:]) if len(shape) > 1 else 4
+        return (random.standard_normal(shape) / math.sqrt(fan_in)).astype("f")
+
+    tensors = [numpy_helper.from_array(numbers(shape), name) for name, shape in tensors.items()]
+    images, logits = value("input", ["N", *shape]), value("logits", ["N", classes])
+    graph = helper.make_graph(nodes, name, [images], [logits], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def caffe():
+    """As Caffe2's exporter writes AlexNet's norm, and norms whose scale stands alone."""
+    row = numpy.array([1, 2], "q")
+    nodes = [
+        ("Conv", ["input", "conv1_w", "conv1_b"], "conv1", dict(strides=[2, 2])),
+        ("Relu", ["conv1"], "relu1", {}),
+        ("LRN", ["relu1"], "norm1", dict(size=5, alpha=0.5, beta=0.75, bias=2.0)),
+        ("MaxPool", ["norm1"], "pool1", dict(kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1])),
+        ("Conv", ["pool1", "conv2_w"], "conv2", dict(pads=[1] * 4)),
+        ("BatchNormalization", ["conv2", "one", "zero", "mean", "one"], "bn2", dict(epsilon=1e-3)),
+        ("Unsqueeze", ["scale", "axes"], "scale_", {}),
+        ("Mul", ["bn2", "scale_"], "scaled", {}),
+        ("Unsqueeze", ["shift", "axes"], "shift_", {}),
+        ("Add", ["scaled", "shift_"], "moved", {}),
+        ("Sum", ["moved", "pool1"], "sum", {}),
+        ("Relu", ["sum"], "relu2", {}),
+        ("Reshape", ["relu2", "shape"], "flat", {}),
+        ("Dropout", ["flat"], "dropped", {}),
+        ("Gemm", ["dropped", "fc_w", "fc_b"], "fc", dict(transB=1)),
+        ("Softmax", ["fc"], "logits", dict(axis=1)),
+    ]
+    eight = lambda number: numpy.full(8, number, "f")
+    tensors = dict(conv1_w=(8, 3, 3, 3), conv1_b=(8,), conv2_w=(8, 8, 3, 3))
+    tensors |= dict(one=eight(1), zero=eight(0), mean=(8,), scale=(8,), shift=(8,), axes=row)
+    tensors |= dict(shape=numpy.array([0, -1], "q"), fc_w=(5, 8 * 8 * 8), fc_b=(5,))
+    return by_hand("caffe", [3, 34, 34], nodes, tensors, 5)
+
+
+def keras():
+    """As tf2onnx writes networks whose channels come last."""
+    turned = lambda *perm: dict(perm=list(perm))
+    same = dict(strides=[2, 2], pads=[0, 0, 1, 1])
+    nodes = [
+        ("Mul", ["input", "part"], "part_", {}),
+        ("Sub", ["part_", "middle"], "image", {}),
+        ("Transpose", ["image"], "first", turned(0, 3, 1, 2)),
+        ("Conv", ["first", "stem/w", "stem/b"], "stem", same),
+        ("Clip", ["stem", "low", "high"], "stem6", {}),
+        ("Conv", ["stem6", "dw/w", "dw/b"], "dw", dict(pads=[1] * 4, group=8)),
+        ("Transpose", ["dw"], "dw_last", turned(0, 2, 3, 1)),
+        ("ReduceMean", ["dw_last"], "mean", dict(axes=[1, 2])),
+        ("Transpose", ["mean"], "mean_first", turned(0, 3, 1, 2)),
+        ("Conv", ["mean_first", "se/w", "se/b"], "se", {}),
+        ("Sigmoid", ["se"], "gate", {}),
+        ("Transpose", ["gate"], "gate_last", turned(0, 2, 3, 1)),
+        ("Mul", ["gate_last", "dw_last"], "scaled", {}),
+        ("Transpose", ["scaled"], "scaled_first", turned(0, 3, 1, 2)),
+        ("MaxPool", ["scaled_first"], "pool", dict(kernel_shape=[2, 2], strides=[2, 2])),
+        ("Transpose", ["pool"], "pool_last", turned(0, 2, 3, 1)),
+        ("Reshape", ["pool_last", "shape"], "flat", {}),
+        ("MatMul", ["flat", "dense/w"], "product", {}),
+        ("Add", ["product", "dense/b"], "logits", {}),
+    ]
+    one = lambda number: numpy.array(number, "f")
+    tensors = {"part": one(1 / 127.5), "middle": one(1), "low": one(0), "high": one(6)}
+    tensors |= {"stem/w": (8, 3, 3, 3), "stem/b": (8,), "dw/w": (8, 1, 3, 3), "dw/b": (8,)}
+    tensors |= {"se/w": (8, 8, 1, 1), "se/b": (8,), "shape": numpy.array([-1, 8 * 4 * 4], "q")}
+    tensors |= {"dense/w": (8 * 4 * 4, 5), "dense/b": (5,)}
+    return by_hand("keras", [16, 16, 3], nodes, tensors, 5)
+
+
+# --- writing -----------------------------------------------------------------------
+
+
 def moved(network):
     """The network with statistics and norms that training could have left."""
     generator = torch.Generator().manual_seed(1)
@@ -243,43 +334,54 @@ def moved(network):
 
 
 def ways():
-    """The ways to export, by name: whether norms are left, and arguments."""
-    plain = torch.onnx.TrainingMode.EVAL
-    kept = torch.onnx.TrainingMode.PRESERVE
-    for opset in 9, 11, 13, 17, 20:
-        yield f"script{opset}", False, dict(opset_version=opset, dynamo=False, training=plain)
-    kept = dict(dynamo=False, training=kept, do_constant_folding=False)
-    yield "kept", True, dict(opset_version=17, **kept)
+    """The ways to export, by name, and what torch.onnx.export is told."""
+    modes = torch.onnx.TrainingMode
+    script = dict(dynamo=False, dynamic_axes={"input": {0: "batch"}})
+    for opset in 9, 13, 20:
+        yield f"script{opset}", script | dict(opset_version=opset, training=modes.EVAL)
+    kept = dict(opset_version=17, training=modes.PRESERVE, do_constant_folding=False)
+    yield "kept", script | kept
     if importlib.util.find_spec("onnxscript"):
-        yield "dynamo18", False, dict(opset_version=18, dynamo=True, verbose=False)
-        yield "dynamo20", False, dict(opset_version=20, dynamo=True, verbose=False)
+        batch = torch.export.Dim("batch")
+        more = dict(dynamo=True, external_data=False, verbose=False)
+        yield "dynamo", more | dict(opset_version=18, dynamic_shapes=({0: batch},))
+
+
+def tell(folder, name, params, images, shown):
+    """What onnxruntime makes of a model that was written."""
+    path = f"{folder}/{name}.onnx"
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (logits,) = session.run(None, {"input": shown})
+    tensors = {"input": images, "logits": logits}
+    tensors = {name: numpy.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    save_file(tensors, f"{folder}/{name}.safetensors")
+    print(name, params, images.shape[2], logits.shape[1])
 
 
 def main(folder):
     warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
     for name, definition, side in NETWORKS:
         torch.manual_seed(0)
         network = moved(definition())
-        params = sum(p.numel() for p in network.parameters())
+        params = sum(parameter.numel() for parameter in network.parameters())
         images = torch.randn(2, 3, side, side)
-        for way, norms, options in ways():
-            file = f"{name}-{way}"
-            path = f"{folder}/{file}.onnx"
-            axes = dict(input_names=["input"], output_names=["logits"])
-            if not options["dynamo"]:
-                axes |= dict(dynamic_axes={"input": {0: "batch"}, "logits": {0: "batch"}})
-            else:
-                axes |= dict(dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False)
-            try:
-                torch.onnx.export(network, (images,), path, **axes, **options)
-            except torch.onnx.errors.UnsupportedOperatorError as error:
-                print(f"left out: {file}: {error}", file=sys.stderr)
-                continue
-            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-            (logits,) = session.run(None, {"input": images.numpy()})
-            tensors = {"input": images.numpy(), "logits": logits}
-            save_file({k: numpy.ascontiguousarray(v) for k, v in tensors.items()}, f"{folder}/{file}.safetensors")
-            print(file, params, side, norms)
+        for way, options in ways():
+            path = f"{folder}/{name}-{way}.onnx"
+            names = dict(input_names=["input"], output_names=["logits"])
+            with contextlib.redirect_stdout(sys.stderr):
+                torch.onnx.export(network, (images,), path, **names, **options)
+            tell(folder, f"{name}-{way}", params, images.numpy(), images.numpy())
+    random = numpy.random.default_rng(3)
+    for model in caffe(), keras():
+        name = model.graph.name
+        onnx.save(model, f"{folder}/{name}.onnx")
+        side = model.graph.input[0].type.tensor_type.shape.dim[2].dim_value
+        images = random.standard_normal((2, 3, side, side)).astype("f")
+        # What it is shown here is prepared; Keras's network does that itself.
+        pixels = (images + 1) * numpy.float32(127.5)
+        shown = images if name == "caffe" else pixels.transpose(0, 2, 3, 1)
+        tell(folder, name, 0, images, shown)
 
 
 main(sys.argv[1])
