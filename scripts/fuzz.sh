@@ -6,7 +6,7 @@
 #   --seconds N   for each target [5]
 #   --all         also the targets that need libtorch, whose C++ part is then
 #                 compiled once more (minutes)
-#   TARGET        record, architecture, where, truth; cifar, folder,
+#   TARGET        record, architecture, where, truth, onnx; cifar, folder,
 #                 safetensors, texts, tokeniser
 #
 # Each starts from tests/fuzz/seeds and keeps what it finds worth keeping in
@@ -35,7 +35,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#targets[@]} -gt 0 ] || targets=(record architecture where truth ${all:+cifar folder safetensors texts tokeniser})
+[ ${#targets[@]} -gt 0 ] || targets=(record architecture where truth onnx ${all:+cifar folder safetensors texts tokeniser})
 for target in "${targets[@]}"; do
     [ -f "$root/tests/fuzz/fuzz_targets/$target.rs" ] || die "there is no target \"$target\" (--help)"
     case $target in cifar | folder | safetensors | texts | tokeniser) all=1 ;; esac

@@ -18,6 +18,8 @@ mod sample {
 
 use std::str;
 
+use knas_graph::Shape;
+use knas_onnx::Model;
 use knas_records::{Failure, Record, Truth};
 use knas_space::Equivalence;
 use sample::filter::{Field, Values, compile};
@@ -35,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("architecture", architecture),
     ("where", expression),
     ("truth", truth),
+    ("onnx", onnx),
     #[cfg(feature = "torch")]
     ("cifar", cifar),
     #[cfg(feature = "torch")]
@@ -145,5 +148,36 @@ pub fn truth(bytes: &[u8]) {
             }
         }
         let _ = truth.find("nb201-1", Some("|none~0|"));
+    }
+}
+
+/// A model: what is read has layers and tensors that go together.
+pub fn onnx(bytes: &[u8]) {
+    const MOST: u64 = 1 << 20;
+    let Ok(model) = Model::parse(bytes) else {
+        return;
+    };
+    let classes = model.classes();
+    assert!(classes > 0);
+    for side in [model.side().unwrap_or(8), 33] {
+        let _ = model.lower(side, classes + 1);
+        let Ok(graph) = model.lower(side, classes) else {
+            continue;
+        };
+        let last = graph.nodes().last().map(|node| node.shape);
+        assert_eq!(last, Some(Shape::Vector { width: classes }));
+        if graph.cost().params > MOST {
+            continue;
+        }
+        let tensors: Vec<_> = model.tensors().collect();
+        for (name, shape, values) in &tensors {
+            assert_eq!(shape.iter().product::<usize>(), values.len(), "{name}");
+        }
+        for parameter in graph.parameters() {
+            let of = |(name, ..): &&(String, Vec<usize>, Vec<f32>)| *name == parameter.name;
+            let (_, shape, _) = tensors.iter().find(of).expect("every parameter has one");
+            assert_eq!(*shape, parameter.shape);
+        }
+        assert!(tensors.len() == graph.parameters().len() + 2 * graph.running().len());
     }
 }

@@ -123,9 +123,15 @@ fn no_bytes_break_a_parser_of_text() {
 }
 
 #[test]
+fn no_bytes_break_the_reader_of_models() {
+    let (name, target) = TARGETS[4];
+    check(name, target, 50_000);
+}
+
+#[test]
 #[cfg(feature = "torch")]
 fn no_bytes_break_a_parser_of_files() {
-    for &(name, target) in &TARGETS[4..] {
+    for &(name, target) in &TARGETS[5..] {
         let runs = if name == "safetensors" { 20_000 } else { 3_000 };
         check(name, target, runs);
     }
@@ -135,7 +141,7 @@ fn no_bytes_break_a_parser_of_files() {
 #[test]
 #[cfg(all(feature = "torch", target_os = "linux"))]
 fn bombs_are_refused() {
-    for (name, target) in &TARGETS[4..] {
+    for (name, target) in &TARGETS[5..] {
         let bombs = seeds(name).into_iter().filter(|seed| seed.len() < 200);
         bombs.for_each(|seed| target(&seed));
     }
