@@ -3,7 +3,7 @@
 use super::check::Node;
 use super::error::LowerError;
 use super::fold::{axis, reshaped};
-use super::tensor::turn;
+use super::tensor::{count, turn};
 
 /// The most of them that a node gives.
 const MOST: usize = 64;
@@ -89,7 +89,7 @@ pub(crate) fn compute(node: &Node, read: &[Option<&Wholes>]) -> Result<Option<Wh
         ("Unsqueeze" | "Squeeze" | "Reshape" | "Flatten", _) => {
             let told = at(1).and_then(Wholes::known);
             let shape = reshaped(node, &first.shape, told)?;
-            let fits = |shape: &Vec<usize>| shape.iter().product::<usize>() == first.numbers.len();
+            let fits = |shape: &Vec<usize>| count(shape) == Some(first.numbers.len());
             shape.filter(fits).map(|shape| Wholes {
                 shape,
                 ..first.clone()
