@@ -89,6 +89,31 @@ impl Setting {
         others.map(|(name, size)| (name.to_owned(), size)).collect()
     }
 
+    /// A size of the space, the usual one where none is told.
+    ///
+    /// # Errors
+    /// When it is out of its range.
+    pub(crate) fn size(&self, size: Size) -> Result<usize, LowerError> {
+        let found = self.sizes.get(size.name).unwrap_or(size.usual);
+        let found = size
+            .within(found)
+            .map_err(|error| LowerError::Size(error.into()))?;
+        Ok(usize::try_from(found).unwrap_or(usize::MAX)) // within the range
+    }
+
+    /// The side of images and the number of classes.
+    ///
+    /// # Errors
+    /// When texts are read, or a number is out of its range.
+    pub(crate) fn side_and_classes(&self) -> Result<(usize, usize), LowerError> {
+        let (side, [of_classes, of_side]) = (self.side()?, data_sizes(false));
+        for (size, found) in [(of_side, side), (of_classes, self.classes)] {
+            let within = size.within(found as u64);
+            _ = within.map_err(|error| LowerError::Size(error.into()))?;
+        }
+        Ok((side, self.classes))
+    }
+
     /// The side of images.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use crate::nb201::SkeletonError;
 use crate::setting::{LowerError, Setting, Size};
 
 /// Channels of an operation in the first cells.
@@ -36,10 +35,10 @@ pub enum NetworkError {
     #[error(
         "stem is 1 (one 3×3 convolution, for CIFAR) or 8 (three that halve, for ImageNet), not {0}"
     )]
-    Stem(u64),
+    Stem(usize),
     /// Channels that cannot be split into halves.
     #[error("channels must be even with stem 8, which begins with half of them; {0} are not")]
-    Channels(u64),
+    Channels(usize),
     /// A map that cannot be split into even and odd positions.
     #[error(
         "{layer} is a factorized reduce, which reads maps of an even side, not of {side}: the \
@@ -77,27 +76,14 @@ pub(super) struct Skeleton {
 
 impl Skeleton {
     pub fn of(setting: &Setting) -> Result<Self, LowerError> {
-        let size = |size: Size| setting.sizes.get(size.name).unwrap_or(size.usual);
-        let (channels, cells, stem) = (size(CHANNELS), size(CELLS), size(STEM));
-        let (side, classes) = (setting.side()?, setting.classes);
-        let in_range = |what, found, (low, high)| match (low..=high).contains(&found) {
-            true => Ok(found as usize),
-            false => Err(LowerError::Size(
-                SkeletonError::Range {
-                    what,
-                    low,
-                    high,
-                    found,
-                }
-                .into(),
-            )),
-        };
+        let (side, classes) = setting.side_and_classes()?;
+        let (channels, stem) = (setting.size(CHANNELS)?, setting.size(STEM)?);
         let skeleton = Self {
-            channels: in_range("the number of channels", channels, CHANNELS.range)?,
-            cells: in_range("the number of cells", cells, CELLS.range)?,
+            channels,
+            cells: setting.size(CELLS)?,
             shrinks: stem == 8,
-            side: in_range("the image's side", side as u64, (1, 1024))?,
-            classes: in_range("the number of classes", classes as u64, (1, 1_000_000))?,
+            side,
+            classes,
         };
         match stem {
             1 => Ok(skeleton),

@@ -7,7 +7,6 @@ use thiserror::Error;
 
 use super::module::{Module, Op};
 use crate::layers::{classify, conv_norm_relu, mark};
-use crate::nb201::SkeletonError;
 use crate::setting::{LowerError, Setting, Size};
 
 /// Channels of the stem and the first stack. Four vertices at most share the channels
@@ -59,31 +58,15 @@ struct Skeleton {
 
 impl Skeleton {
     fn of(setting: &Setting) -> Result<Self, LowerError> {
-        let in_range = |what, found, (low, high)| match (low..=high).contains(&found) {
-            true => Ok(found as usize),
-            false => Err(LowerError::Size(
-                SkeletonError::Range {
-                    what,
-                    low,
-                    high,
-                    found,
-                }
-                .into(),
-            )),
-        };
-        let size = |what, size: Size| {
-            let found = setting.sizes.get(size.name).unwrap_or(size.usual);
-            in_range(what, found, size.range)
-        };
-        let (side, classes) = (setting.side()? as u64, setting.classes as u64);
+        let (side, classes) = setting.side_and_classes()?;
         let skeleton = Self {
-            channels: size("the number of channels", CHANNELS)?,
-            stacks: size("the number of stacks", STACKS)?,
-            modules: size("the number of modules in a stack", MODULES)?,
-            side: in_range("the image's side", side, (1, 1024))?,
-            classes: in_range("the number of classes", classes, (1, 1_000_000))?,
+            channels: setting.size(CHANNELS)?,
+            stacks: setting.size(STACKS)?,
+            modules: setting.size(MODULES)?,
+            side,
+            classes,
         };
-        let Self { side, stacks, .. } = skeleton;
+        let stacks = skeleton.stacks;
         let multiple = 1 << (stacks - 1);
         match side.is_multiple_of(multiple) {
             true => Ok(skeleton),
