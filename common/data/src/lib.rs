@@ -32,6 +32,7 @@ mod spec;
 mod split;
 mod text;
 mod tokeniser;
+mod training;
 
 pub use augment::Normalisation;
 pub use batch::Batch;
@@ -39,10 +40,11 @@ pub use error::DataError;
 pub use images::Images;
 pub use left_out::LeftOut;
 pub use single::{find_images, read_images};
-pub use source::{ImageSource, Limits, NOISE_CLASSES, NOISE_LIMIT, Sample, Training};
+pub use source::{ImageSource, NOISE_CLASSES, NOISE_LIMIT, Sample};
 pub use spec::DataSpec;
 pub use text::{Extent, TextBatch, TextSample, TextSource, TextTraining, Texts};
 pub use tokeniser::{Tokeniser, Tokens};
+pub use training::{Limits, Training};
 
 /// Height and width in pixels of CIFAR's images, and of others unless another side is
 /// asked for.

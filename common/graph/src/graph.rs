@@ -2,9 +2,10 @@
 
 use thiserror::Error;
 
+use crate::misfit::Misfit;
 use crate::op::Op;
 use crate::parameter::{Parameter, Place, Running};
-use crate::shape::{Misfit, Shape, infer};
+use crate::shape::{Shape, infer};
 
 /// What a node gives: its place among the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

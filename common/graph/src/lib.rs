@@ -7,6 +7,7 @@
 //! | [`graph`] | the graph, and how it is put together |
 //! | [`op`] | what a layer can be |
 //! | [`shape`] | what a value is, and what a layer makes of it |
+//! | [`misfit`] | why a layer does not go with what it is to read |
 //! | [`parameter`] | what training changes, and where it starts from |
 //! | [`layers`] | layers together with their parameters |
 //! | `reach` | how far values reach |
@@ -19,6 +20,7 @@
 pub mod cost;
 pub mod graph;
 pub mod layers;
+pub mod misfit;
 pub mod op;
 pub mod parameter;
 mod reach;

@@ -6,7 +6,7 @@ mod labels;
 
 use knas_stats::random::stream;
 
-use crate::source::Limits;
+use crate::training::Limits;
 use crate::{DataError, DataSpec, Tokeniser, split};
 
 pub use batch::{Extent, TextBatch, Texts};
