@@ -26,23 +26,20 @@ pub fn pass(
     })
 }
 
-/// Adds the outcome of a forward pass in evaluation to a sum, which is begun with
-/// the first one.
-pub fn judge(
-    sum: &mut Option<Judgement>,
-    logits: &Tensor,
-    targets: &Tensor,
-) -> Result<(), TrainError> {
+/// Adds the outcome of a forward pass in evaluation to a sum.
+pub fn judge(sum: &mut Judgement, logits: &Tensor, targets: &Tensor) -> Result<(), TrainError> {
     let loss = cross_entropy(logits, targets, 0.0)?.f_double_value(&[])?;
-    let classes = logits.size().last().copied().unwrap_or(0);
-    let places = targets.f_mul_scalar(classes)?.f_add(&predicted(logits)?)?;
-    let counts = places.f_bincount(None::<&Tensor>, classes * classes)?;
-    let counts: Vec<i64> = Vec::try_from(counts.f_to_device(Device::Cpu)?)?;
-    let counts: Vec<u64> = counts.into_iter().map(i64::unsigned_abs).collect();
-    let classes = usize::try_from(classes).unwrap_or(0);
-    let sum = sum.get_or_insert_with(|| Judgement::of(classes));
-    sum.add(loss, &counts);
+    let [classes, said] = [classes(targets)?, classes(&predicted(logits)?)?];
+    sum.add(loss, classes.into_iter().zip(said));
     Ok(())
+}
+
+/// N classes.
+fn classes(of: &Tensor) -> Result<Vec<u32>, TrainError> {
+    let classes: Vec<i64> = Vec::try_from(of.f_to_device(Device::Cpu)?)?;
+    // A network has fewer than so many.
+    let class = |class| u32::try_from(class).unwrap_or(u32::MAX);
+    Ok(classes.into_iter().map(class).collect())
 }
 
 /// The mean over the batch.
@@ -68,15 +65,15 @@ mod tests {
     fn what_is_right_is_counted() {
         let logits = Tensor::from_slice(&[0f32, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 2.0, 0.0]);
         let targets = Tensor::from_slice(&[1i64, 1, 0, 1, 0]);
-        let (mut sum, logits) = (None, logits.view([5, 2]));
+        let (mut sum, logits) = (Judgement::default(), logits.view([5, 2]));
         judge(&mut sum, &logits.narrow(0, 0, 2), &targets.narrow(0, 0, 2)).unwrap();
         judge(&mut sum, &logits.narrow(0, 2, 3), &targets.narrow(0, 2, 3)).unwrap();
-        let judged = sum.unwrap().judged(true);
+        let judged = sum.judged(true);
         let metrics = judged.metrics;
         let loss = cross_entropy(&logits, &targets, 0.0).unwrap();
         assert!((metrics.loss - loss.double_value(&[])).abs() < 1e-6);
         assert_eq!(metrics.accuracy, 3.0 / 5.0);
-        assert_eq!(judged.confusion.rows(), [[1, 1], [1, 2]]);
+        assert_eq!(judged.confusion.rows(2), [[1, 1], [1, 2]]);
         // Of class 1: three in truth, three said, two of them right.
         assert_eq!(metrics.f1, Some(4.0 / 6.0));
     }

@@ -40,13 +40,13 @@ impl ImageTask<'_> {
 
     fn judge(&self, images: &Images) -> Result<Judged, TrainError> {
         let _guard = tch::no_grad_guard();
-        let mut sum = None;
+        let mut sum = Judgement::default();
         for batch in images.batches(EVALUATION_BATCH) {
             let (inputs, targets) = batch.tensors(self.device());
             let logits = self.network.forward(&inputs, Norm::Eval)?;
             judge(&mut sum, &logits, &targets)?;
         }
-        Ok(sum.unwrap_or_else(|| Judgement::of(0)).judged(false))
+        Ok(sum.judged(false))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Loss, accuracy, F1 and which classes are taken for which, over many batches.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// How well a model does on some examples.
@@ -25,57 +27,79 @@ pub struct Judged {
     pub confusion: Confusion,
 }
 
-/// Which classes are taken for which: a row for each true class, in it a count for
-/// each class that the model says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Confusion(Vec<Vec<u64>>);
+/// Which classes are taken for which: how many examples of one class the model takes
+/// for another, or for itself. What does not occur is not held, since a matrix of many
+/// classes is larger than all examples.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(u32, u32, u64)>", into = "Vec<(u32, u32, u64)>")]
+pub struct Confusion(BTreeMap<(u32, u32), u64>);
+
+impl From<Vec<(u32, u32, u64)>> for Confusion {
+    fn from(counts: Vec<(u32, u32, u64)>) -> Self {
+        let counts = counts.into_iter();
+        Self(
+            counts
+                .map(|(class, said, count)| ((class, said), count))
+                .collect(),
+        )
+    }
+}
+
+impl From<Confusion> for Vec<(u32, u32, u64)> {
+    fn from(Confusion(counts): Confusion) -> Self {
+        let counts = counts.into_iter();
+        counts
+            .map(|((class, said), count)| (class, said, count))
+            .collect()
+    }
+}
 
 impl Confusion {
-    /// No example of so many classes.
+    /// Counts an example of `class` that is taken for `said`.
+    pub fn add(&mut self, class: u32, said: u32) {
+        *self.0.entry((class, said)).or_default() += 1;
+    }
+
+    /// The matrix of so many classes: a row for each true class, in it a count for each
+    /// class that the model says.
     #[must_use]
-    pub fn of(classes: usize) -> Self {
-        Self(vec![vec![0; classes]; classes])
+    pub fn rows(&self, classes: usize) -> Vec<Vec<u64>> {
+        let mut rows = vec![vec![0; classes]; classes];
+        for (&(class, said), &count) in &self.0 {
+            let cell = rows.get_mut(class as usize);
+            if let Some(cell) = cell.and_then(|row| row.get_mut(said as usize)) {
+                *cell = count;
+            }
+        }
+        rows
     }
 
-    /// The counts, row by row.
+    /// For each of so many classes, the fraction of its examples that is recognised;
+    /// none where there is no example of it.
     #[must_use]
-    pub fn rows(&self) -> &[Vec<u64>] {
-        &self.0
+    pub fn recognised(&self, classes: usize) -> Vec<Option<f64>> {
+        let mut sums = vec![(0, 0); classes];
+        for (&(class, said), &count) in &self.0 {
+            if let Some((all, right)) = sums.get_mut(class as usize) {
+                *all += count;
+                *right += if class == said { count } else { 0 };
+            }
+        }
+        let share = |(all, right): (u64, u64)| (all > 0).then(|| right as f64 / all as f64);
+        sums.into_iter().map(share).collect()
     }
 
-    /// Adds counts, all rows one after another.
-    pub fn add(&mut self, counts: &[u64]) {
-        let all = self.0.iter_mut().flatten();
-        all.zip(counts).for_each(|(sum, count)| *sum += count);
-    }
-
-    /// For each class, the fraction of its examples that is recognised; none where
-    /// there is no example of it.
-    #[must_use]
-    pub fn recognised(&self) -> Vec<Option<f64>> {
-        let share = |(class, row): (usize, &Vec<u64>)| {
-            let all: u64 = row.iter().sum();
-            (all > 0).then(|| row[class] as f64 / all as f64)
-        };
-        self.0.iter().enumerate().map(share).collect()
-    }
-
-    fn examples(&self) -> u64 {
-        self.0.iter().flatten().sum()
-    }
-
-    fn correct(&self) -> u64 {
-        let classes = self.0.iter().enumerate();
-        classes.map(|(class, row)| row[class]).sum()
+    /// How many examples are of a kind, by class and what is said.
+    fn count(&self, is: impl Fn(u32, u32) -> bool) -> u64 {
+        let kind = self.0.iter().filter(|((class, said), _)| is(*class, *said));
+        kind.map(|(_, count)| count).sum()
     }
 
     /// F1 of class 1; 0 where there is none.
     fn f1(&self) -> f64 {
-        let row = self.0.get(1);
-        let actual: u64 = row.map_or(0, |row| row.iter().sum());
-        let predicted: u64 = self.0.iter().filter_map(|row| row.get(1)).sum();
-        let found = row.and_then(|row| row.get(1)).copied().unwrap_or(0);
+        let actual = self.count(|class, _| class == 1);
+        let predicted = self.count(|_, said| said == 1);
+        let found = self.count(|class, said| class == 1 && said == 1);
         2.0 * found as f64 / (actual + predicted).max(1) as f64
     }
 }
@@ -109,27 +133,18 @@ impl Tally {
 }
 
 /// A sum of batches that a model is judged on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Judgement {
     loss: f64,
     confusion: Confusion,
 }
 
 impl Judgement {
-    /// Before the first example of so many classes.
-    #[must_use]
-    pub fn of(classes: usize) -> Self {
-        Self {
-            loss: 0.0,
-            confusion: Confusion::of(classes),
-        }
-    }
-
-    /// Adds a batch: its mean loss, and how many of its examples of each class are
-    /// taken for each, as [`Confusion::add`] has them.
-    pub fn add(&mut self, loss: f64, counts: &[u64]) {
-        self.loss += loss * counts.iter().sum::<u64>() as f64;
-        self.confusion.add(counts);
+    /// Adds a batch: its mean loss, and for each example its class and that for which
+    /// it is taken.
+    pub fn add(&mut self, loss: f64, examples: impl ExactSizeIterator<Item = (u32, u32)>) {
+        self.loss += loss * examples.len() as f64;
+        examples.for_each(|(class, said)| self.confusion.add(class, said));
     }
 
     /// Means over all examples, NaN where there is none; with `f1`, that of class 1
@@ -137,11 +152,12 @@ impl Judgement {
     #[must_use]
     pub fn judged(self, f1: bool) -> Judged {
         let (loss, confusion) = (self.loss, self.confusion);
-        let examples = confusion.examples() as f64;
+        let examples = confusion.count(|_, _| true) as f64;
+        let right = confusion.count(|class, said| class == said);
         Judged {
             metrics: Metrics {
                 loss: loss / examples,
-                accuracy: confusion.correct() as f64 / examples,
+                accuracy: right as f64 / examples,
                 f1: f1.then(|| confusion.f1()),
             },
             confusion,
@@ -165,27 +181,33 @@ mod tests {
 
     #[test]
     fn classes_are_counted_by_what_they_are_taken_for() {
-        let mut sum = Judgement::of(3);
+        let mut sum = Judgement::default();
         // Of class 0 two are right; one of class 1 is taken for 2; none is of class 2.
-        sum.add(2.0, &[2, 0, 0, 0, 0, 1, 0, 0, 0]);
-        sum.add(1.0, &[0, 0, 0, 0, 1, 0, 0, 0, 0]);
+        sum.add(2.0, [(0, 0), (1, 2), (0, 0)].into_iter());
+        sum.add(1.0, [(1, 1)].into_iter());
         let Judged { metrics, confusion } = sum.judged(false);
         assert_eq!((metrics.loss, metrics.accuracy), (7.0 / 4.0, 3.0 / 4.0));
         assert_eq!(metrics.f1, None);
-        assert_eq!(confusion.rows(), [[2, 0, 0], [0, 1, 1], [0, 0, 0]]);
-        assert_eq!(confusion.recognised(), [Some(1.0), Some(0.5), None]);
+        assert_eq!(confusion.rows(3), [[2, 0, 0], [0, 1, 1], [0, 0, 0]]);
+        assert_eq!(confusion.recognised(3), [Some(1.0), Some(0.5), None]);
+        let text = serde_json::to_string(&confusion).unwrap();
+        assert_eq!(text, "[[0,0,2],[1,1,1],[1,2,1]]");
+        assert_eq!(serde_json::from_str::<Confusion>(&text).unwrap(), confusion);
+        // What was written elsewhere may be of other classes.
+        assert_eq!(confusion.rows(1), [[2]]);
+        assert_eq!(confusion.recognised(1), [Some(1.0)]);
     }
 
     #[test]
     fn f1_joins_precision_and_recall_over_all_batches() {
-        let mut sum = Judgement::of(2);
-        // Of class 1: 4 in truth, 2 said, 2 of them right; then 2, 3 and 1.
-        sum.add(0.0, &[3, 0, 2, 2]);
-        sum.add(0.0, &[1, 2, 1, 1]);
+        let mut sum = Judgement::default();
+        // Of class 1: 6 in truth, 5 said, 3 of them right.
+        sum.add(0.0, [(1, 1), (1, 1), (1, 0), (1, 0), (0, 0)].into_iter());
+        sum.add(0.0, [(1, 1), (1, 0), (0, 1), (0, 1)].into_iter());
         let (precision, recall) = (3.0 / 5.0, 3.0 / 6.0);
         let expected = 2.0 * precision * recall / (precision + recall);
         let f1 = sum.judged(true).metrics.f1.unwrap();
         assert!((f1 - expected).abs() < 1e-15, "{f1} {expected}");
-        assert_eq!(Judgement::of(2).judged(true).metrics.f1, Some(0.0));
+        assert_eq!(Judgement::default().judged(true).metrics.f1, Some(0.0));
     }
 }

@@ -138,7 +138,7 @@ impl Task for Formula {
         };
         Ok(Judged {
             metrics,
-            confusion: Confusion::of(10),
+            confusion: Confusion::default(),
         })
     }
 

@@ -72,15 +72,13 @@ impl<'d> TextTask<'d> {
     fn judge(&self, texts: &Texts) -> Result<Judged, TrainError> {
         let _guard = tch::no_grad_guard();
         let (_, device) = self.network.options();
-        let mut sum = None;
+        let mut sum = Judgement::default();
         for batch in texts.batches(EVALUATION_BATCH) {
             let (inputs, targets) = batch.tensors(device);
             let logits = self.network.forward(&inputs, Norm::Eval)?;
             judge(&mut sum, &logits, &targets)?;
         }
-        Ok(sum
-            .unwrap_or_else(|| Judgement::of(0))
-            .judged(self.options.f1))
+        Ok(sum.judged(self.options.f1))
     }
 }
 

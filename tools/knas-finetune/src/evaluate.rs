@@ -132,7 +132,9 @@ impl Worker<'_> {
         let evaluated = evaluate_file(&*candidate, &path);
         let (valid, test) = evaluated.map_err(|error| fail(error.kind(), error))?;
         let confusion = &test.as_ref().unwrap_or(&valid).confusion;
-        let by_class = by_class(&study.class_names, Some(confusion));
+        let network = study.subject.network(record)?;
+        let classes = network.get("classes").copied().unwrap_or(0);
+        let by_class = by_class(&study.class_names, classes, Some(confusion));
         let (valid, test) = (valid.metrics, test.map(|test| test.metrics));
         let part = |(name, hash): (&String, &String)| (name.clone(), hash.clone());
         let hashes = candidate.data_sha256();

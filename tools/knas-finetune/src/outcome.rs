@@ -35,15 +35,16 @@ pub struct Reached {
 }
 
 /// What a record says of classes; their counts only where they are few.
-pub fn by_class(names: &[String], confusion: Option<&Confusion>) -> ByClass {
+pub fn by_class(names: &[String], classes: u64, confusion: Option<&Confusion>) -> ByClass {
     /// As many as CIFAR-100 has: a matrix is their square.
     const FEW: usize = 100;
-    let recognised = confusion.map(Confusion::recognised);
-    let few = confusion.filter(|confusion| confusion.rows().len() <= FEW);
+    let classes = usize::try_from(classes).unwrap_or(0);
+    let recognised = confusion.map(|confusion| confusion.recognised(classes));
+    let few = confusion.filter(|_| classes <= FEW);
     ByClass {
         classes: names.to_vec(),
         class_accuracy: recognised.unwrap_or_default(),
-        confusion: few.map_or_else(Vec::new, |confusion| confusion.rows().to_vec()),
+        confusion: few.map_or_else(Vec::new, |confusion| confusion.rows(classes)),
     }
 }
 
@@ -132,6 +133,8 @@ impl Reached {
             weights_sha256: self.started_from.clone(),
             ..study.hyper.clone()
         };
+        let network = study.subject.network(record)?;
+        let classes = network.get("classes").copied().unwrap_or(0);
         let finetune = Finetune {
             valid_accuracy: best.valid.accuracy,
             valid_f1: best.valid.f1,
@@ -139,7 +142,7 @@ impl Reached {
             test_accuracy: test.map(|test| test.accuracy),
             test_f1: test.and_then(|test| test.f1),
             test_loss: test.map(|test| test.loss),
-            by_class: by_class(&study.class_names, confusion),
+            by_class: by_class(&study.class_names, classes, confusion),
             train_accuracy: best.train.accuracy,
             train_loss: best.train.loss,
             best_epoch: best.epoch,
@@ -154,7 +157,7 @@ impl Reached {
             data: study.data_name.to_owned(),
             data_sha256: self.data_sha256.clone(),
             examples: study.examples.clone(),
-            network: study.subject.network(record)?,
+            network,
             hyper,
             tool: concat!("knas-finetune ", env!("CARGO_PKG_VERSION")).to_owned(),
             libtorch: knas_net::LIBTORCH.to_owned(),
