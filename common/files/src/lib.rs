@@ -19,6 +19,6 @@ pub mod text;
 pub mod write;
 
 pub use hash::{Hashing, hex, sha256, sha256_of};
-pub use read::{Capped, ReadError, capped};
+pub use read::{Capped, ReadError, capped, capped_regular};
 pub use same::{Clash, Named, apart};
 pub use write::{NewFile, Target};

@@ -90,7 +90,18 @@ impl<R: Read> Read for Capped<R> {
 /// # Errors
 /// When it cannot be read, or there are more.
 pub fn capped(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
-    let mut file = Capped::open(path, limit)?;
+    all(Capped::open(path, limit)?, limit)
+}
+
+/// As [`capped`], of a file that can be read again.
+///
+/// # Errors
+/// As [`capped`], and when it is a device or a pipe.
+pub fn capped_regular(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    all(Capped::open_regular(path, limit)?, limit)
+}
+
+fn all(mut file: Capped<File>, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     match file.read_to_end(&mut bytes) {
         Ok(_) => Ok(bytes),
@@ -130,5 +141,7 @@ mod tests {
         assert!(matches!(read, Err(ReadError::TooLarge(_))), "{read:?}");
         let opened = Capped::open_regular(zero, 1 << 20);
         assert!(matches!(opened, Err(ReadError::NotRegular)));
+        let read = capped_regular(zero, 1 << 20);
+        assert!(matches!(read, Err(ReadError::NotRegular)));
     }
 }

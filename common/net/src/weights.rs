@@ -107,6 +107,33 @@ impl WeightFile {
         })
     }
 
+    /// Tensors of a file of another format, with their sizes and numbers; `path` names
+    /// it in errors.
+    ///
+    /// # Errors
+    /// When memory does not suffice.
+    pub fn of(
+        path: &Path,
+        tensors: impl IntoIterator<Item = (String, Vec<usize>, Vec<f32>)>,
+    ) -> Result<Self, WeightsError> {
+        let mut held = HashMap::new();
+        for (name, shape, numbers) in tensors {
+            let shape: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
+            let tensor = Tensor::f_from_slice(&numbers).and_then(|t| t.f_reshape(shape));
+            let tensor = tensor.map_err(|e| WeightsError::Format {
+                path: path.into(),
+                reason: format!("tensor \"{name}\": {e}"),
+            })?;
+            held.insert(name, tensor);
+        }
+        Ok(Self {
+            path: path.into(),
+            tensors: held,
+            unread: HashMap::new(),
+            metadata: BTreeMap::new(),
+        })
+    }
+
     /// The file, as it was named.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -36,6 +36,7 @@ mod wholes;
 mod windows;
 mod wire;
 
+use std::io::Write as _;
 use std::path::Path;
 
 use knas_graph::{Graph, Op, Shape};
@@ -64,9 +65,11 @@ pub struct Model {
     constants: Vec<Option<Numbers>>,
     remarks: Remarks,
     side: Option<usize>,
+    usual_side: usize,
     classes: usize,
     tensors: Vec<(String, Constant)>,
     notes: Vec<String>,
+    sha256: String,
 }
 
 impl Model {
@@ -75,7 +78,7 @@ impl Model {
     /// # Errors
     /// When it cannot be read, is no model of ONNX, or none of a network for images.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let bytes = knas_files::capped(path, LARGEST)?;
+        let bytes = knas_files::capped_regular(path, LARGEST)?;
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
@@ -91,11 +94,11 @@ impl Model {
     }
 
     fn of(bytes: Bytes, path: Option<&Path>) -> Result<Self, ReadError> {
-        let mut folder = Folder {
-            path,
-            room: LARGEST,
-        };
+        let mut folder = Folder::new(path, LARGEST);
+        let hashed = folder.hash.write_all(&bytes);
+        hashed.map_err(knas_files::ReadError::Io)?;
         let network = check::check(wire::decode(bytes)?, &mut folder)?;
+        let (_, sha256) = folder.hash.finish();
         let constants = walk::constants(&network)?;
         let side = side(&network)?;
         let mut model = Self {
@@ -103,9 +106,11 @@ impl Model {
             constants,
             remarks: Remarks::default(),
             side,
+            usual_side: 0,
             classes: 0,
             tensors: Vec::new(),
             notes: Vec::new(),
+            sha256,
         };
         let mut first = None;
         let tried = match &side {
@@ -116,6 +121,7 @@ impl Model {
             match model.walked(side, None) {
                 Ok((finished, remarks)) => {
                     model.remarks = remarks;
+                    model.usual_side = side;
                     return Ok(model.with(finished));
                 }
                 Err(error) => _ = first.get_or_insert(error),
@@ -156,6 +162,20 @@ impl Model {
     #[must_use]
     pub fn side(&self) -> Option<usize> {
         self.side
+    }
+
+    /// The side of the images that it is counted for: that of the file, or else the
+    /// first of common sides that goes with its layers.
+    #[must_use]
+    pub fn usual_side(&self) -> usize {
+        self.usual_side
+    }
+
+    /// SHA-256 of the file, in hexadecimal, followed by what was read of the files
+    /// that it names: that of the file where it has all tensors.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 
     /// The channels of its images: three where the file leaves that open.

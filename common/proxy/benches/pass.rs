@@ -47,6 +47,7 @@ fn main() {
         architecture: &cell,
         setting: skeleton.setting(),
         weights: None,
+        new_head: false,
         seed: 0,
         device: Device::Cpu,
     };

@@ -23,6 +23,8 @@ pub struct Subject<'a> {
     pub setting: Setting,
     /// Its weights, where they are not to be drawn.
     pub weights: Option<&'a WeightFile>,
+    /// Whether the classifier is drawn where the rest is not.
+    pub new_head: bool,
     /// The seed of what is drawn.
     pub seed: u64,
     /// Where it is evaluated.
@@ -39,6 +41,7 @@ impl<'a> Subject<'a> {
         match self.weights {
             None => Source::Random(initial),
             Some(weights) if self.setting.reads_texts() => Source::Pretrained { weights, initial },
+            Some(weights) if self.new_head => Source::Body { weights, initial },
             Some(weights) => Source::File(weights),
         }
     }

@@ -37,6 +37,7 @@ fn subject(cell: &Cell) -> Subject<'_> {
         architecture: cell,
         setting: skeleton.setting(),
         weights: None,
+        new_head: false,
         seed: 3,
         device: Device::Cpu,
     }

@@ -92,6 +92,7 @@ fn one_pass_gives_the_mean_of_the_gram_matrix_of_single_images() {
                 architecture: &cell,
                 setting: skeleton.setting(),
                 weights: None,
+                new_head: false,
                 seed: SEED,
                 device,
             };

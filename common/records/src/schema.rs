@@ -181,9 +181,13 @@ pub struct Scored {
     /// How normalisation layers normalise: `sample`, `batch` or `off`; `layer`
     /// for encoders, `none` where nothing is evaluated.
     pub norm: String,
-    /// How weights are initialised: `default`, `kaiming`, `normal`, `bert`, or
-    /// `file`; `none` where nothing is evaluated.
+    /// How weights are initialised: `default`, `kaiming`, `normal`, `bert`, from a
+    /// `file`, or with those in the candidate's `own` file; `none` where nothing is
+    /// evaluated.
     pub init: String,
+    /// `drawn` where that is so of the classifier alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// SHA-256 of the pre-trained weights that all candidates start from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_sha256: Option<String>,

@@ -16,6 +16,7 @@
 //! | [`mnasnet`] | networks like MnasNet and EfficientNet-B0 |
 //! | [`resnet`] | ResNets and RegNets: stages of residual blocks |
 //! | [`zennas`] | ZenNAS's networks of super blocks |
+//! | [`onnx`] | networks in files, which are anybody's |
 //! | [`roberta_skip`] | BERT and RoBERTa with extra connections |
 //! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
 //!
@@ -34,6 +35,7 @@ pub mod nb101;
 pub mod nb201;
 pub mod nb_macro;
 mod numbers;
+pub mod onnx;
 pub mod python_random;
 mod python_text;
 pub mod resnet;
@@ -47,6 +49,6 @@ pub use features::{Decision, Feature, Flow, FlowEdge};
 pub use knas_graph::{Cost, Graph, GraphError};
 pub use setting::{Input, LowerError, Setting, Size, SizeError, Sizes, all_sizes, check_sizes};
 pub use space::{
-    ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, SearchSpace,
-    UnknownSpace, by_name, named, spaces,
+    ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, OwnWeights,
+    SearchSpace, UnknownSpace, by_name, named, spaces,
 };

@@ -7,7 +7,7 @@ use knas_graph::GraphError;
 use thiserror::Error;
 
 use crate::roberta_skip::Settings;
-use crate::space::{SearchSpace, excerpt, spaces};
+use crate::space::{Architecture, SearchSpace, excerpt, spaces};
 
 /// What a network is for, and how large it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,19 +54,39 @@ impl Setting {
         space: &dyn SearchSpace,
         told: impl IntoIterator<Item = (&'n str, u64)>,
     ) -> Result<Self, SizeError> {
-        let (mut setting, sizes) = (space.usual(), all_sizes(space));
+        space.usual().but(space, told)
+    }
+
+    /// As [`Setting::of`], of one architecture, whose file may say what is usual.
+    ///
+    /// # Errors
+    /// As [`Setting::of`].
+    pub fn of_network<'n>(
+        architecture: &dyn Architecture,
+        told: impl IntoIterator<Item = (&'n str, u64)>,
+    ) -> Result<Self, SizeError> {
+        architecture.usual().but(architecture.space(), told)
+    }
+
+    /// With these sizes instead of its own.
+    fn but<'n>(
+        mut self,
+        space: &dyn SearchSpace,
+        told: impl IntoIterator<Item = (&'n str, u64)>,
+    ) -> Result<Self, SizeError> {
+        let sizes = all_sizes(space);
         for (name, found) in told {
             let size = known(space, &sizes, name)?;
             let found = size.within(found)?;
             let count = usize::try_from(found).unwrap_or(usize::MAX); // within the range
-            match (size.name, &mut setting.input) {
-                ("classes", _) => setting.classes = count,
+            match (size.name, &mut self.input) {
+                ("classes", _) => self.classes = count,
                 ("side", Input::Images { side }) => *side = count,
                 ("length", Input::Texts { length, .. }) => *length = Some(count),
-                (name, _) => _ = setting.sizes.0.insert(name, found),
+                (name, _) => _ = self.sizes.0.insert(name, found),
             }
         }
-        Ok(setting)
+        Ok(self)
     }
 
     /// The size of the network by name, and what follows from the data: the
@@ -80,10 +100,10 @@ impl Setting {
         self.sizes.iter().chain([classes]).chain(shown)
     }
 
-    /// Those of its sizes that are not the usual ones of `space`, by name.
+    /// Those of its sizes that are others than the `usual` ones, by name.
     #[must_use]
-    pub fn unusual(&self, space: &dyn SearchSpace) -> BTreeMap<String, u64> {
-        let usual: BTreeMap<_, _> = space.usual().named().collect();
+    pub fn unusual(&self, usual: &Self) -> BTreeMap<String, u64> {
+        let usual: BTreeMap<_, _> = usual.named().collect();
         let named = self.named();
         let others = named.filter(|(name, size)| usual.get(name) != Some(size));
         others.map(|(name, size)| (name.to_owned(), size)).collect()

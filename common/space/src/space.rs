@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
 use knas_graph::{Cost, Graph, GraphError};
 use thiserror::Error;
@@ -14,6 +15,7 @@ use crate::nats_sss::NatsSss;
 use crate::nb_macro::NbMacro;
 use crate::nb101::Nb101;
 use crate::nb201::Nb201;
+use crate::onnx::Onnx;
 use crate::resnet::ResNet;
 use crate::roberta_skip::{Backbone, RobertaSkip};
 use crate::setting::{Input, LowerError, Setting, Size, Sizes};
@@ -36,6 +38,7 @@ pub fn spaces() -> &'static [&'static dyn SearchSpace] {
         &ZenNas,
         &Tnb101Micro,
         &Tnb101Macro,
+        &Onnx,
         &RobertaSkip::USUAL,
     ]
 }
@@ -74,6 +77,11 @@ pub trait SearchSpace: Sync {
 
     /// One line on what the space is.
     fn description(&self) -> &'static str;
+
+    /// Whether its architectures are files, which are named and not drawn.
+    fn is_of_files(&self) -> bool {
+        false
+    }
 
     /// Whether its networks read texts; otherwise they look at images.
     fn reads_texts(&self) -> bool {
@@ -152,6 +160,12 @@ pub trait Architecture: fmt::Display {
     /// Its space.
     fn space(&self) -> &'static dyn SearchSpace;
 
+    /// For what its network is counted unless something else is told: what its space
+    /// says, or its file.
+    fn usual(&self) -> Setting {
+        self.space().usual()
+    }
+
     /// The network that it is in this setting.
     ///
     /// # Errors
@@ -166,13 +180,23 @@ pub trait Architecture: fmt::Display {
         None
     }
 
-    /// All parameters of its network in its space's usual setting, and the
+    /// The weights that it comes with, where it is a file of them.
+    fn own_weights(&self) -> Option<OwnWeights<'_>> {
+        None
+    }
+
+    /// What whoever uses it should know of how it was read, a sentence each.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
+
+    /// All parameters of its network in its usual setting, and the
     /// multiply-accumulates of a forward pass over one sample.
     ///
     /// # Errors
     /// When there can be no such network.
     fn cost(&self) -> Result<Cost, LowerError> {
-        self.cost_in(&self.space().usual())
+        self.cost_in(&self.usual())
     }
 
     /// What its network costs in this setting, all of it.
@@ -217,6 +241,17 @@ pub trait Architecture: fmt::Display {
     fn decisions(&self) -> Vec<Decision> {
         Vec::new()
     }
+}
+
+/// The weights that an architecture comes with.
+pub struct OwnWeights<'a> {
+    /// The file that they are in.
+    pub path: &'a Path,
+    /// SHA-256 of all of it.
+    pub sha256: &'a str,
+    /// Each tensor of the network of the file's own classes: its official name, its
+    /// sizes, its numbers.
+    pub tensors: Box<dyn Iterator<Item = (String, Vec<usize>, Vec<f32>)> + 'a>,
 }
 
 /// How much of an architecture is in its network.
@@ -292,10 +327,10 @@ impl Equivalence {
 
 /// A text that is no architecture of a space.
 #[derive(Debug, Error)]
-#[error("{arch} is not an architecture of {space}: {reason}")]
+#[error("{what}: {reason}")]
 pub struct ArchError {
-    arch: String,
-    space: &'static str,
+    /// The text, and what it is not.
+    what: String,
     /// Told in the message, so it is no source that would be told again.
     reason: Box<dyn Error + Send + Sync>,
 }
@@ -308,10 +343,16 @@ impl ArchError {
         reason: impl Error + Send + Sync + 'static,
     ) -> Self {
         Self {
-            arch: excerpt(arch),
-            space,
+            what: format!("{} is not an architecture of {space}", excerpt(arch)),
             reason: Box::new(reason),
         }
+    }
+
+    /// The file at `path` is no architecture, for `reason`.
+    #[must_use]
+    pub fn of_file(path: &str, reason: Box<dyn Error + Send + Sync>) -> Self {
+        let what = excerpt(path);
+        Self { what, reason }
     }
 }
 

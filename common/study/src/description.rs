@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use knas_graph::Graph;
-use knas_space::roberta_skip::{Backbone, Settings};
-use knas_space::{ArchError, Extent, Input, LowerError, SearchSpace, Setting, UnknownSpace, named};
+use knas_space::roberta_skip::Settings;
+use knas_space::{
+    ArchError, Architecture, Extent, Input, LowerError, Setting, UnknownSpace, named,
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -70,24 +72,37 @@ impl Description {
     /// # Errors
     /// When its space, architecture or size is none that there can be.
     pub fn lower(&self) -> Result<Lowered, DescriptionError> {
-        let space = named(&self.space)?;
-        let architecture = space.parse(&self.arch)?;
-        let setting = self.setting(space, architecture.backbone())?;
+        self.lower_of(&*self.architecture()?)
+    }
+
+    /// As [`Description::lower`], of its architecture.
+    ///
+    /// # Errors
+    /// When it cannot have the size.
+    pub fn lower_of(&self, architecture: &dyn Architecture) -> Result<Lowered, DescriptionError> {
+        let setting = self.setting(architecture)?;
         Ok(Lowered {
             live: architecture.lower(&setting, Extent::Live)?,
             whole: architecture.lower(&setting, Extent::Whole)?,
         })
     }
 
-    /// Its setting; what is not told is the usual one of its space.
-    fn setting(
-        &self,
-        space: &dyn SearchSpace,
-        backbone: Option<&Backbone>,
-    ) -> Result<Setting, DescriptionError> {
+    /// Its architecture.
+    ///
+    /// # Errors
+    /// When there is no such space, or it has no such architecture.
+    pub fn architecture(&self) -> Result<Box<dyn Architecture>, DescriptionError> {
+        Ok(named(&self.space)?.parse(&self.arch)?)
+    }
+
+    /// Its setting, of this architecture; what is not told is what is usual of it.
+    ///
+    /// # Errors
+    /// When it cannot have the size.
+    pub fn setting(&self, architecture: &dyn Architecture) -> Result<Setting, DescriptionError> {
         let told = self.size.iter().map(|(name, size)| (&**name, *size));
-        let mut setting = Setting::of(space, told).map_err(size)?;
-        let Some(backbone) = backbone else {
+        let mut setting = Setting::of_network(architecture, told).map_err(size)?;
+        let Some(backbone) = architecture.backbone() else {
             return Ok(setting);
         };
         if let Input::Texts { length, settings } = &mut setting.input {

@@ -17,4 +17,4 @@ pub mod weights;
 pub use card::{Card, CardError, ImageCard, TextCard, is_weights};
 pub use description::{Description, DescriptionError, Lowered};
 pub use size::{Contradiction, Told, ToldError};
-pub use weights::source;
+pub use weights::{OwnError, is_own, own, source};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use knas_data::ImageSource;
-use knas_space::{SearchSpace, Setting, SizeError, check_sizes};
+use knas_space::{Architecture, Setting, SizeError, check_sizes};
 use thiserror::Error;
 
 /// The sizes of one network as far as they are told, by name.
@@ -67,19 +67,19 @@ impl Told {
         Ok(told)
     }
 
-    /// The setting of a network of `space` of which `who` tells this besides.
+    /// The setting of an architecture's network of which `who` tells this besides.
     ///
     /// # Errors
     /// When it contradicts what is told, or there is no network of this size.
     pub fn setting(
         &self,
-        space: &dyn SearchSpace,
+        architecture: &dyn Architecture,
         who: &str,
         sizes: BTreeMap<String, u64>,
     ) -> Result<Setting, ToldError> {
         let mut told = self.clone();
         told.add(who, sizes)?;
-        Ok(Setting::of(space, told.sizes())?)
+        Ok(Setting::of_network(architecture, told.sizes())?)
     }
 
     /// Adds what `who` says.

@@ -11,7 +11,7 @@ const LONG: &str = "\
 Write networks as other software reads them, one or two files each, and pass the \
 records on with `export`: the format and the files.
 
-Weights are those of --weights, of DIR/ID.safetensors with --checkpoint-dir, or \
+Weights are those of --weights (own: of the candidates' own files), of DIR/ID.safetensors with --checkpoint-dir, or \
 those that knas-finetune left where the record says (finetune.checkpoint); \
 otherwise they are drawn from --seed. A file of weights that knas-finetune wrote says \
 what network it is of, and can stand in the place of a record. The network has the \
@@ -77,8 +77,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR", conflicts_with = "weights")]
     pub checkpoint_dir: Option<PathBuf>,
 
-    /// Take the weights of every record from FILE
-    #[arg(long, value_name = "FILE")]
+    /// Take the weights of every record from FILE, or from its own file (own)
+    #[arg(long, value_name = "FILE|own")]
     pub weights: Option<PathBuf>,
 
     /// Have the model take pixels from 0 to 255, for ONNX and images

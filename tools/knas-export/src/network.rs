@@ -7,7 +7,7 @@ use knas_net::network::unused;
 use knas_net::weights::WeightFile;
 use knas_net::{Init, Initial, NetError, Network, Source};
 use knas_records::{Failure, Record, RecordError};
-use knas_study::{Card, Contradiction, Description, DescriptionError, Lowered, Told};
+use knas_study::{Card, Contradiction, Description, DescriptionError, Lowered, Told, is_own, own};
 use tch::{Device, Kind, Tensor};
 
 use crate::cli::Args;
@@ -48,10 +48,11 @@ fn described(error: DescriptionError) -> Failure {
     fail(error.kind(), error)
 }
 
-/// The file of a record's weights, where it has one.
+/// The file of a record's weights, where it has one, or what stands for its own.
 pub fn weights_of(record: &Record<'_>, args: &Args) -> Result<Option<PathBuf>, Failure> {
     if let Some(file) = &args.weights {
-        return Ok(Some(file.clone()));
+        let none = is_own(file) && !args.format.has_weights();
+        return Ok((!none).then(|| file.clone()));
     }
     if let Some(folder) = &args.checkpoint_dir {
         let stem = record.file_stem().map_err(|error| fail("bad_id", error))?;
@@ -65,7 +66,8 @@ pub fn weights_of(record: &Record<'_>, args: &Args) -> Result<Option<PathBuf>, F
 }
 
 impl Subject {
-    /// What the record and the flags tell of a network, and the weights in `file`.
+    /// What the record and the flags tell of a network, and the weights in `file`, or
+    /// its own.
     ///
     /// # Errors
     /// When there is no such network, or record, flags and weights contradict one
@@ -83,8 +85,9 @@ impl Subject {
             norm_epsilon: None,
         };
         let mut told = size_of(record)?;
-        let weights = file.map(WeightFile::read).transpose();
-        let weights = weights.map_err(|error| fail("weights", error))?;
+        let read = file.filter(|file| !is_own(file)).map(WeightFile::read);
+        let weights = read.transpose();
+        let mut weights = weights.map_err(|error| fail("weights", error))?;
         let card = weights.as_ref().map(Card::of).transpose();
         let card = card.map_err(|error| fail("weights", error))?.flatten();
         if let Some(card) = &card {
@@ -102,7 +105,13 @@ impl Subject {
         added.map_err(other_size)?;
         let sizes = told.sizes().map(|(name, size)| (name.to_owned(), size));
         description.size = sizes.collect();
-        let lowered = description.lower().map_err(described)?;
+        let architecture = description.architecture().map_err(described)?;
+        if file.is_some_and(is_own) {
+            let setting = description.setting(&*architecture).map_err(described)?;
+            let own = own(&*architecture, &setting, false);
+            weights = Some(own.map_err(|error| fail("weights", error))?.0);
+        }
+        let lowered = description.lower_of(&*architecture).map_err(described)?;
         if let (Some(card), Some(file)) = (&card, file) {
             let checked = card.check(&lowered.live, file);
             checked.map_err(|error| fail("weights", error))?;

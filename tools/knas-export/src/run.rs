@@ -172,6 +172,7 @@ impl Run<'_> {
         let named = |suffix: &&str| self.folder.join(format!("{stem}.{suffix}"));
         let files: Vec<PathBuf> = format.suffixes().iter().map(named).collect();
         let subject = Subject::new(record, &self.size, weights.as_deref())?;
+        let weights = subject.weights.as_ref().map(|file| file.path().to_owned());
         let own = weights.iter();
         let own = own.map(|file| Named::read("the weights,", file));
         let reads: Vec<Named<'_>> = self.reads.iter().cloned().chain(own).collect();

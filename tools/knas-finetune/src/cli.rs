@@ -7,6 +7,7 @@ use clap::builder::TypedValueParser as _;
 use clap::{ArgGroup, Parser, ValueEnum};
 use knas_data::{DataSpec, Limits};
 use knas_records::{Common, Inputs, Names, SizeFlags};
+use knas_study::is_own;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
 
@@ -165,9 +166,9 @@ pub struct Args {
     #[command(flatten)]
     pub size: SizeFlags,
 
-    /// Start from the weights in FILE or DIR/ID.safetensors; for texts, from the
-    /// pre-trained model in DIR
-    #[arg(long, value_name = "FILE|DIR")]
+    /// Start from the weights in FILE, DIR/ID.safetensors or each candidate's own file
+    /// (own); for texts, from the pre-trained model in DIR
+    #[arg(long, value_name = "FILE|DIR|own")]
     pub weights: Option<PathBuf>,
 
     /// Keep the body of --weights and draw the classifier, for another number of classes
@@ -264,6 +265,7 @@ impl Args {
             ),
             ("--momentum", self.momentum.is_some()),
             ("--no-augment", self.no_augment),
+            ("--weights own", self.weights.as_deref().is_some_and(is_own)),
         ]
     }
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use knas_net::weights::WeightFile;
 use knas_records::schema::Evaluated;
 use knas_records::{Context, Failure, Input, Record};
-use knas_study::{Card, Description, is_weights};
+use knas_study::{Card, Description, is_own, is_weights};
 use knas_train::{Judged, TrainError, checkpoint};
 use serde_json::json;
 
@@ -116,20 +116,17 @@ impl Worker<'_> {
             Stop::Refused(error) => fail("data", format_args!("{error:#}")),
             Stop::Interrupted | Stop::Late => fail("interrupted", "the run is to end"),
         })?;
-        let given = (&self.plan.weights, &self.plan.checkpoints);
-        let path = match (self.plan.alone.get(record.id()), given) {
-            (Some(path), _) => path.clone(),
-            (None, (Some(path), _) | (None, Some(path))) => named_by(path, record)?,
-            (None, (None, None)) => {
-                let named = record
-                    .get::<String>("finetune.checkpoint")
-                    .map_err(bad_record)?;
-                let none =
-                    "the record has no finetune.checkpoint: name --weights or --checkpoint-dir";
-                PathBuf::from(named.ok_or_else(|| fail("weights", none))?)
+        let trained = match self.plan.weights.as_deref() {
+            Some(path) if is_own(path) => Trained {
+                weights: candidate.own_weights()?,
+                about: None,
+            },
+            _ => {
+                let trained = trained(&self.path_of(record)?);
+                trained.map_err(|error| fail(error.kind(), error))?
             }
         };
-        let evaluated = evaluate_file(&*candidate, &path);
+        let evaluated = evaluated(&*candidate, &trained);
         let (valid, test) = evaluated.map_err(|error| fail(error.kind(), error))?;
         let confusion = &test.as_ref().unwrap_or(&valid).confusion;
         let network = study.subject.network(record)?;
@@ -147,33 +144,53 @@ impl Worker<'_> {
             test_f1: test.and_then(|test| test.f1),
             test_loss: test.map(|test| test.loss),
             by_class,
-            weights: path.display().to_string(),
+            weights: trained.weights.path().display().to_string(),
             data: study.data_name.to_owned(),
             data_sha256: parts.map(part).collect(),
         })
     }
+
+    /// The file of the weights of a record's training.
+    fn path_of(&self, record: &Record<'_>) -> std::result::Result<PathBuf, Failure> {
+        if let Some(path) = self.plan.alone.get(record.id()) {
+            return Ok(path.clone());
+        }
+        let given = self
+            .plan
+            .weights
+            .as_ref()
+            .or(self.plan.checkpoints.as_ref());
+        if let Some(path) = given {
+            return named_by(path, record);
+        }
+        let named = record.get::<String>("finetune.checkpoint");
+        let named = named.map_err(bad_record)?.map(PathBuf::from);
+        let none = "the record has no finetune.checkpoint: name --weights or --checkpoint-dir";
+        named.ok_or_else(|| fail("weights", none))
+    }
 }
 
-fn evaluate_file(
-    candidate: &dyn Candidate,
-    path: &Path,
-) -> std::result::Result<(Judged, Option<Judged>), TrainError> {
+/// What is in a file of trained weights.
+fn trained(path: &Path) -> std::result::Result<Trained, TrainError> {
     // Beside the weights of a checkpoint lies what they should be.
     let folder = path.parent().unwrap_or(Path::new("."));
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let trained = match checkpoint::read(folder, &stem)? {
-        Some((manifest, weights)) => Trained {
-            weights,
-            about: Some(manifest.about),
-        },
-        None => {
-            let weights = WeightFile::read(path)?;
-            // What cannot be understood is of no use here, and of no harm.
-            let card = Card::of(&weights).ok().flatten();
-            let about = card.map(|card| json!({"norm_epsilon": card.network.norm_epsilon}));
-            Trained { weights, about }
-        }
-    };
-    let task = candidate.task(Some(&trained))?;
+    if let Some((manifest, weights)) = checkpoint::read(folder, &stem)? {
+        let about = Some(manifest.about);
+        return Ok(Trained { weights, about });
+    }
+    let weights = WeightFile::read(path)?;
+    // What cannot be understood is of no use here, and of no harm.
+    let card = Card::of(&weights).ok().flatten();
+    let about = card.map(|card| json!({"norm_epsilon": card.network.norm_epsilon}));
+    Ok(Trained { weights, about })
+}
+
+/// What weights reach on the validation and the test part.
+fn evaluated(
+    candidate: &dyn Candidate,
+    trained: &Trained,
+) -> std::result::Result<(Judged, Option<Judged>), TrainError> {
+    let task = candidate.task(Some(trained))?;
     Ok((task.validate()?, task.test()?))
 }

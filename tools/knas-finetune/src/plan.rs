@@ -11,6 +11,7 @@ use knas_net::device;
 use knas_records::meta::Gauge;
 use knas_records::schema::{Finetune, Hyper};
 use knas_records::{Context, Record};
+use knas_study::is_own;
 use knas_train::{Recipe, Start};
 use tch::Device;
 
@@ -47,7 +48,7 @@ impl Plan {
             None => Device::Cpu,
             Some(number) => device::cuda(number)?,
         };
-        if let Some(path) = &args.weights {
+        if let Some(path) = args.weights.as_ref().filter(|path| !is_own(path)) {
             let found = fs::metadata(path);
             found.with_context(|| format!("--weights {}", path.display()))?;
         }

@@ -32,7 +32,11 @@ which layers and the classifier (`head`) also take the outputs of earlier ones. 
 the embeddings (0), layer 5 the outputs of 1 and 3, the head that of 4, and what \
 comes together is averaged. Counts are for 128 tokens and two classes.
 
-The records come from one of -n, --all, --range, --arch and --mutate. Those that \
+With --space onnx, candidates are networks for images in files of ONNX, which PyTorch \
+and others write: name the FILEs. A record's `arch` is the file and its SHA-256, and \
+its counts are for images of the file's side and for its classes, or what --size says.
+
+The records come from one of -n, --all, --range, --arch, --mutate and FILEs. Those that \
 do not satisfy --where are left out first, then those that --unique finds to be \
 the same as an earlier one; -n and --mutate count what is left; --shard splits \
 the result.";
@@ -49,6 +53,9 @@ Examples:
   knas-sample --all --where 'params < 1e6 && macs < 100e6'
       all that fit a budget
 
+  knas-sample --space onnx models/*.onnx | knas-score --proxy auto --weights own
+      networks of your own, with the weights that they come with
+
 Filters: --where takes the fields id, space, arch, params and macs, numbers, \
 strings in quotes, == != < <= > >=, && || !, + - * / and parentheses.
 
@@ -58,14 +65,18 @@ step of an evolution:
   knas-rank -k 10 population.ndjson |
       knas-sample --mutate 50 --parents - --seed 1 | knas-score > children.ndjson
 
-Exit: 0 all good; 1 there are fewer records than were asked for, or a parent was \
-of no use; 2 nothing could be done.";
+Exit: 0 all good; 1 there are fewer records than were asked for, or a parent or a \
+FILE was of no use; 2 nothing could be done.";
 
 /// Write candidates from a search space, one record per line
 #[derive(Clone, Debug, Parser)]
 #[command(name = "knas-sample", args_override_self = true, version, long_about = LONG, after_long_help = EXAMPLES)]
-#[command(group = ArgGroup::new("source").args(["count", "all", "range", "arch", "mutate"]))]
+#[command(group = ArgGroup::new("source").args(["count", "all", "range", "arch", "mutate", "files"]))]
 pub struct Args {
+    /// Networks in files of ONNX, with --space onnx
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
     /// The search space (--list-spaces)
     #[arg(
         long,
@@ -98,7 +109,7 @@ pub struct Args {
     pub drop: Option<usize>,
 
     /// Begin with the encoder as it is, as one of -n (roberta-skip)
-    #[arg(long, conflicts_with_all = ["all", "range", "arch", "mutate"], hide_short_help = true)]
+    #[arg(long, conflicts_with_all = ["all", "range", "arch", "mutate", "files"], hide_short_help = true)]
     pub with_baseline: bool,
 
     /// Draw COUNT distinct architectures [default: 100]

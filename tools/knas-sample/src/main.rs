@@ -1,6 +1,7 @@
 //! knas-sample: candidates from a search space, one record per line.
 
 mod cli;
+mod files;
 mod filter;
 mod listing;
 mod mutants;

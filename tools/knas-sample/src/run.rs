@@ -9,9 +9,10 @@ use anyhow::{Context as _, Result, bail};
 use knas_files::{model, text};
 use knas_records::{Context, Named, Output, Record};
 use knas_space::roberta_skip::{Backbone, PRESETS};
-use knas_space::{Options, SearchSpace, Setting, named};
+use knas_space::{Options, SearchSpace, named};
 
 use crate::cli::Args;
+use crate::files;
 use crate::listing;
 use crate::select::Selection;
 
@@ -22,14 +23,22 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     }
     let space = &*space(&args)?;
     let flags = args.size.told().map_err(anyhow::Error::msg)?;
-    let told = flags.iter().map(|(name, size)| (&**name, *size));
-    let setting = Setting::of(space, told).context("--size")?;
-    let parents = Named::given("--parents", &args.parents);
-    context.keep_apart(&args.common, parents.as_slice(), &[])?;
-    let mut selection = Selection::new(&args, space, &setting, context)?;
-    let size = setting.unusual(space);
-    let mut output = context.output(&args.common, |record| same(record, space, &size))?;
-    context.start_known_progress(selection.wanted(), "architectures");
+    check_files(&args, space)?;
+    let mut reads: Vec<Named<'_>> = args
+        .files
+        .iter()
+        .map(|file| Named::read("", file))
+        .collect();
+    reads.extend(Named::given("--parents", &args.parents));
+    context.keep_apart(&args.common, &reads, &[])?;
+    let mut selection = Selection::new(&args, space, &flags, context)?;
+    let size = selection.size().clone();
+    let mut output = context.output(&args.common, |record| match space.is_of_files() {
+        true => same_file(record, space, &flags),
+        false => same(record, space, &size),
+    })?;
+    let files = (!args.files.is_empty()).then_some(args.files.len() as u64);
+    context.start_known_progress(selection.wanted().or(files), "architectures");
     write(&mut selection, &mut output, context)?;
     if selection.is_empty() {
         match &args.filter {
@@ -37,6 +46,7 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
                 Some(tried) => bail!("--where {filter}: of {tried} architectures, none passes"),
                 None => bail!("--where {filter}: of all architectures, none passes"),
             },
+            None if files.is_some() => bail!("no FILE is a candidate"),
             None => bail!("the flags select no architecture"),
         }
     }
@@ -65,6 +75,24 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
         context.count_failure()?;
     }
     Ok(())
+}
+
+/// Whether files are named where, and only where, a space is made of them.
+fn check_files(args: &Args, space: &dyn SearchSpace) -> Result<()> {
+    let name = space.name();
+    match args.files.first() {
+        Some(file) if !space.is_of_files() => bail!(
+            "{}: {name} is not made of files (networks in files are --space onnx; records become \
+             parents with --mutate COUNT --parents FILE)",
+            file.display()
+        ),
+        None if space.is_of_files() && args.arch.is_empty() => {
+            bail!(
+                "{name} is made of files, of which none is named: knas-sample --space {name} FILE…"
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The space that the flags ask for.
@@ -139,6 +167,18 @@ fn same(
             in_words(size)
         )),
     }
+}
+
+/// What is wrong with the record of a file that `--resume` would keep.
+fn same_file(
+    record: &Record<'_>,
+    space: &dyn SearchSpace,
+    told: &[(String, u64)],
+) -> Result<(), String> {
+    let arch: String = record.need("arch").map_err(|error| error.to_string())?;
+    let one = space.parse(&arch).map_err(|error| error.to_string())?;
+    let setting = files::sized(&*one, told).map_err(|error| error.to_string())?;
+    same(record, space, &setting.unusual(&one.usual()))
 }
 
 /// A size as --size takes it.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::{Args, Shard};
+use crate::files;
 use crate::filter::{self, Field, Truth, Values};
 use crate::mutants;
 
@@ -66,14 +67,17 @@ impl Values for Candidate<'_> {
     }
 }
 
-/// Architectures, for as long as their space is there.
-type Source<'a> = Box<dyn Iterator<Item = Box<dyn Architecture>> + 'a>;
+/// Architectures, for as long as their space is there; an error ends the run.
+pub type Source<'a> = Box<dyn Iterator<Item = Result<Box<dyn Architecture>>> + 'a>;
 
 /// The records that the flags select, one after another.
 pub struct Selection<'a> {
     space: &'a dyn SearchSpace,
-    /// How large its networks are, and as far as that is not usual.
-    setting: &'a Setting,
+    /// The sizes that the flags tell, and what they make of a network where it is not a
+    /// file, which has sizes of its own.
+    told: &'a [(String, u64)],
+    setting: Setting,
+    /// It as far as it is not usual.
     size: BTreeMap<String, u64>,
     source: Source<'a>,
     filter: Option<Truth>,
@@ -119,12 +123,14 @@ impl<'a> Selection<'a> {
     /// # Errors
     /// Where a flag cannot be met.
     pub fn new(
-        args: &Args,
+        args: &'a Args,
         space: &'a dyn SearchSpace,
-        setting: &'a Setting,
-        context: &Context,
+        told: &'a [(String, u64)],
+        context: &'a Context,
     ) -> Result<Self> {
-        let size = setting.unusual(space);
+        let named_sizes = told.iter().map(|(name, size)| (&**name, *size));
+        let setting = Setting::of(space, named_sizes).context("--size")?;
+        let size = setting.unusual(&space.usual());
         let filter = match &args.filter {
             Some(text) => Some(filter::compile(text, FIELDS).context("--where")?),
             None => None,
@@ -134,7 +140,9 @@ impl<'a> Selection<'a> {
             seen: HashSet::new(),
         };
         let mut wanted = None;
-        let source = if args.all || args.range.is_some() {
+        let source: Source<'a> = if !args.files.is_empty() {
+            files::of(&args.files, space, told, context)
+        } else if args.all || args.range.is_some() {
             enumeration(args, space)?
         } else if !args.arch.is_empty() {
             named(args, space)?
@@ -145,7 +153,7 @@ impl<'a> Selection<'a> {
             for parent in &parents {
                 same.is_new(&**parent);
             }
-            mutants::of(&parents, args.seed)
+            Box::new(mutants::of(&parents, args.seed).map(Ok))
         } else {
             let count = args.count.unwrap_or(DEFAULT_COUNT);
             match space.count() {
@@ -156,12 +164,13 @@ impl<'a> Selection<'a> {
                 _ => wanted = Some(count),
             }
             match args.with_baseline {
-                false => space.sample(args.seed),
+                false => Box::new(space.sample(args.seed).map(Ok)),
                 true => baseline_first(args, space)?,
             }
         };
         Ok(Self {
             space,
+            told,
             setting,
             size,
             source,
@@ -190,6 +199,11 @@ impl<'a> Selection<'a> {
         self.selected == 0
     }
 
+    /// How large the networks are that are no files, as far as that is not usual.
+    pub fn size(&self) -> &BTreeMap<String, u64> {
+        &self.size
+    }
+
     /// How many records were asked for.
     pub fn wanted(&self) -> Option<u64> {
         self.wanted
@@ -198,16 +212,26 @@ impl<'a> Selection<'a> {
     /// What the architecture's record is to be; none where `--where` drops it.
     fn row(&self, architecture: &dyn Architecture) -> Result<Option<Row>> {
         let id = architecture.id();
-        let cost = match self.size.is_empty() {
-            true => architecture.cost(), // which may be known for whole spaces
-            false => architecture.cost_in(self.setting),
+        let (cost, size) = match self.space.is_of_files() {
+            true => {
+                let setting = files::sized(architecture, self.told)?;
+                let size = setting.unusual(&architecture.usual());
+                (architecture.cost_in(&setting), size)
+            }
+            false => {
+                let cost = match self.size.is_empty() {
+                    true => architecture.cost(), // which may be known for whole spaces
+                    false => architecture.cost_in(&self.setting),
+                };
+                (cost, self.size.clone())
+            }
         };
         let Cost { params, macs } = cost.with_context(|| id.clone())?;
         let row = Row {
             id,
             space: self.space.name(),
             arch: architecture.to_string(),
-            size: self.size.clone(),
+            size,
             params: integer(params),
             macs: integer(macs),
         };
@@ -232,7 +256,10 @@ impl Iterator for Selection<'_> {
             if self.turned_away >= PATIENCE && self.space.count().is_none() {
                 return None;
             }
-            let architecture = self.source.next()?;
+            let architecture = match self.source.next()? {
+                Ok(architecture) => architecture,
+                Err(error) => return Some(Err(error)),
+            };
             let row = match self.row(&*architecture) {
                 Ok(Some(row)) => row,
                 Ok(None) => {
@@ -285,7 +312,9 @@ fn enumeration<'a>(args: &Args, space: &'a dyn SearchSpace) -> Result<Source<'a>
             .within(count)
             .with_context(|| format!("--range: {} has the indices 0..{count}", space.name()))?,
     };
-    Ok(Box::new(indices.filter_map(|index| space.at(index))))
+    Ok(Box::new(
+        indices.filter_map(|index| Some(Ok(space.at(index)?))),
+    ))
 }
 
 /// `--with-baseline`.
@@ -295,7 +324,7 @@ fn baseline_first(args: &Args, space: &dyn SearchSpace) -> Result<Source<'static
     };
     let id = baseline.id();
     let others = space.sample(args.seed).filter(move |one| one.id() != id);
-    Ok(Box::new(once(baseline).chain(others)))
+    Ok(Box::new(once(baseline).chain(others).map(Ok)))
 }
 
 /// `--arch`.
@@ -304,5 +333,5 @@ fn named(args: &Args, space: &dyn SearchSpace) -> Result<Source<'static>> {
     for arch in &args.arch {
         found.push(space.parse(arch).context("--arch")?);
     }
-    Ok(Box::new(found.into_iter()))
+    Ok(Box::new(found.into_iter().map(Ok)))
 }

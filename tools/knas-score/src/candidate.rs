@@ -7,10 +7,10 @@ use knas_net::network::unused;
 use knas_net::{Initial, NetError, Network, direct_pass_serves};
 use knas_proxy::Subject;
 use knas_records::{Failure, Record};
-use knas_space::{Architecture, Extent, Graph, SearchSpace, Setting, named};
+use knas_space::{Architecture, Extent, Graph, Setting};
 use tch::{Device, Kind, Tensor};
 
-use crate::scorer::{bad_record, fail};
+use crate::scorer::fail;
 use crate::shown::{Drawn, Shown};
 
 /// A candidate.
@@ -32,12 +32,8 @@ impl Candidate {
     /// # Errors
     /// When it has none, or one that cannot be shown these samples, or not of this size.
     pub fn of(record: &Record<'_>, shown: &Shown) -> Result<Self, Failure> {
-        let space = space(record)?;
-        let sized = shown.sized(record, space)?;
-        let arch: String = record.need("arch").map_err(bad_record)?;
-        let architecture = space
-            .parse(&arch)
-            .map_err(|error| fail("bad_arch", error))?;
+        let architecture = shown.architecture(record)?;
+        let sized = shown.sized(record, &*architecture)?;
         let size = size(&sized);
         let setting = shown.setting(sized, &*architecture)?;
         let graph = architecture.lower(&setting, Extent::Live);
@@ -71,15 +67,6 @@ impl Candidate {
 pub fn size(sized: &Setting) -> BTreeMap<String, u64> {
     let named = sized.named();
     named.map(|(name, size)| (name.to_owned(), size)).collect()
-}
-
-/// A record's space.
-///
-/// # Errors
-/// When it has none, or one that is not known.
-pub fn space(record: &Record<'_>) -> Result<&'static dyn SearchSpace, Failure> {
-    let name: String = record.need("space").map_err(bad_record)?;
-    named(&name).map_err(|error| fail("unknown_space", error))
 }
 
 /// The weights of a network under their official names, with those of what reaches

@@ -142,10 +142,14 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "INIT", hide_short_help = true)]
     pub init: Option<InitArg>,
 
-    /// Take weights from FILE, from DIR/ID.safetensors, or from a pre-trained model's folder,
-    /// instead of drawing them
-    #[arg(long, value_name = "FILE|DIR")]
+    /// Take weights from FILE, DIR/ID.safetensors, a pre-trained model's folder, or each
+    /// candidate's own file (own), instead of drawing them
+    #[arg(long, value_name = "FILE|DIR|own")]
     pub weights: Option<PathBuf>,
+
+    /// Draw the classifier all the same, for another number of classes
+    #[arg(long, requires = "weights", hide_short_help = true)]
+    pub new_head: bool,
 
     /// Write each network's weights and its samples to DIR/ID.safetensors
     #[arg(long, value_name = "DIR", hide_short_help = true)]

@@ -11,8 +11,9 @@ use knas_net::{Init, Norm, device};
 use knas_proxy::{Overrides, Proxy};
 use knas_records::meta::Gauge;
 use knas_records::{Context, Failure, Record};
+use knas_study::is_own;
 
-use crate::candidate::{size, space};
+use crate::candidate::size;
 use crate::catalogue;
 use crate::cli::{Args, Device};
 use crate::provenance::{Of, Scores};
@@ -39,6 +40,8 @@ pub struct Plan {
     /// A file of weights, or a folder of files named by id; none where all
     /// candidates start from one pre-trained backbone.
     pub weights: Option<Weights>,
+    /// Whether classifiers are drawn where weights are read.
+    pub new_head: bool,
     /// The folder for what was evaluated.
     pub dump: Option<PathBuf>,
     /// What measures candidates, where records get `meta`.
@@ -55,7 +58,7 @@ impl Plan {
             Device::Cuda(number) => Some(number),
         };
         let device = cuda.map_or(Ok(tch::Device::Cpu), device::cuda)?;
-        if let Some(path) = &args.weights {
+        if let Some(path) = args.weights.as_ref().filter(|path| !is_own(path)) {
             let found = fs::metadata(path);
             found.with_context(|| format!("--weights {}", path.display()))?;
         }
@@ -87,7 +90,7 @@ impl Plan {
         }
         let weights = match &args.weights {
             Some(_) if shown.weights_sha256().is_some() => None,
-            Some(path) => Some(Weights::open(path, &shown)?),
+            Some(path) => Some(Weights::open(path, &shown, args.new_head)?),
             None => None,
         };
         let cores = available_parallelism().map_or(1, usize::from);
@@ -106,6 +109,7 @@ impl Plan {
             device,
             jobs,
             weights,
+            new_head: args.new_head,
             shown,
             dump: args.dump.clone(),
             gauge: args.meta.then(|| context.gauge(cuda)),
@@ -120,7 +124,8 @@ impl Plan {
             return Ok(());
         }
         let of = || {
-            let sized = self.shown.sized(record, space(record)?)?;
+            let architecture = self.shown.architecture(record)?;
+            let sized = self.shown.sized(record, &*architecture)?;
             Ok(Of {
                 network: size(&sized),
                 data_sha256: self.shown.drawn(&sized)?.hashes.clone(),

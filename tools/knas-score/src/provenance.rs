@@ -10,6 +10,7 @@ use knas_proxy::{Info, Proxy};
 use knas_records::provenance::{self, Provenance, Settings};
 use knas_records::schema::{Engine, Scored};
 use knas_records::{Record, RecordError};
+use knas_study::is_own;
 use serde_json::json;
 
 use crate::catalogue;
@@ -160,6 +161,9 @@ fn block(args: &Args, spec: &DataSpec, shown: &Shown, score: Option<&Info>) -> S
             .collect(),
         norm: score.map_or_else(none, |info| norm(args, shown, info)),
         init: score.map_or_else(none, |info| init(args, shown, info)),
+        head: score
+            .filter(|info| args.new_head && info.reads_weights)
+            .map(|_| "drawn".to_owned()),
         weights_sha256: shown.weights_sha256(),
         dtype: score.map_or("float32", |info| info.dtype).to_owned(),
         network: BTreeMap::new(),
@@ -184,7 +188,8 @@ fn norm(args: &Args, shown: &Shown, score: &Info) -> String {
 fn init(args: &Args, shown: &Shown, score: &Info) -> String {
     let init = args.init.map(Init::from).or(score.init);
     let name = match init {
-        _ if args.weights.is_some() && score.reads_weights => "file",
+        _ if score.reads_weights && args.weights.as_deref().is_some_and(is_own) => "own",
+        _ if score.reads_weights && args.weights.is_some() => "file",
         // What the default is depends on the network.
         Some(Init::Default) if shown.are_texts() => Init::Bert.name(),
         init => init.map_or("none", Init::name),

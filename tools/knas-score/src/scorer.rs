@@ -114,10 +114,9 @@ impl<'p> Scorer<'p> {
 
     /// Every score, in the order asked for, and what computed gradients.
     fn outcomes(&self, record: &Record<'_>, candidate: &Candidate) -> Result<Evaluated, Failure> {
-        let read = match &self.plan.weights {
-            Some(Weights::Folder(folder)) => Some(Weights::of(folder, record)?),
-            _ => None,
-        };
+        let weights = self.plan.weights.as_ref();
+        let read = weights.map(|weights| weights.of(record, candidate, self.plan.new_head));
+        let read = read.transpose()?.flatten();
         let own = read.as_ref().or(self.file.as_ref());
         let weights = own.or(self.pretrained.as_ref());
         if let Some(folder) = &self.plan.dump {
@@ -157,6 +156,7 @@ impl<'p> Scorer<'p> {
             architecture: &*candidate.architecture,
             setting: candidate.setting.clone(),
             weights,
+            new_head: self.plan.new_head,
             seed,
             device: self.plan.device,
         }

@@ -11,12 +11,12 @@ use knas_data::{
     DataSpec, Extent, ImageSource, LeftOut, Sample, TextSample, TextSource, Tokeniser,
 };
 use knas_net::Pretrained;
-use knas_net::weights::WeightFile;
+use knas_net::weights::{WeightFile, WeightsError};
 use knas_proxy::Samples;
 use knas_records::{Failure, Record};
 use knas_space::roberta_skip::{Backbone, Kind, Settings};
-use knas_space::{Architecture, Input, SearchSpace, Setting};
-use knas_study::Told;
+use knas_space::{Architecture, Input, SearchSpace, Setting, named};
+use knas_study::{Told, is_own};
 use tch::Device;
 
 use crate::cli::Args;
@@ -86,6 +86,8 @@ struct Encoders {
     /// What the texts ask of an encoder.
     extent: Extent,
     pretrained: Option<Box<Pretrained>>,
+    /// Whether its classifier is left where it is.
+    new_head: bool,
 }
 
 impl Shown {
@@ -114,7 +116,9 @@ impl Shown {
         if let Some(flag) = args.size.first() {
             bail!("{flag} is for images, and --data is texts");
         }
-        refuse(&[("--norm", args.norm.is_some())], "images", "texts")?;
+        let own = args.weights.as_deref().is_some_and(is_own);
+        let of_images = [("--norm", args.norm.is_some()), ("--weights own", own)];
+        refuse(&of_images, "images", "texts")?;
         let source = TextSource::open(spec)?;
         let Some(folder) = args.tokenizer.as_ref().or(args.weights.as_ref()) else {
             bail!("texts need --weights DIR, a model's folder, or --tokenizer DIR");
@@ -122,7 +126,9 @@ impl Shown {
         let pretrained = match &args.weights {
             Some(folder) if is_model(folder) => {
                 let found = Pretrained::open(folder).context("--weights")?;
-                found.check(Some(source.classes())).context("--weights")?;
+                let classes = (!args.new_head).then_some(source.classes());
+                let checked = found.check(classes);
+                checked.map_err(|error| with_new_head(error.into()))?;
                 Some(Box::new(found))
             }
             _ => None,
@@ -138,6 +144,7 @@ impl Shown {
         let encoders = Encoders {
             extent: extents.fold(Extent::default(), Extent::and),
             pretrained,
+            new_head: args.new_head,
         };
         if let Some(found) = &encoders.pretrained {
             let fits = encoders.check(&found.backbone);
@@ -172,17 +179,31 @@ impl Shown {
         Err(fail("other_space", format!("{} {message}", space.name())))
     }
 
-    /// How large the network of a record is, of this space.
+    /// What a record's network looks like.
     ///
     /// # Errors
-    /// When it cannot be shown these samples, or has no such size, or the record, the
-    /// flags and the data contradict one another.
-    pub fn sized(&self, record: &Record<'_>, space: &dyn SearchSpace) -> Result<Setting, Failure> {
+    /// When the record does not say so, or it cannot be shown these samples.
+    pub fn architecture(&self, record: &Record<'_>) -> Result<Box<dyn Architecture>, Failure> {
+        let name: String = record.need("space").map_err(bad_record)?;
+        let space = named(&name).map_err(|error| fail("unknown_space", error))?;
         self.check(space)?;
+        let arch: String = record.need("arch").map_err(bad_record)?;
+        space.parse(&arch).map_err(|error| fail("bad_arch", error))
+    }
+
+    /// How large the network of a record is, of this architecture.
+    ///
+    /// # Errors
+    /// When it has no such size, or the record, the flags and the data contradict one
+    /// another.
+    pub fn sized(
+        &self,
+        record: &Record<'_>,
+        architecture: &dyn Architecture,
+    ) -> Result<Setting, Failure> {
         let size: Option<BTreeMap<String, u64>> = record.get("size").map_err(bad_record)?;
-        let told = self
-            .told
-            .setting(space, "the record", size.unwrap_or_default());
+        let size = size.unwrap_or_default();
+        let told = self.told.setting(architecture, "the record", size);
         told.map_err(|error| fail(error.kind(), error))
     }
 
@@ -245,7 +266,11 @@ impl Shown {
         let Sort::Texts(encoders, _) = &self.sort else {
             return None;
         };
-        Some(encoders.pretrained.as_ref()?.weights())
+        let pretrained = encoders.pretrained.as_ref()?;
+        Some(match encoders.new_head {
+            true => pretrained.body(),
+            false => pretrained.weights(),
+        })
     }
 
     /// SHA-256 of the pre-trained weights.
@@ -296,6 +321,21 @@ fn is_model(folder: &Path) -> bool {
         names.any(|name| name.ends_with(".safetensors") && !name.starts_with("model"))
     };
     model || (folder.is_dir() && !candidates())
+}
+
+/// The error of weights whose classifier is for other classes, with the way out.
+pub fn with_new_head(error: anyhow::Error) -> anyhow::Error {
+    let classes = error.chain().any(|cause| {
+        matches!(
+            cause.downcast_ref::<WeightsError>(),
+            Some(WeightsError::Classes { .. })
+        )
+    });
+    let error = error.context("--weights");
+    match classes {
+        true => error.context("--new-head keeps the rest and draws a classifier"),
+        false => error,
+    }
 }
 
 /// A flag that would change nothing is more likely a mistake.

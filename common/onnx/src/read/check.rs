@@ -381,10 +381,7 @@ impl Node {
     pub fn tensor(&self, name: &str) -> Result<Option<Constant>, LowerError> {
         let message = self.setting(name, "a tensor", |attribute| attribute.t.as_ref())?;
         let read = |message| {
-            let mut nowhere = Folder {
-                path: None,
-                room: 0,
-            };
+            let mut nowhere = Folder::new(None, 0);
             tensor(message, nowhere.bytes(message)?)
         };
         let read = message.map(read).transpose();

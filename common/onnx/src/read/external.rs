@@ -1,9 +1,10 @@
 //! Numbers that are in another file, beside the model's.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Sink, Write};
 use std::path::{Component, Path, PathBuf};
 
+use knas_files::Hashing;
 use prost::bytes::Bytes;
 
 use super::error::TensorFault;
@@ -15,9 +16,17 @@ pub(crate) struct Folder<'p> {
     pub path: Option<&'p Path>,
     /// Bytes that may still be read.
     pub room: u64,
+    /// Of the model's file, and of what was read of others.
+    pub hash: Hashing<Sink>,
 }
 
-impl Folder<'_> {
+impl<'p> Folder<'p> {
+    /// This one, of which at most so many bytes are read.
+    pub fn new(path: Option<&'p Path>, room: u64) -> Self {
+        let hash = Hashing::new(io::sink());
+        Self { path, room, hash }
+    }
+
     /// The bytes of a tensor that are in another file; none where it has its own.
     pub fn bytes(&mut self, tensor: &Tensor) -> Result<Option<Bytes>, TensorFault> {
         const ELSEWHERE: i32 = 1;
@@ -71,6 +80,7 @@ impl Folder<'_> {
         file.seek(SeekFrom::Start(offset)).map_err(failed)?;
         let mut bytes = Vec::new();
         file.take(length).read_to_end(&mut bytes).map_err(failed)?;
+        self.hash.write_all(&bytes).map_err(failed)?;
         Ok(bytes.into())
     }
 }

@@ -76,6 +76,7 @@ fn scores_keep_the_digits_that_plain_pytorch_keeps() {
             architecture: &cell,
             setting: skeleton.setting(),
             weights: Some(&weights),
+            new_head: false,
             seed: 0,
             device: Device::Cpu,
         };

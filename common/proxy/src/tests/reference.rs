@@ -100,6 +100,7 @@ fn scores_are_those_of_plain_pytorch() {
         architecture: &cell,
         setting: skeleton.setting(),
         weights: Some(&weights),
+        new_head: false,
         seed: 3,
         device: Device::Cpu,
     };

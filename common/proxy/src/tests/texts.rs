@@ -87,6 +87,7 @@ pub(super) fn subject<'a>(
             sizes: Sizes::default(),
         },
         weights,
+        new_head: false,
         seed: 3,
         device: Device::Cpu,
     }

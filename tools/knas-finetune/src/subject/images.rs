@@ -10,13 +10,13 @@ use knas_net::weights::{self, WeightFile, WeightsError};
 use knas_net::{Init, Initial, NetError, Network, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
-use knas_space::{Architecture, Extent, SearchSpace, Setting};
-use knas_study::{ImageCard, Told, source};
+use knas_space::{Architecture, Extent, Setting};
+use knas_study::{ImageCard, Told, is_own, own, source};
 use knas_train::{ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
 use tch::{Device, Kind};
 
 use super::{
-    Candidate, Study, Subject, Tells, Trained, architecture, by_part, named_by, network, space,
+    Candidate, Study, Subject, Tells, Trained, architecture, by_part, named_by, network,
     with_new_head,
 };
 use crate::cli::Args;
@@ -54,11 +54,16 @@ enum First {
     /// In one file, whose SHA-256 this is; it is held only as long as a thread takes
     /// to have its own view.
     File(Mutex<WeightFile>, String),
+    /// In the candidates themselves.
+    Own,
 }
 
 impl First {
     /// Those at `path`. What is wrong with a file for every candidate is wrong now.
     fn open(path: &Path, classes: usize, new_head: bool) -> Result<Self> {
+        if is_own(path) {
+            return Ok(Self::Own);
+        }
         if path.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
         }
@@ -148,10 +153,12 @@ fn hyper(args: &Args) -> Hyper {
         accumulate: None,
         patience: args.patience,
         seed: args.seed.into(),
-        init: match args.weights {
-            Some(_) => "file".to_owned(),
-            None => Init::Default.name().to_owned(),
-        },
+        init: match args.weights.as_deref() {
+            Some(path) if is_own(path) => "own",
+            Some(_) => "file",
+            None => Init::Default.name(),
+        }
+        .to_owned(),
         head: args.new_head.then(|| "drawn".to_owned()),
         weights_sha256: None,
         threads: args.threads.into(),
@@ -160,21 +167,23 @@ fn hyper(args: &Args) -> Hyper {
 
 impl Subject for ImageNetworks {
     fn network(&self, record: &Record<'_>) -> Result<BTreeMap<String, u64>, Failure> {
-        Ok(sizes(&self.setting(record, space(record, false)?)?))
+        Ok(sizes(
+            &self.setting(record, &*architecture(record, false)?)?,
+        ))
     }
 
     fn data_sha256(&self, record: &Record<'_>) -> Result<BTreeMap<String, String>, Stop> {
-        let setting = self.setting(record, space(record, false)?)?;
+        let setting = self.setting(record, &*architecture(record, false)?)?;
         Ok(self.data_of(&setting)?.sha256.clone())
     }
 
     fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Stop> {
-        let (space, architecture) = architecture(record, false)?;
+        let architecture = architecture(record, false)?;
         let path = match &self.weights {
             Some(First::Folder(folder)) => Some(named_by(folder, record)?),
             _ => None,
         };
-        let setting = self.setting(record, space)?;
+        let setting = self.setting(record, &*architecture)?;
         Ok(Box::new(ImageCandidate {
             all: self,
             architecture,
@@ -189,12 +198,17 @@ impl Subject for ImageNetworks {
 impl ImageNetworks {
     /// How large a record's network is: as it was trained, where that is to be
     /// evaluated; otherwise as the record, the data and the flags tell.
-    fn setting(&self, record: &Record<'_>, space: &dyn SearchSpace) -> Result<Setting, Failure> {
+    fn setting(
+        &self,
+        record: &Record<'_>,
+        architecture: &dyn Architecture,
+    ) -> Result<Setting, Failure> {
         let (who, size) = match self.evaluates {
             true => ("its training", network(record)?),
             false => ("the record", record.get("size").map_err(bad_record)?),
         };
-        let setting = self.told.setting(space, who, size.unwrap_or_default());
+        let size = size.unwrap_or_default();
+        let setting = self.told.setting(architecture, who, size);
         setting.map_err(|error| fail(error.kind(), error))
     }
 
@@ -237,6 +251,12 @@ struct ImageCandidate<'s> {
 }
 
 impl Candidate for ImageCandidate<'_> {
+    fn own_weights(&self) -> Result<WeightFile, Failure> {
+        let own = own(&*self.architecture, &self.setting, false);
+        own.map(|(file, _)| file)
+            .map_err(|error| fail("weights", error))
+    }
+
     fn space(&self) -> &'static str {
         self.architecture.space().name()
     }
@@ -251,6 +271,10 @@ impl Candidate for ImageCandidate<'_> {
             (None, Some(First::File(file, sha256))) => {
                 let file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 (file.view(), sha256.clone())
+            }
+            (None, Some(First::Own)) => {
+                let own = own(&*self.architecture, &self.setting, self.all.new_head);
+                own.map_err(|error| fail("weights", error))?
             }
             (None, _) => return Ok(None),
         };

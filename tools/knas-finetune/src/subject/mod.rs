@@ -14,7 +14,7 @@ use knas_net::weights::{WeightFile, WeightsError};
 use knas_records::schema::Hyper;
 use knas_records::{Context, Failure, Record};
 use knas_space::{Architecture, SearchSpace, named};
-use knas_study::{ImageCard, TextCard};
+use knas_study::{ImageCard, OwnError, TextCard};
 use knas_train::{Optimiser, Schedule, Task, TrainError};
 use tch::Device;
 
@@ -50,6 +50,14 @@ pub trait Candidate {
 
     /// Its architecture, as its space writes it.
     fn arch(&self) -> String;
+
+    /// The weights that it comes with.
+    ///
+    /// # Errors
+    /// When it has none, or they tell other classes apart than the data.
+    fn own_weights(&self) -> Result<WeightFile, Failure> {
+        Err(fail("weights", OwnError::None(self.space())))
+    }
 
     /// Reads the weights that its training starts from, where it starts from
     /// any, and gives the SHA-256 of their file.
@@ -201,18 +209,14 @@ fn space(record: &Record<'_>, texts: bool) -> Result<&'static dyn SearchSpace, F
     Err(fail("other_space", message))
 }
 
-/// A record's space, as [`space`] gives it, and its architecture.
+/// A record's architecture, of a space as [`space`] gives it.
 ///
 /// # Errors
 /// As [`space`], and when the architecture is none of it.
-fn architecture(
-    record: &Record<'_>,
-    texts: bool,
-) -> Result<(&'static dyn SearchSpace, Box<dyn Architecture>), Failure> {
+fn architecture(record: &Record<'_>, texts: bool) -> Result<Box<dyn Architecture>, Failure> {
     let space = space(record, texts)?;
     let arch: String = record.need("arch").map_err(bad_record)?;
-    let parsed = space.parse(&arch);
-    Ok((space, parsed.map_err(|error| fail("bad_arch", error))?))
+    space.parse(&arch).map_err(|error| fail("bad_arch", error))
 }
 
 /// The size of the network that a record's training was of, or that it says, by

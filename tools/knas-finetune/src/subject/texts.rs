@@ -180,7 +180,7 @@ impl Subject for Encoders {
     }
 
     fn candidate(&self, record: &Record<'_>) -> Result<Box<dyn Candidate + '_>, Stop> {
-        let (_, architecture) = architecture(record, true)?;
+        let architecture = architecture(record, true)?;
         let none = || fail("bad_arch", "it is a variation of no encoder");
         let backbone = *architecture.backbone().ok_or_else(none)?;
         if let Some(pretrained) = &self.pretrained {

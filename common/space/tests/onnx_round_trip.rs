@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use knas_graph::{Activation, Graph, Mark, Named, Op, Parameter, Part, Role, Shape, Value};
 use knas_onnx::{Model, Options, write};
-use knas_space::{Architecture, Extent, Setting, spaces};
+use knas_space::{Architecture, Extent, SearchSpace, Setting, spaces};
 
 /// Numbers that differ from tensor to tensor, by name.
 fn tensors(graph: &Graph) -> HashMap<String, (Vec<usize>, Vec<f32>)> {
@@ -130,7 +130,8 @@ fn check(one: &dyn Architecture, side: usize, classes: usize) {
 #[test]
 fn networks_of_every_space_are_read_as_they_were_written() {
     let mut seen = 0;
-    for space in spaces().iter().filter(|space| !space.reads_texts()) {
+    let of_images = |space: &&&dyn SearchSpace| !space.reads_texts() && !space.is_of_files();
+    for space in spaces().iter().filter(of_images) {
         let ends = [space.baseline(), space.largest()].into_iter().flatten();
         for one in space.sample(7).take(4).chain(ends) {
             check(&*one, 32, 5);
