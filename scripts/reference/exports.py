@@ -7,13 +7,15 @@ FOLDER/NAME.safetensors with images ("input") and what onnxruntime makes of them
 ResNet-18 (He et al. 2016), MobileNetV3-small (Howard et al. 2019) and ShuffleNetV2 ×0.5
 (Ma et al. 2018) have the layers' names of torchvision. Three more have what else
 exporters meet. PyTorch writes the first four, with its newer exporter too where
-onnxscript is there.
+onnxscript is there. Six are those that the onnx package ships, of several makers, with
+other numbers than theirs, which are all alike.
 """
 
 import contextlib
 import importlib.util
 import logging
 import math
+import pathlib
 import sys
 import warnings
 
@@ -318,6 +320,40 @@ def keras():
     return by_hand("keras", [16, 16, 3], nodes, tensors, 5)
 
 
+# --- what packages ship --------------------------------------------------------------
+
+# With the published parameters of those whose definitions have not changed on the way.
+PACKAGED = dict(squeezenet=1_235_496, densenet121=7_978_856, resnet50=25_557_032)
+PACKAGED |= dict(shufflenet=0, inception_v1=0, inception_v2=0)
+
+
+def packaged(name):
+    """A model of the onnx package, whose tensors are made by nodes, with random ones."""
+    folder = pathlib.Path(onnx.__file__).parent / "backend/test/data/light"
+    model = onnx.load(folder / f"light_{name}.onnx")
+    graph, random = model.graph, numpy.random.default_rng(4)
+    shapes = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    read = {i: (node.op_type, k) for node in graph.node for k, i in enumerate(node.input)}
+
+    def numbers(name, shape):
+        draw = random.standard_normal(shape).astype("f")
+        operator, place = read[name]
+        if len(shape) > 1:
+            return draw * numpy.float32(math.sqrt(2 / math.prod(shape[1:])))
+        near_zero = place == 3 if operator == "BatchNormalization" else operator in ("Conv", "Gemm")
+        return draw * numpy.float32(0.1) + numpy.float32(not near_zero)
+
+    made = [node for node in graph.node if node.op_type == "ConstantOfShape"]
+    for node in made:
+        tensor = numbers(node.output[0], tuple(shapes[node.input[0]]))
+        graph.initializer.append(numpy_helper.from_array(tensor, node.output[0]))
+        graph.node.remove(node)
+    for shape in {node.input[0] for node in made}:
+        graph.initializer.remove(next(t for t in graph.initializer if t.name == shape))
+        graph.input.remove(next(v for v in graph.input if v.name == shape))
+    return model
+
+
 # --- writing -----------------------------------------------------------------------
 
 
@@ -351,7 +387,11 @@ def tell(folder, name, params, images, shown):
     """What onnxruntime makes of a model that was written."""
     path = f"{folder}/{name}.onnx"
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (logits,) = session.run(None, {"input": shown})
+    value = session.get_inputs()[0]
+    # What has a batch of one takes one after the other.
+    batches = shown[:, None] if value.shape[0] == 1 else [shown]
+    logits = numpy.concatenate([session.run(None, {value.name: batch})[0] for batch in batches])
+    logits = logits.reshape(len(shown), -1)
     tensors = {"input": images, "logits": logits}
     tensors = {name: numpy.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     save_file(tensors, f"{folder}/{name}.safetensors")
@@ -373,6 +413,10 @@ def main(folder):
                 torch.onnx.export(network, (images,), path, **names, **options)
             tell(folder, f"{name}-{way}", params, images.numpy(), images.numpy())
     random = numpy.random.default_rng(3)
+    for name, params in PACKAGED.items():
+        onnx.save(packaged(name), f"{folder}/{name}-packaged.onnx")
+        images = random.standard_normal((2, 3, 224, 224)).astype("f")
+        tell(folder, f"{name}-packaged", params, images, images)
     for model in caffe(), keras():
         name = model.graph.name
         onnx.save(model, f"{folder}/{name}.onnx")

@@ -88,15 +88,25 @@ fn networks_of_other_makers_have_the_logits_of_onnxruntime() {
             };
             assert!(names.contains(&last), "{name}: {names:?}");
         }
+        if way == "packaged" && params > 0 {
+            let graph = model.lower(side, classes).unwrap();
+            assert_eq!(graph.cost().params, params as u64, "{name}");
+        }
         seen.insert(network.to_owned());
     }
     let wanted = [
         "caffe",
+        "densenet121",
+        "inception_v1",
+        "inception_v2",
         "keras",
         "medley",
         "mobilenet_v3_small",
         "resnet18",
+        "resnet50",
+        "shufflenet",
         "shufflenet_v2_x0_5",
+        "squeezenet",
     ];
     assert!(seen.iter().eq(wanted), "{seen:?}");
 }

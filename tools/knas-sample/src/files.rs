@@ -21,8 +21,7 @@ pub fn of<'a>(
     let mut first: HashMap<String, &Path> = HashMap::new();
     let mut next = move |path: &'a PathBuf| match read(path, space, told) {
         Ok(one) => {
-            let known = *first.entry(one.id()).or_insert(path);
-            if known != path {
+            if let Some(known) = first.insert(one.id(), path) {
                 let (path, known) = (path.display(), known.display());
                 context.warn(format_args!(
                     "{path} holds the same as {known}, and is left out"

@@ -35,7 +35,10 @@ fn count(space: &dyn SearchSpace) -> String {
 fn whole(space: &dyn SearchSpace) -> String {
     let mut text = format!("{}\n{}\n\n", space.name(), space.description());
     let senses = space.equivalences().iter().map(|sense| sense.name());
-    let example = space.sample(0).next().map(|one| one.to_string());
+    let example = match space.is_of_files() {
+        true => Some("PATH@sha256:HASH".to_owned()),
+        false => space.sample(0).next().map(|one| one.to_string()),
+    };
     let facts = [
         ("architectures", count(space)),
         ("such as", example.unwrap_or_default()),
@@ -45,7 +48,10 @@ fn whole(space: &dyn SearchSpace) -> String {
         text.push_str(&format!("{name:<16}{fact}\n"));
     }
     text.push_str("\nsize            usual   range           what it is\n");
-    let usual: Vec<_> = space.usual().named().collect();
+    let usual: Vec<_> = match space.is_of_files() {
+        true => Vec::new(), // each file says its own
+        false => space.usual().named().collect(),
+    };
     for size in all_sizes(space) {
         let found = usual.iter().find(|(name, _)| *name == size.name);
         let usual = found.map_or("-".to_owned(), |(_, size)| size.to_string());
