@@ -129,7 +129,7 @@ fn a_file_is_scored_as_what_it_was_made_from() {
     let run = tool("knas-score", folder, &args).run();
     let said = &run.expect_code(1).stderr;
     assert!(
-        said.contains("networks of nb201 have no weights of their own"),
+        said.contains("a network of nb201 has no weights of its own"),
         "{said}"
     );
 }

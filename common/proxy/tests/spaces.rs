@@ -90,7 +90,7 @@ fn parts(gram: &Tensor) -> Vec<f64> {
 
 #[test]
 fn gradients_of_single_images_are_those_of_passes_over_them() {
-    let of_images = |space: &&&dyn SearchSpace| !space.reads_texts() && !space.is_of_files();
+    let of_images = |space: &&&dyn SearchSpace| !space.reads_texts() && space.lacks().is_none();
     for space in spaces().iter().filter(of_images) {
         let (side, mut drawn) = (128, space.sample(2));
         let (setting, samples) = (small(*space, side), samples(side));

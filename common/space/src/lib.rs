@@ -17,6 +17,7 @@
 //! | [`resnet`] | ResNets and RegNets: stages of residual blocks |
 //! | [`zennas`] | ZenNAS's networks of super blocks |
 //! | [`onnx`] | networks in files, which are anybody's |
+//! | [`vary`] | variations of one network |
 //! | [`roberta_skip`] | BERT and RoBERTa with extra connections |
 //! | [`python_random`] | the generator that NAS-Bench-201's order comes from |
 //!
@@ -43,6 +44,7 @@ pub mod roberta_skip;
 pub mod setting;
 pub mod space;
 pub mod tnb101;
+pub mod vary;
 pub mod zennas;
 
 pub use features::{Decision, Feature, Flow, FlowEdge};

@@ -91,6 +91,10 @@ impl SearchSpace for Onnx {
         true
     }
 
+    fn lacks(&self) -> Option<&'static str> {
+        Some("files: knas-sample --space onnx FILE…")
+    }
+
     fn with(&self, options: Options) -> Result<Box<dyn SearchSpace>, OptionError> {
         unchanged(*self, options)
     }

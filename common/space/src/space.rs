@@ -21,6 +21,7 @@ use crate::roberta_skip::{Backbone, RobertaSkip};
 use crate::setting::{Input, LowerError, Setting, Size, Sizes};
 use crate::tnb101::micro::Tnb101Micro;
 use crate::tnb101::skeleton::Tnb101Macro;
+use crate::vary::Vary;
 use crate::zennas::ZenNas;
 
 /// Every search space, by name.
@@ -39,6 +40,7 @@ pub fn spaces() -> &'static [&'static dyn SearchSpace] {
         &Tnb101Micro,
         &Tnb101Macro,
         &Onnx,
+        &Vary::ANY,
         &RobertaSkip::USUAL,
     ]
 }
@@ -65,6 +67,22 @@ pub struct UnknownSpace(String);
 fn names() -> String {
     let names: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
     names.join(", ")
+}
+
+/// What is usual unless a space says otherwise.
+pub(crate) fn usual_of(space: &(impl SearchSpace + ?Sized)) -> Setting {
+    let input = match space.reads_texts() {
+        true => Input::Texts {
+            length: None,
+            settings: None,
+        },
+        false => Input::Images { side: 32 },
+    };
+    Setting {
+        input,
+        classes: if space.reads_texts() { 2 } else { 10 },
+        sizes: Sizes::usual(space.sizes()),
+    }
 }
 
 /// Architectures, one after another.
@@ -97,18 +115,18 @@ pub trait SearchSpace: Sync {
     /// For what its networks are counted unless something else is told: what the
     /// images are, how many classes there are, and the sizes that are usual.
     fn usual(&self) -> Setting {
-        let input = match self.reads_texts() {
-            true => Input::Texts {
-                length: None,
-                settings: None,
-            },
-            false => Input::Images { side: 32 },
-        };
-        Setting {
-            input,
-            classes: if self.reads_texts() { 2 } else { 10 },
-            sizes: Sizes::usual(self.sizes()),
-        }
+        usual_of(self)
+    }
+
+    /// What has to be named before anything can be drawn from it, and how; none where
+    /// nothing has.
+    fn lacks(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What else there is to know of it, a line each.
+    fn details(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// The space as `options` want it.
@@ -153,7 +171,7 @@ pub trait SearchSpace: Sync {
 
 /// One architecture of a search space; it prints itself in the space's usual
 /// notation.
-pub trait Architecture: fmt::Display {
+pub trait Architecture: fmt::Display + Send + Sync {
     /// The name that is unique among all spaces and never changes.
     fn id(&self) -> String;
 
@@ -267,14 +285,16 @@ pub enum Extent {
 }
 
 /// What can be asked of a space beyond its name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// The encoder whose variations are meant.
     pub backbone: Option<Backbone>,
     /// Extra connections, at most.
     pub links: Option<usize>,
-    /// Layers left out, at most.
+    /// Layers or blocks left out, at most.
     pub left_out: Option<usize>,
+    /// The network whose variations are meant, as `SPACE:ARCH`.
+    pub base: Option<String>,
 }
 
 /// A space that has nothing for options to choose from.
@@ -287,18 +307,40 @@ pub(crate) fn unchanged(
 ) -> Result<Box<dyn SearchSpace>, OptionError> {
     match options == Options::default() {
         true => Ok(Box::new(space)),
-        false => Err(OptionError {
-            space: space.name(),
-        }),
+        false => Err(OptionError::none(&space)),
     }
 }
 
-/// A space that has nothing for an option to choose from.
+/// Why a space is not what options want.
 #[derive(Debug, Error)]
-#[error("{space} has no preset, extra connections or layers to leave out")]
-pub struct OptionError {
-    /// The space's name.
-    pub space: &'static str,
+pub enum OptionError {
+    /// It has nothing for them to choose from.
+    #[error("{space} has no preset, base, extra connections or layers to leave out")]
+    None {
+        /// The space's name.
+        space: &'static str,
+    },
+    /// It has no preset.
+    #[error("{space} has no {what}")]
+    No {
+        /// The space's name.
+        space: &'static str,
+        /// What it does not have.
+        what: &'static str,
+    },
+    /// The network to vary cannot be had.
+    #[error("the network to vary: {reason}")]
+    Base {
+        /// Why; told in the message.
+        reason: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl OptionError {
+    pub(crate) fn none(space: &dyn SearchSpace) -> Self {
+        let space = space.name();
+        Self::None { space }
+    }
 }
 
 /// A sense in which two architectures can be the same.
@@ -342,10 +384,17 @@ impl ArchError {
         arch: &str,
         reason: impl Error + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            what: format!("{} is not an architecture of {space}", excerpt(arch)),
-            reason: Box::new(reason),
-        }
+        Self::boxed(space, arch, reason.into())
+    }
+
+    /// As [`ArchError::new`].
+    pub(crate) fn boxed(
+        space: &'static str,
+        arch: &str,
+        reason: Box<dyn Error + Send + Sync>,
+    ) -> Self {
+        let what = format!("{} is not an architecture of {space}", excerpt(arch));
+        Self { what, reason }
     }
 
     /// The file at `path` is no architecture, for `reason`.

@@ -19,7 +19,7 @@ const TEXTS: Input = Input::Texts {
 /// The spaces that can be drawn from.
 fn drawn() -> impl Iterator<Item = &'static dyn SearchSpace> {
     let all = spaces().iter().copied();
-    all.filter(|space| !space.is_of_files())
+    all.filter(|space| space.lacks().is_none())
 }
 
 fn some(space: &dyn SearchSpace) -> Vec<Box<dyn Architecture>> {

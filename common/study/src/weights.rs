@@ -21,7 +21,10 @@ pub fn is_own(path: &Path) -> bool {
 #[derive(Debug, Error)]
 pub enum OwnError {
     /// It is a notation, and no file.
-    #[error("networks of {0} have no weights of their own, as those of files (onnx) do")]
+    #[error(
+        "a network of {0} has no weights of its own: files of ONNX have, and their variations \
+         that leave the sizes of layers alone"
+    )]
     None(&'static str),
     /// The file's are of another number of classes.
     #[error(

@@ -88,12 +88,12 @@ pub fn record(bytes: &[u8]) {
     assert_eq!(changed.id(), id);
 }
 
-/// An architecture in every space but those of files: what is read is written alike.
+/// An architecture in every space that needs nothing else: what is read is written alike.
 pub fn architecture(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };
-    let drawn = |space: &&&dyn SearchSpace| !space.is_of_files();
+    let drawn = |space: &&&dyn SearchSpace| space.lacks().is_none();
     for space in knas_space::spaces().iter().filter(drawn) {
         let Ok(architecture) = space.parse(text) else {
             continue;

@@ -36,6 +36,11 @@ With --space onnx, candidates are networks for images in files of ONNX, which Py
 and others write: name the FILEs. A record's `arch` is the file and its SHA-256, and \
 its counts are for images of the file's side and for its classes, or what --size says.
 
+With --space vary, candidates are variations of the network that --base names: with \
+blocks left out, stages widened or narrowed, windows of 3 or 5, and extra links. \
+`drop3,width2=0.75,kernel7=5,link1-4@resnet:resnet18` says what is changed, and of what; \
+--list-spaces=vary --base ... lists what the numbers stand for.
+
 The records come from one of -n, --all, --range, --arch, --mutate and FILEs. Those that \
 do not satisfy --where are left out first, then those that --unique finds to be \
 the same as an earlier one; -n and --mutate count what is left; --shard splits \
@@ -55,6 +60,10 @@ Examples:
 
   knas-sample --space onnx models/*.onnx | knas-score --proxy auto --weights own
       networks of your own, with the weights that they come with
+
+  knas-sample --space vary --base models/mine.onnx -n 50 --with-baseline |
+      knas-score --proxy auto | knas-rank -k 5 --by auto
+      variations of a network of your own, beside itself
 
 Filters: --where takes the fields id, space, arch, params and macs, numbers, \
 strings in quotes, == != < <= > >=, && || !, + - * / and parentheses.
@@ -100,15 +109,19 @@ pub struct Args {
     )]
     pub preset: Option<String>,
 
-    /// Extra connections, at most (roberta-skip) [default: 4]
+    /// The network to vary (vary): a file of ONNX or of a record, or SPACE:ARCH
+    #[arg(long, value_name = "FILE|SPACE:ARCH", hide_short_help = true)]
+    pub base: Option<String>,
+
+    /// Extra connections, at most (roberta-skip, vary) [default: 4]
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub links: Option<usize>,
 
-    /// Layers left out, at most (roberta-skip) [default: 0]
+    /// Layers or blocks left out, at most (roberta-skip [default: 0], vary [default: 4])
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub drop: Option<usize>,
 
-    /// Begin with the encoder as it is, as one of -n (roberta-skip)
+    /// Begin with the network as it is, as one of -n (roberta-skip, vary)
     #[arg(long, conflicts_with_all = ["all", "range", "arch", "mutate", "files"], hide_short_help = true)]
     pub with_baseline: bool,
 

@@ -5,6 +5,7 @@ use knas_records::Context;
 use knas_space::{SearchSpace, all_sizes, by_name, spaces};
 
 use crate::cli::Args;
+use crate::run::options;
 
 /// Writes what there is to know of the space of this name, or of each a line.
 ///
@@ -13,7 +14,7 @@ use crate::cli::Args;
 pub fn write(name: &str, args: &Args, context: &Context) -> Result<()> {
     let mut output = context.output(&args.common, |_| Ok(()))?;
     let text = match by_name(name) {
-        Some(space) => whole(space),
+        Some(space) => whole(&*space.with(options(args)?)?),
         None => spaces().iter().map(|space| line(*space)).collect(),
     };
     output.write_text(&text)?;
@@ -35,9 +36,10 @@ fn count(space: &dyn SearchSpace) -> String {
 fn whole(space: &dyn SearchSpace) -> String {
     let mut text = format!("{}\n{}\n\n", space.name(), space.description());
     let senses = space.equivalences().iter().map(|sense| sense.name());
-    let example = match space.is_of_files() {
-        true => Some("PATH@sha256:HASH".to_owned()),
-        false => space.sample(0).next().map(|one| one.to_string()),
+    let example = match (space.lacks(), space.is_of_files()) {
+        (_, true) => Some("PATH@sha256:HASH".to_owned()),
+        (Some(_), _) => Some("drop3,width2=0.75,kernel7=5,link1-4@resnet:resnet18".to_owned()),
+        (None, _) => space.sample(0).next().map(|one| one.to_string()),
     };
     let facts = [
         ("architectures", count(space)),
@@ -48,9 +50,9 @@ fn whole(space: &dyn SearchSpace) -> String {
         text.push_str(&format!("{name:<16}{fact}\n"));
     }
     text.push_str("\nsize            usual   range           what it is\n");
-    let usual: Vec<_> = match space.is_of_files() {
-        true => Vec::new(), // each file says its own
-        false => space.usual().named().collect(),
+    let usual: Vec<_> = match space.lacks() {
+        Some(_) => Vec::new(), // each architecture says its own
+        None => space.usual().named().collect(),
     };
     for size in all_sizes(space) {
         let found = usual.iter().find(|(name, _)| *name == size.name);
@@ -59,6 +61,13 @@ fn whole(space: &dyn SearchSpace) -> String {
         let range = format!("{low}..{high}");
         let (name, about) = (size.name, size.about);
         text.push_str(&format!("{name:<16}{usual:<8}{range:<16}{about}\n"));
+    }
+    if !space.details().is_empty() {
+        text.push('\n');
+    }
+    for line in space.details() {
+        text.push_str(&line);
+        text.push('\n');
     }
     text
 }

@@ -8,7 +8,11 @@ use knas_records::ids::{self, Ids, Met, Repeats, about};
 use knas_records::{Context, Failure, Record};
 use knas_space::{Architecture, Architectures, SearchSpace};
 
+use crate::files;
 use crate::run::in_words;
+
+/// The sizes that the flags tell, and what of them is not usual in the space.
+type Sizes<'s> = (&'s [(String, u64)], &'s BTreeMap<String, u64>);
 
 /// Reads the records of `file`; what is no use as a parent is reported.
 ///
@@ -20,7 +24,7 @@ use crate::run::in_words;
 pub fn read_parents(
     file: &Path,
     space: &dyn SearchSpace,
-    size: &BTreeMap<String, u64>,
+    size: Sizes<'_>,
     context: &Context,
 ) -> Result<Vec<Box<dyn Architecture>>> {
     let mut input = context.input(&[file.to_owned()])?;
@@ -74,7 +78,7 @@ pub fn read_parents(
 fn parent(
     record: &Record<'_>,
     space: &dyn SearchSpace,
-    size: &BTreeMap<String, u64>,
+    (told, size): Sizes<'_>,
 ) -> Result<Box<dyn Architecture>> {
     if let Some(other) = record.get::<String>("space")?
         && other != space.name()
@@ -84,6 +88,14 @@ fn parent(
             space.name()
         );
     }
+    let Some(arch) = record.get::<String>("arch")? else {
+        bail!("it has no \"arch\"");
+    };
+    let one = space.parse(&arch)?;
+    let size = match space.lacks() {
+        Some(_) => &files::sized(&*one, told)?.unusual(&one.usual()),
+        None => size,
+    };
     let found: BTreeMap<String, u64> = record.get("size")?.unwrap_or_default();
     if found != *size {
         bail!(
@@ -92,10 +104,7 @@ fn parent(
             in_words(size)
         );
     }
-    match record.get::<String>("arch")? {
-        Some(arch) => Ok(space.parse(&arch)?),
-        None => bail!("it has no \"arch\""),
-    }
+    Ok(one)
 }
 
 /// The mutants of `parents`: one of each in turn, until none has any left.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use knas_files::{model, text};
+use knas_files::{Capped, model, text};
 use knas_records::{Context, Named, Output, Record};
 use knas_space::roberta_skip::{Backbone, PRESETS};
 use knas_space::{Options, SearchSpace, named};
@@ -33,9 +33,9 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     context.keep_apart(&args.common, &reads, &[])?;
     let mut selection = Selection::new(&args, space, &flags, context)?;
     let size = selection.size().clone();
-    let mut output = context.output(&args.common, |record| match space.is_of_files() {
-        true => same_file(record, space, &flags),
-        false => same(record, space, &size),
+    let mut output = context.output(&args.common, |record| match space.lacks() {
+        Some(_) => same_as_own(record, space, &flags),
+        None => same(record, space, &size),
     })?;
     let files = (!args.files.is_empty()).then_some(args.files.len() as u64);
     context.start_known_progress(selection.wanted().or(files), "architectures");
@@ -77,7 +77,8 @@ pub fn run(args: Args, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Whether files are named where, and only where, a space is made of them.
+/// Whether files are named only where a space is made of them, and whether there is
+/// something to draw from.
 fn check_files(args: &Args, space: &dyn SearchSpace) -> Result<()> {
     let name = space.name();
     match args.files.first() {
@@ -86,25 +87,56 @@ fn check_files(args: &Args, space: &dyn SearchSpace) -> Result<()> {
              parents with --mutate COUNT --parents FILE)",
             file.display()
         ),
-        None if space.is_of_files() && args.arch.is_empty() => {
-            bail!(
-                "{name} is made of files, of which none is named: knas-sample --space {name} FILE…"
-            )
-        }
-        _ => Ok(()),
+        _ => {}
+    }
+    let named = !(args.files.is_empty() && args.arch.is_empty()) || args.mutate.is_some();
+    match space.lacks().filter(|_| !named) {
+        Some(lacks) => bail!("{name} is drawn from once it is told {lacks}"),
+        None => Ok(()),
     }
 }
 
 /// The space that the flags ask for.
 fn space(args: &Args) -> Result<Box<dyn SearchSpace>> {
     let space = named(&args.space).context("--space")?;
+    Ok(space.with(options(args)?)?)
+}
+
+/// What the flags ask of a space.
+pub fn options(args: &Args) -> Result<Options> {
     let backbone = args.preset.as_deref().map(backbone).transpose();
-    let options = Options {
+    let base = args.base.as_deref().map(base).transpose();
+    Ok(Options {
         backbone: backbone.context("--preset")?,
         links: args.links,
         left_out: args.drop,
-    };
-    Ok(space.with(options)?)
+        base: base.context("--base")?,
+    })
+}
+
+/// `SPACE:ARCH` of the network that `--base` names: as such a text, as a file of ONNX,
+/// or as a file whose first line is its record.
+fn base(text: &str) -> Result<String> {
+    const LARGEST: u64 = 1 << 20;
+    let path = Path::new(text);
+    if !path.exists() && text.contains(':') {
+        return Ok(text.to_owned());
+    }
+    let mut line = Vec::new();
+    let file =
+        BufReader::new(Capped::open_regular(path, i32::MAX as u64).context(text.to_owned())?);
+    let read = file.take(LARGEST).read_until(b'\n', &mut line);
+    let _ = read.with_context(|| text.to_owned())?;
+    if line.trim_ascii_start().first() != Some(&b'{') {
+        return Ok(format!("onnx:{text}"));
+    }
+    let line = knas_files::text::whole(&line).map_err(anyhow::Error::msg)?;
+    let record = Record::parse(line.trim()).with_context(|| text.to_owned())?;
+    let (space, arch): (String, String) = (record.need("space")?, record.need("arch")?);
+    let size: Option<BTreeMap<String, u64>> = record.get("size")?;
+    let size = size.filter(|size| !size.is_empty());
+    let size = size.map_or(String::new(), |size| format!("[{}]", in_words(&size)));
+    Ok(format!("{space}{size}:{arch}"))
 }
 
 /// The preset of that name, or what the `config.json` of that folder describes.
@@ -169,8 +201,9 @@ fn same(
     }
 }
 
-/// What is wrong with the record of a file that `--resume` would keep.
-fn same_file(
+/// What is wrong with a record that `--resume` would keep, of a space whose
+/// architectures say themselves what is usual.
+fn same_as_own(
     record: &Record<'_>,
     space: &dyn SearchSpace,
     told: &[(String, u64)],

@@ -73,8 +73,8 @@ pub type Source<'a> = Box<dyn Iterator<Item = Result<Box<dyn Architecture>>> + '
 /// The records that the flags select, one after another.
 pub struct Selection<'a> {
     space: &'a dyn SearchSpace,
-    /// The sizes that the flags tell, and what they make of a network where it is not a
-    /// file, which has sizes of its own.
+    /// The sizes that the flags tell, and what they make of a network where it has no
+    /// usual size of its own.
     told: &'a [(String, u64)],
     setting: Setting,
     /// It as far as it is not usual.
@@ -149,7 +149,7 @@ impl<'a> Selection<'a> {
         } else if let (Some(count), Some(file)) = (args.mutate, &args.parents) {
             wanted = Some(count);
             same.sense = same.sense.or(Some(Sense::Id));
-            let parents = mutants::read_parents(file, space, &size, context)?;
+            let parents = mutants::read_parents(file, space, (told, &size), context)?;
             for parent in &parents {
                 same.is_new(&**parent);
             }
@@ -212,13 +212,13 @@ impl<'a> Selection<'a> {
     /// What the architecture's record is to be; none where `--where` drops it.
     fn row(&self, architecture: &dyn Architecture) -> Result<Option<Row>> {
         let id = architecture.id();
-        let (cost, size) = match self.space.is_of_files() {
-            true => {
+        let (cost, size) = match self.space.lacks() {
+            Some(_) => {
                 let setting = files::sized(architecture, self.told)?;
                 let size = setting.unusual(&architecture.usual());
                 (architecture.cost_in(&setting), size)
             }
-            false => {
+            None => {
                 let cost = match self.size.is_empty() {
                     true => architecture.cost(), // which may be known for whole spaces
                     false => architecture.cost_in(&self.setting),

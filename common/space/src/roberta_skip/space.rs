@@ -60,6 +60,10 @@ impl SearchSpace for RobertaSkip {
     }
 
     fn with(&self, options: Options) -> Result<Box<dyn SearchSpace>, OptionError> {
+        if options.base.is_some() {
+            let (space, what) = (NAME, "base (its encoder is --preset)");
+            return Err(OptionError::No { space, what });
+        }
         Ok(Box::new(Self {
             backbone: options.backbone.or(self.backbone),
             limits: Limits {
