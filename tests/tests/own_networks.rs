@@ -271,8 +271,8 @@ fn what_is_no_candidate_costs_itself_alone() {
             &[&FILES[..], &["--size", "depth=3"]].concat()[..],
             "no size \"depth\"",
         ),
-        (&["--space", "onnx"], "none is named"),
-        (&["--space", "onnx", "-n", "3"], "none is named"),
+        (&["--space", "onnx"], "before it is told files"),
+        (&["--space", "onnx", "-n", "3"], "before it is told files"),
         (&["models/cell0.onnx"], "nb201 is not made of files"),
         (
             &["--space", "onnx", "models/bad.onnx"],

@@ -83,7 +83,7 @@ FILE was of no use; 2 nothing could be done.";
 #[command(group = ArgGroup::new("source").args(["count", "all", "range", "arch", "mutate", "files"]))]
 pub struct Args {
     /// Networks in files of ONNX, with --space onnx
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", hide_short_help = true)]
     pub files: Vec<PathBuf>,
 
     /// The search space (--list-spaces)

@@ -91,7 +91,7 @@ fn check_files(args: &Args, space: &dyn SearchSpace) -> Result<()> {
     }
     let named = !(args.files.is_empty() && args.arch.is_empty()) || args.mutate.is_some();
     match space.lacks().filter(|_| !named) {
-        Some(lacks) => bail!("{name} is drawn from once it is told {lacks}"),
+        Some(lacks) => bail!("{name} has nothing to draw from before it is told {lacks}"),
         None => Ok(()),
     }
 }
