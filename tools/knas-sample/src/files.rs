@@ -19,7 +19,7 @@ pub fn of<'a>(
     context: &'a Context,
 ) -> Source<'a> {
     let mut first: HashMap<String, &Path> = HashMap::new();
-    let mut next = move |path: &'a PathBuf| match read(path, space, told) {
+    let next = move |path: &'a PathBuf| match read(path, space, told) {
         Ok(one) => {
             if let Some(known) = first.insert(one.id(), path) {
                 let (path, known) = (path.display(), known.display());
@@ -38,7 +38,7 @@ pub fn of<'a>(
             Some(Err(context.count_failure().err()?.into()))
         }
     };
-    Box::new(files.iter().filter_map(move |path| next(path)))
+    Box::new(files.iter().filter_map(next))
 }
 
 fn read(

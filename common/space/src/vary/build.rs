@@ -28,8 +28,8 @@ pub(super) fn changed(
         sums: HashMap::new(),
     };
     builder.values[0] = Some(builder.new.input());
-    for place in 1..graph.nodes().len() {
-        if needed[place] {
+    for (place, needed) in needed.into_iter().enumerate().skip(1) {
+        if needed {
             builder.node(place, &wiring)?;
         }
         for mark in graph.marks_after(place + 1) {
