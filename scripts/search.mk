@@ -37,6 +37,9 @@ BATCH = 5
 SAMPLE = -n 300
 SCORE = --proxy mgm,grad-norm,params
 RANK =
+# The most that a candidate may cost: BUDGET=latency=5,memory=2e6,params=1e6 are
+# milliseconds, bytes and parameters; times are measured on this machine, -j 1 best.
+BUDGET =
 FINETUNE =
 FIT = --acquire ei
 # FILE.csv[:COLUMN]
@@ -53,6 +56,8 @@ rounds := $(shell seq 2 $(ROUNDS))
 scores := $(shards:%=$(DIR)/scores-%.ndjson)
 trained := $(ranks:%=$(DIR)/trained-%.ndjson)
 settings := $(DIR)/settings
+# What the budget names and no record has is scored, too.
+costs := $(foreach cost,latency memory,$(if $(findstring $(cost)=,$(BUDGET)),$(cost)))
 finished = || [ $$? -eq 1 ]
 
 all: $(DIR)/report.html $(DIR)/eval.txt $(DIR)/best.ndjson
@@ -63,7 +68,7 @@ define wanted
 SHARDS=$(SHARDS) K=$(K) ROUNDS=$(ROUNDS) BATCH=$(BATCH)
 SAMPLE=$(SAMPLE)
 SCORE=$(SCORE)
-RANK=$(RANK)
+RANK=$(RANK)$(BUDGET:%= BUDGET=%)
 FINETUNE=$(FINETUNE)
 FIT=$(FIT)
 endef
@@ -78,10 +83,10 @@ $(DIR)/cells-%.ndjson: | $(settings)
 	knas-sample $(SAMPLE) --shard $*/$(SHARDS) -o $@
 
 $(DIR)/scores-%.ndjson: $(DIR)/cells-%.ndjson
-	knas-score -j 1 $(SCORE) --resume -o $@ $< $(finished)
+	knas-score -j 1 $(SCORE) $(costs:%=--proxy %) --resume -o $@ $< $(finished)
 
 $(DIR)/ranked.ndjson: $(scores)
-	knas-rank -k $(K) $(RANK) -o $@ $^ $(finished)
+	knas-rank -k $(K) $(RANK) $(BUDGET:%=--budget %) -o $@ $^ $(finished)
 
 # Where fewer than K candidates can be ranked, the last ones of these are empty.
 $(DIR)/winner-%.ndjson: $(DIR)/ranked.ndjson

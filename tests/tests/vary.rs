@@ -131,7 +131,10 @@ fn variations_are_mutated_and_exported() {
         .expect_code(2)
         .stderr
         .clone();
-    assert!(said.contains("kernel2=5: it is in block 2, which is left out"), "{said}");
+    assert!(
+        said.contains("kernel2=5: it is in block 2, which is left out"),
+        "{said}"
+    );
     let arch = arch.replace("kernel2", "kernel3");
     let args = ["--space", "vary", "--arch", &arch, "-o", "one.ndjson"];
     let _ = records("knas-sample", folder, &args);

@@ -12,6 +12,7 @@
 //! | [`layers`] | layers together with their parameters |
 //! | `reach` | how far values reach |
 //! | [`cost`] | parameters and multiply-accumulates |
+//! | `memory` | what values take while it is evaluated |
 //! | [`text`] | a graph in print |
 //!
 //! A search space lowers an architecture to a graph; everything else, from
@@ -20,6 +21,7 @@
 pub mod cost;
 pub mod graph;
 pub mod layers;
+mod memory;
 pub mod misfit;
 pub mod op;
 pub mod parameter;

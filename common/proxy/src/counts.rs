@@ -7,6 +7,7 @@ use crate::evaluation::Evaluation;
 use crate::score::Score;
 use crate::{Info, Proxy, Scope, ScoreError};
 
+/// What is counted from the architecture alone.
 const fn info(name: &'static str, summary: &'static str) -> Info {
     Info {
         name,
@@ -14,14 +15,11 @@ const fn info(name: &'static str, summary: &'static str) -> Info {
         norm: None,
         init: None,
         inputs: "none",
-        dtype: "float32",
-        reads_weights: true,
-        labels: false,
-        negated: false,
         passes: "none",
         scope: Scope::All,
-        groups: &["cheap"],
+        groups: &["cheap", "costs"],
         source: "baseline",
+        ..Info::BASE
     }
 }
 
@@ -74,6 +72,7 @@ impl Proxy for Macs {
 pub(crate) static LAYERS: Score = Score {
     info: Info {
         scope: Scope::Texts,
+        groups: &["cheap"],
         ..info("layers", "layers that the encoder keeps")
     },
     value: |_, evaluation| {

@@ -12,7 +12,7 @@ use knas_space::{Architecture, Extent, Setting};
 use knas_stats::random::stream;
 use tch::{Device, Kind, Tensor};
 
-use crate::{Info, ScoreError};
+use crate::{Info, Latency, ScoreError};
 
 /// The network to be scored.
 #[derive(Clone)]
@@ -134,6 +134,7 @@ pub struct Evaluation<'a> {
     networks: HashMap<Init, Rc<Network>>,
     shared: HashMap<(&'static str, TypeId, Mode), Rc<dyn Any>>,
     passes: Passes,
+    latency: Option<Latency>,
 }
 
 impl<'a> Evaluation<'a> {
@@ -146,6 +147,7 @@ impl<'a> Evaluation<'a> {
             networks: HashMap::new(),
             shared: HashMap::new(),
             passes: Passes::default(),
+            latency: None,
         }
     }
 
@@ -162,6 +164,16 @@ impl<'a> Evaluation<'a> {
     /// How many passes were made so far.
     pub fn passes(&self) -> Passes {
         self.passes
+    }
+
+    /// How long passes took, where that was measured.
+    pub fn latency(&self) -> Option<Latency> {
+        self.latency
+    }
+
+    /// Keeps how long passes took.
+    pub(crate) fn measured(&mut self, latency: Latency) {
+        self.latency = Some(latency);
     }
 
     /// Counts passes that are being made.

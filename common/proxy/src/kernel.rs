@@ -4,7 +4,7 @@
 //! (1/n²)·Σ_ij ⟨g_i, g_j⟩ = ‖(1/n)·Σ_i g_i‖², the squared norm of the gradient of
 //! the mean loss: one pass instead of n. All scores here come from that pass.
 
-use knas_net::{Init, NetError, Norm, Role};
+use knas_net::{NetError, Norm, Role};
 
 use crate::evaluation::Evaluation;
 use crate::gradients::Gradient;
@@ -34,16 +34,12 @@ const fn info(name: &'static str, summary: &'static str, source: &'static str) -
         name,
         summary,
         norm: Some(Norm::Sample),
-        init: Some(Init::Default),
-        inputs: "samples",
-        dtype: "float32",
-        reads_weights: true,
         labels: true,
-        negated: false,
         passes: "1 forward, 1 backward",
         scope: Scope::All,
         groups: &["kernel"],
         source,
+        ..Info::BASE
     }
 }
 

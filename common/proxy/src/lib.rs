@@ -19,6 +19,7 @@ mod gram;
 mod grasp;
 mod jacobian;
 mod kernel;
+mod latency;
 mod matrix;
 mod meco;
 mod naswot;
@@ -42,6 +43,7 @@ use knas_net::{Init, NetError, Norm};
 
 pub use evaluation::{Evaluation, Mode, Overrides, Passes, Samples, Subject};
 pub use gradients::Gradient;
+pub use latency::Latency;
 pub use samples::SampleGradients;
 
 /// Every score, in the order in which they are listed.
@@ -57,6 +59,8 @@ pub static PROXIES: &[&dyn Proxy] = &[
     &counts::Params,
     &counts::Macs,
     &counts::LAYERS,
+    &latency::LATENCY,
+    &latency::MEMORY,
     &snip::SNIP,
     &grasp::GRASP,
     &fisher::FISHER,
@@ -95,9 +99,13 @@ pub fn by_name(name: &str) -> Option<&'static dyn Proxy> {
         .find(|proxy| proxy.info().name == name)
 }
 
-/// The scores of a group, in their order; empty where there is no such group.
+/// The scores of a group, in their order; empty where there is no such group. `all` are
+/// those that are computed, and not measured.
 pub fn group(name: &str) -> Vec<&'static dyn Proxy> {
-    let member = |proxy: &&dyn Proxy| name == "all" || proxy.info().groups.contains(&name);
+    let member = |proxy: &&dyn Proxy| match name {
+        "all" => !proxy.info().measured,
+        name => proxy.info().groups.contains(&name),
+    };
     PROXIES.iter().copied().filter(member).collect()
 }
 
@@ -112,7 +120,7 @@ pub trait Proxy: Sync {
         false
     }
 
-    /// Its value. Larger is better.
+    /// Its value. Larger is better, but of costs.
     ///
     /// # Errors
     /// When a pass fails, or the value is not defined for this network.
@@ -143,7 +151,11 @@ pub struct Info {
     /// Whether the published quantity is multiplied by −1, so that larger is
     /// better.
     pub negated: bool,
-    /// Cost: passes over the inputs. Scores of one mode and one kind of inputs
+    /// Whether it is a cost, of which little is better: it ranks by its negative.
+    pub cost: bool,
+    /// Whether it is measured: it differs from run to run and between machines.
+    pub measured: bool,
+    /// Passes over the inputs. Scores of one mode and one kind of inputs
     /// share them.
     pub passes: &'static str,
     /// For which networks it is defined.
@@ -166,6 +178,8 @@ impl Info {
         reads_weights: true,
         labels: false,
         negated: false,
+        cost: false,
+        measured: false,
         passes: "1 forward",
         scope: Scope::Images,
         groups: &["cheap"],

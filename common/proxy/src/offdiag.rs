@@ -1,6 +1,6 @@
 //! The mean of the Gram matrix without its diagonal.
 
-use knas_net::{Init, Norm};
+use knas_net::Norm;
 
 use crate::evaluation::Evaluation;
 use crate::gradients::Gradient;
@@ -15,16 +15,12 @@ static INFO: Info = Info {
     name: "mgm-offdiag",
     summary: "mean of the Gram matrix over pairs of different samples",
     norm: Some(Norm::Sample),
-    init: Some(Init::Default),
-    inputs: "samples",
-    dtype: "float32",
-    reads_weights: true,
     labels: true,
     scope: Scope::All,
-    negated: false,
     passes: "2 forward, 2 backward (half of them shared with mgm)",
     groups: &["kernel"],
     source: "variant of mgm",
+    ..Info::BASE
 };
 
 impl Proxy for MgmOffdiag {

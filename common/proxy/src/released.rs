@@ -1,11 +1,11 @@
 //! What the released code of KNAS computes, which is not the mean of the Gram matrix.
 
-use knas_net::{Init, NetError, Norm};
+use knas_net::{NetError, Norm};
 use tch::{Kind, Tensor};
 
 use crate::evaluation::Evaluation;
 use crate::samples::RELEASED_ENTRIES;
-use crate::{Info, Proxy, Scope, ScoreError};
+use crate::{Info, Proxy, ScoreError};
 
 /// For the first 11 parameter tensors with at least 50 entries, and for each of
 /// their entries 0..49: the vector of the entry's gradient over images 0..24 and
@@ -22,16 +22,12 @@ static INFO: Info = Info {
     name: "mgm-released",
     summary: "what the released code of KNAS computes instead of mgm; its expectation is zero",
     norm: Some(Norm::Sample),
-    init: Some(Init::Default),
     inputs: "samples (50)",
-    dtype: "float32",
-    reads_weights: true,
     labels: true,
-    scope: Scope::Images,
-    negated: false,
     passes: "1 forward, 1 backward",
     groups: &["kernel"],
     source: "the code published with Xu et al. 2021",
+    ..Info::BASE
 };
 
 impl Proxy for MgmReleased {

@@ -94,8 +94,20 @@ fn peak_bytes() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
+/// The processor's name as the system tells it, or else the machine's.
+#[must_use]
+pub fn processor() -> String {
+    let told = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = told.lines().find_map(|line| {
+        let (name, model) = line.split_once(':')?;
+        (name.trim() == "model name").then(|| model.trim().to_owned())
+    });
+    model.unwrap_or_else(host)
+}
+
 /// The machine's name.
-fn host() -> String {
+#[must_use]
+pub fn host() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
         "" => "unknown".to_owned(),

@@ -31,6 +31,8 @@ pub const RANKED_BY: &[&str] = &[
     "params",
     "macs",
     "layers",
+    "latency",
+    "memory",
     "snip",
     "grasp",
     "fisher",
@@ -105,7 +107,8 @@ pub struct Candidate {
     /// Multiply-accumulates of one input of the network of this size, or of the usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub macs: Option<Integer>,
-    /// Score name → value, the mean over seeds. Larger is better.
+    /// Score name → value, the mean over seeds. Larger is better, but of the costs
+    /// `latency` (milliseconds) and `memory` (bytes), which rank by their negatives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scores: Option<BTreeMap<String, f64>>,
     /// Score name → standard deviation over seeds (n−1), with more than one seed;
@@ -121,6 +124,9 @@ pub struct Candidate {
     /// Score name → why this network has no value of it: mathematics, and no failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scores_undefined: Option<BTreeMap<String, String>>,
+    /// How far the times spread of which the score `latency` is the median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Spread>,
     /// Where the scores come from: one block for all of them, or a list of
     /// blocks, each with the names of its scores.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,6 +153,17 @@ pub struct Candidate {
     /// Machine-dependent facts by stage, only with `--meta`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meta: Option<BTreeMap<String, Meta>>,
+}
+
+/// How far measured times spread, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Spread {
+    /// The lower quartile.
+    pub low: f64,
+    /// The upper quartile.
+    pub high: f64,
+    /// How many times were measured.
+    pub runs: u64,
 }
 
 /// Where the scores of a record come from.
@@ -191,6 +208,9 @@ pub struct Scored {
     /// SHA-256 of the pre-trained weights that all candidates start from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_sha256: Option<String>,
+    /// The processor or the GPU, of scores that are measured: `latency`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
     /// The element type of the network's computation: `float32` is IEEE single
     /// precision throughout, on a GPU too (TF32 is off); or `float64`.
     pub dtype: String,

@@ -34,6 +34,10 @@ Examples:
   knas-rank -k 10 --by grad-norm,naswot,-macs --combine log-rank scored.ndjson
       two scores and the cost, combined as in AZ-NAS
 
+  knas-score --proxy auto,latency,memory cells.ndjson |
+      knas-rank -k 5 --by auto --budget latency=5,memory=2e6
+      the best of those that take 5 ms and 2 MB at most
+
   knas-rank --by finetune.valid_accuracy --format table trained.ndjson
       trained candidates by what training reached
 
@@ -70,11 +74,19 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "HOW")]
     pub combine: Option<Combine>,
 
+    /// Leave out candidates that cost more: latency=5,memory=2e6,params=1e6
+    ///
+    /// Each NAME is a score or a numeric field, and MOST the largest value that is let
+    /// through. Who lacks one fails. What is left out is counted on standard error, has
+    /// no rank, and is not passed on.
+    #[arg(long, value_name = "NAME=MOST[,…]", value_delimiter = ',', value_parser = most)]
+    pub budget: Vec<(String, f64)>,
+
     /// Add scores from a table, by id, index or arch
     ///
     /// TABLE is FILE.csv or FILE.csv:COLUMN,…, with a column `id`, `index` or `arch`. Its columns of numbers, or those named, join the `scores` of the records, to
     /// rank by and to be passed on. It is an error where a record has such a score.
-    #[arg(long, value_name = "TABLE")]
+    #[arg(long, value_name = "TABLE", hide_short_help = true)]
     pub join: Option<String>,
 
     /// Only the best of each class of equal architectures: `benchmark`, or in another SENSE
@@ -94,6 +106,16 @@ pub struct Args {
     /// Flags that every tool has.
     #[command(flatten)]
     pub common: Common,
+}
+
+fn most(text: &str) -> Result<(String, f64), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let number = |(name, most): (&str, &str)| {
+        let most: f64 = most.parse().ok().filter(|most: &f64| !most.is_nan())?;
+        Some((name.to_owned(), most))
+    };
+    let found = pair.and_then(number);
+    found.ok_or_else(|| "it is NAME=MOST with a number, such as latency=5".to_owned())
 }
 
 /// How several values make one.

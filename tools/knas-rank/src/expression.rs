@@ -24,8 +24,8 @@ pub struct Expression {
 /// From one column per name to one column, larger is better.
 pub type Combined = fn(&[Vec<f64>]) -> Result<Vec<f64>, StatsError>;
 
-/// One name of `--by`.
-struct Term {
+/// One name of `--by`, or of a budget.
+pub struct Term {
     name: String,
     in_scores: String,
     prefers_small: bool,
@@ -39,13 +39,18 @@ impl Expression {
     /// A name is empty or comes twice, or `auto` is not alone, or is to be
     /// combined in another way.
     pub fn new(names: &[String], combine: Option<Combine>) -> anyhow::Result<Self> {
-        if names == ["auto"] {
+        if names.iter().any(|name| name == "auto") {
             anyhow::ensure!(
                 matches!(combine, None | Some(Combine::LogRank)),
                 "--by auto is combined by log-rank; for another way name its scores: {}",
                 AUTO.join(",")
             );
-            return Self::new(&AUTO.map(str::to_owned), Some(Combine::LogRank));
+            let parts = |name: &String| match name.as_str() {
+                "auto" => AUTO.map(str::to_owned).to_vec(),
+                _ => vec![name.clone()],
+            };
+            let names: Vec<String> = names.iter().flat_map(parts).collect();
+            return Self::new(&names, Some(Combine::LogRank));
         }
         let combine = combine.unwrap_or(Combine::RankSum);
         let mut terms: Vec<Term> = Vec::new();
@@ -58,17 +63,16 @@ impl Expression {
             );
             anyhow::ensure!(
                 name != "auto",
-                "--by auto stands alone: it is {} combined by log-rank",
-                AUTO.join(",")
+                "--by -auto: it is two scores, {}, of which much is better",
+                AUTO.join(" and ")
             );
             anyhow::ensure!(
                 terms.iter().all(|term| term.name != name),
                 "--by names {name:?} twice"
             );
             terms.push(Term {
-                name: name.to_owned(),
-                in_scores: format!("scores.{name}"),
                 prefers_small: name.len() < text.len(),
+                ..Term::new(name)
             });
         }
         Ok(Self { terms, combine })
@@ -150,6 +154,20 @@ pub fn rests_on_ranks(name: &str) -> bool {
 }
 
 impl Term {
+    /// A score, or a numeric field, of which much is preferred.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            in_scores: format!("scores.{name}"),
+            prefers_small: false,
+        }
+    }
+
+    /// Its name, without a sign.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     fn signed_name(&self) -> String {
         let sign = if self.prefers_small { "-" } else { "" };
         format!("{sign}{}", self.name)
@@ -159,7 +177,11 @@ impl Term {
         if self.prefers_small { -1.0 } else { 1.0 }
     }
 
-    fn value(&self, record: &Record<'_>) -> Result<f64, Failure> {
+    /// A record's value of it, as it stands.
+    ///
+    /// # Errors
+    /// It is missing or is not a finite number.
+    pub fn value(&self, record: &Record<'_>) -> Result<f64, Failure> {
         let found = match record.number(&self.in_scores).map_err(not_a_number)? {
             Some(value) => Some(value),
             None => record.number(&self.name).map_err(not_a_number)?,
@@ -301,6 +323,10 @@ mod tests {
         assert_eq!(expression(&["-macs"], Combine::Pareto).name(), "-macs");
         let both = expression(&["mgm", "-macs"], Combine::LogRank);
         assert_eq!(both.name(), "log-rank(mgm,-macs)");
+        let cheap = ["auto".to_owned(), "-latency".to_owned()];
+        let cheap = Expression::new(&cheap, None).unwrap();
+        assert_eq!(cheap.name(), "log-rank(gram-entropy,meco-relu,-latency)");
+        assert!(Expression::new(&["-auto".to_owned()], None).is_err());
         for wrong in [
             vec!["".to_owned()],
             vec!["-".to_owned()],

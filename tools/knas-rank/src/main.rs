@@ -1,6 +1,7 @@
 //! Puts candidates in order, best first.
 
 mod best;
+mod budget;
 mod cli;
 mod comparable;
 mod expression;

@@ -10,6 +10,7 @@ use knas_records::{Common, Context, Failure, Named, Record, finite, integer};
 use knas_space::Equivalence;
 
 use crate::best::{Best, Candidate, Place};
+use crate::budget::Budget;
 use crate::cli::{Args, Sense};
 use crate::comparable::Comparable;
 use crate::expression::Expression;
@@ -56,6 +57,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
             context,
         ),
         comparable: Comparable::default(),
+        budget: Budget::new(&args.budget),
         join,
     };
     let mut best = Best::new(args.k, args.unique.is_some());
@@ -87,6 +89,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     }
 
     reader.comparable.report(context);
+    reader.budget.report(context);
     let ranked = best.into_ranked();
     for (twin, other) in clashes.iter().chain(&ranked.twins) {
         let record = Record::parse(&twin.line)?;
@@ -152,6 +155,7 @@ struct Reader<'r> {
     sense: Option<Sense>,
     failed: Failed<'r>,
     comparable: Comparable,
+    budget: Budget,
     join: Option<Join>,
 }
 
@@ -208,6 +212,14 @@ impl Reader<'_> {
                 self.comparable
                     .check_name(&record)
                     .with_context(|| line.place())?;
+            }
+            match self.budget.holds(&record) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(failure) => {
+                    self.failed.here(record, &line.place(), &failure)?;
+                    continue;
+                }
             }
             let class = self.sense.map(|sense| class(&record, sense)).transpose();
             if *source != *line.source {

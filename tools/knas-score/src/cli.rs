@@ -27,6 +27,10 @@ network, and on nothing else: not on the other records, their order or the \
 number of jobs. Cells that are the same network are scored once and get the same \
 bits.
 
+`latency` (milliseconds) and `memory` (bytes) are costs, of which little is better: \
+`score` is then the negative. `latency` is measured, one candidate at a time unless -j \
+says otherwise, so that it differs from run to run; `all` does not hold it.
+
 Every job computes with one thread of libtorch, since candidates side by side \
 keep cores busier than one candidate spread over them. A job needs up to 1 GB of \
 memory at the default size, half as much again for many scores at once, and 0.2 GB \

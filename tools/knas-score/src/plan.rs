@@ -94,8 +94,17 @@ impl Plan {
             None => None,
         };
         let cores = available_parallelism().map_or(1, usize::from);
+        let measured = proxies.iter().find(|proxy| proxy.info().measured);
+        if let (Some(proxy), Some(2..), false) = (measured, args.jobs, args.worker) {
+            context.caution(format_args!(
+                "{} is measured, and jobs side by side make each other slower: -j 1 measures one \
+                 at a time",
+                proxy.info().name
+            ));
+        }
         let jobs = match (args.jobs, device) {
             (Some(jobs), _) => jobs.into(),
+            (None, _) if measured.is_some() => 1,
             (None, tch::Device::Cpu) => cores,
             (None, _) => cores.min(JOBS_ON_A_GPU),
         };

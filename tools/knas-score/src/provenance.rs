@@ -14,11 +14,13 @@ use knas_study::is_own;
 use serde_json::json;
 
 use crate::catalogue;
-use crate::cli::Args;
+use crate::cli::{Args, Device};
 use crate::shown::Shown;
 
 /// The settings of every score of the run, for any network.
 pub struct Scores {
+    /// What measures.
+    machine: String,
     of_any: Vec<(&'static str, Settings)>,
     /// Those of the networks that were last asked for: most runs have networks of
     /// one size.
@@ -64,6 +66,7 @@ impl Scores {
             Ok((info.name, serde_json::from_value(block)?))
         };
         Ok(Self {
+            machine: machine(args.device()),
             of_any: proxies.iter().map(settings).collect::<Result<_>>()?,
             last: Mutex::default(),
         })
@@ -80,6 +83,10 @@ impl Scores {
         let (network, data_sha256) = (json!(of.network), json!(of.data_sha256));
         let settled = |(name, settings): &(&'static str, Settings)| {
             let mut settings = settings.clone();
+            let info = knas_proxy::by_name(name).map(|proxy| proxy.info());
+            if info.is_some_and(|info| info.measured) {
+                settings.insert("machine".to_owned(), json!(self.machine));
+            }
             settings.insert("network".to_owned(), network.clone());
             settings.insert("data_sha256".to_owned(), data_sha256.clone());
             if let Some(engine) = settings.get_mut("engine") {
@@ -146,6 +153,14 @@ impl Scores {
     }
 }
 
+/// The processor or the GPU that a time was measured on.
+fn machine(device: Device) -> String {
+    match device {
+        Device::Cpu => knas_records::meta::processor(),
+        Device::Cuda(number) => format!("cuda:{number} of {}", knas_records::meta::host()),
+    }
+}
+
 /// What a score rests on; where there is none, only counts are asked for.
 fn block(args: &Args, spec: &DataSpec, shown: &Shown, score: Option<&Info>) -> Scored {
     let none = || "none".to_owned();
@@ -165,6 +180,7 @@ fn block(args: &Args, spec: &DataSpec, shown: &Shown, score: Option<&Info>) -> S
             .filter(|info| args.new_head && info.reads_weights)
             .map(|_| "drawn".to_owned()),
         weights_sha256: shown.weights_sha256(),
+        machine: None, // of what is measured alone
         dtype: score.map_or("float32", |info| info.dtype).to_owned(),
         network: BTreeMap::new(),
         tool: concat!("knas-score ", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use knas_net::weights::{self, WeightFile};
 use knas_net::{Init, Initial};
-use knas_proxy::{Evaluation, Proxy, Samples, ScoreError, Subject};
+use knas_proxy::{Evaluation, Latency, Proxy, Samples, ScoreError, Subject};
 use knas_records::meta::Gauge;
 use knas_records::provenance::Provenance;
 use knas_records::record::finite;
 use knas_records::{Failure, Record, RecordError};
+use serde_json::json;
 
 use crate::candidate::{self, Candidate};
 use crate::known::Known;
@@ -27,8 +28,15 @@ const STAGE: &str = "score";
 /// has none.
 pub type Outcome = (&'static str, Result<(f64, f64), Missing>);
 
-/// The outcomes of a network, and what computed its gradients.
-pub type Evaluated = (Vec<Outcome>, &'static str);
+/// What was found of a network.
+#[derive(Clone)]
+pub struct Evaluated {
+    outcomes: Vec<Outcome>,
+    /// How long its passes took, where that was measured.
+    latency: Option<Latency>,
+    /// What computed its gradients.
+    pass: &'static str,
+}
 
 /// Why a candidate has no value of a score.
 #[derive(Clone)]
@@ -75,13 +83,17 @@ impl<'p> Scorer<'p> {
     pub fn score(&self, record: &mut Record<'_>) -> Result<(), Failure> {
         let measurement = self.plan.gauge.as_ref().map(Gauge::start);
         let candidate = Candidate::of(record, &self.plan.shown)?;
-        let (outcomes, pass) = catch_unwind(AssertUnwindSafe(|| self.outcomes(record, &candidate)))
-            .unwrap_or_else(|_| {
-                Err(fail(
-                    "panic",
-                    "the evaluation panicked; this is a bug in knas",
-                ))
-            })?;
+        let evaluated = catch_unwind(AssertUnwindSafe(|| self.outcomes(record, &candidate)));
+        let Evaluated {
+            outcomes,
+            latency,
+            pass,
+        } = evaluated.unwrap_or_else(|_| {
+            Err(fail(
+                "panic",
+                "the evaluation panicked; this is a bug in knas",
+            ))
+        })?;
         let of = Of {
             network: candidate.size.clone(),
             data_sha256: candidate.drawn.hashes.clone(),
@@ -89,6 +101,13 @@ impl<'p> Scorer<'p> {
         };
         let filled = self.fill(record, &of, &outcomes);
         filled.map_err(bad_record)?;
+        if let Some(latency) = latency {
+            let Latency {
+                low, high, runs, ..
+            } = latency;
+            let spread = json!({"low": low, "high": high, "runs": runs});
+            record.set("latency", &spread).map_err(bad_record)?;
+        }
         if let Some(measurement) = measurement {
             let meta = [(STAGE.to_owned(), Some(measurement.stop()))];
             record.merge("meta", meta).map_err(bad_record)?;
@@ -129,10 +148,14 @@ impl<'p> Scorer<'p> {
             .copied()
             .partition(|proxy| proxy.counts_every_edge());
         let evaluate = || {
-            let outcomes = self.evaluate(&network, candidate, weights);
-            (outcomes, candidate.pass(self.plan.device))
+            let (outcomes, latency) = self.evaluate(&network, candidate, weights);
+            Evaluated {
+                outcomes,
+                latency,
+                pass: candidate.pass(self.plan.device),
+            }
         };
-        let (mut outcomes, pass) = match own {
+        let mut evaluated = match own {
             // A file's weights belong to its record.
             Some(_) => evaluate(),
             None => {
@@ -140,10 +163,12 @@ impl<'p> Scorer<'p> {
                 slot.get_or_init(evaluate).clone()
             }
         };
-        outcomes.extend(self.evaluate(&every_edge, candidate, weights));
+        let (counted, _) = self.evaluate(&every_edge, candidate, weights);
+        evaluated.outcomes.extend(counted);
         let names = || self.plan.proxies.iter().map(|proxy| proxy.info().name);
-        outcomes.sort_by_key(|(name, _)| names().position(|other| other == *name));
-        Ok((outcomes, pass))
+        let place = |(name, _): &Outcome| names().position(|other| other == *name);
+        evaluated.outcomes.sort_by_key(place);
+        Ok(evaluated)
     }
 
     fn subject<'a>(
@@ -167,7 +192,8 @@ impl<'p> Scorer<'p> {
         proxies: &[&dyn Proxy],
         candidate: &Candidate,
         weights: Option<&WeightFile>,
-    ) -> Vec<Outcome> {
+    ) -> (Vec<Outcome>, Option<Latency>) {
+        let mut latency = None;
         let mut values: Vec<Result<Vec<f64>, Missing>> =
             proxies.iter().map(|_| Ok(vec![])).collect();
         for (seed, samples) in &*self.samples(candidate) {
@@ -175,17 +201,20 @@ impl<'p> Scorer<'p> {
             let mut evaluation = Evaluation::new(subject, samples, self.plan.overrides);
             for (proxy, values) in proxies.iter().zip(&mut values) {
                 let Ok(so_far) = values else { continue };
+                if proxy.info().measured && !so_far.is_empty() {
+                    continue; // it does not depend on the seed
+                }
                 match knas_proxy::score(*proxy, &mut evaluation) {
                     Ok(value) => so_far.push(value),
                     Err(error) => *values = Err(missing(&error, *seed)),
                 }
             }
+            latency = latency.or(evaluation.latency());
         }
         let names = proxies.iter().map(|proxy| proxy.info().name);
-        names
-            .zip(values)
-            .map(|(name, v)| (name, v.map(|v| moments(&v))))
-            .collect()
+        let outcomes = names.zip(values);
+        let outcomes = outcomes.map(|(name, v)| (name, v.map(|v| moments(&v))));
+        (outcomes.collect(), latency)
     }
 
     /// Writes what was found into the record. A score that was found again, with
@@ -198,11 +227,14 @@ impl<'p> Scorer<'p> {
     ) -> Result<(), RecordError> {
         let before = Provenance::of(record)?;
         let several = network.data_sha256.len() > 1;
+        let info = |name: &str| knas_proxy::by_name(name).map(|proxy| proxy.info());
         let (mut means, mut deviations, mut undefined) = (vec![], vec![], vec![]);
         for (name, outcome) in outcomes {
             let (mean, deviation, reason) = match outcome {
                 Ok((mean, deviation)) => {
-                    let deviation = several.then(|| finite(name, *deviation)).transpose()?;
+                    let measured = info(name).is_some_and(|info| info.measured);
+                    let over_seeds = several && !measured;
+                    let deviation = over_seeds.then(|| finite(name, *deviation)).transpose()?;
                     (Some(finite(name, *mean)?), deviation, None)
                 }
                 Err(Missing::Undefined(reason)) => (None, None, Some(reason)),
@@ -216,12 +248,17 @@ impl<'p> Scorer<'p> {
         record.merge("scores_std", deviations)?;
         record.merge("scores_undefined", undefined)?;
         if let Some((name, Ok((mean, _)))) = outcomes.first() {
+            // Of a cost little is better.
+            let (score, score_by) = match info(name).is_some_and(|info| info.cost) {
+                true => (-*mean, format!("-{name}")),
+                false => (*mean, (*name).to_owned()),
+            };
             let by: Option<String> = record.get("score_by")?;
-            if by.as_deref() != Some(name) || record.number("score")? != Some(*mean) {
+            if by.as_deref() != Some(&*score_by) || record.number("score")? != Some(score) {
                 record.remove("rank"); // of another order
             }
-            record.set("score", &finite(name, *mean)?)?;
-            record.set("score_by", name)?;
+            record.set("score", &finite(name, score)?)?;
+            record.set("score_by", &score_by)?;
         }
         let renewed = |name: &str| {
             let found = outcomes.iter().find(|(known, _)| *known == name);

@@ -1,0 +1,203 @@
+//! What networks cost to use: latency and memory, from knas-score to a budget.
+
+use std::fs;
+use std::path::Path;
+
+use knas_tests::{Tool, model, repository, scratch};
+use serde_json::{Value, json};
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn tool(name: &str, folder: &Path, args: &[&str]) -> Tool {
+    Tool::new(name).current_dir(folder).args(args)
+}
+
+fn records(name: &str, folder: &Path, args: &[&str]) -> Vec<Value> {
+    let run = tool(name, folder, args).run();
+    lines(&run.expect_code(0).stdout)
+}
+
+const NOISE: [&str; 6] = ["--data", "noise", "--samples", "4", "--cells", "1"];
+
+#[test]
+fn a_cost_ranks_by_its_negative_and_says_how_far_it_spread() {
+    let scratch = scratch();
+    let folder = scratch.path();
+    let cells = ["-n", "3", "--cells", "1", "-o", "cells.ndjson"];
+    let _ = records("knas-sample", folder, &cells);
+    let proxies = [
+        "--proxy",
+        "latency,mgm,memory",
+        "--seeds",
+        "2",
+        "cells.ndjson",
+    ];
+    let scored = records("knas-score", folder, &[&NOISE[..], &proxies].concat());
+    for record in &scored {
+        let [median, low, high] = ["/scores/latency", "/latency/low", "/latency/high"]
+            .map(|name| record.pointer(name).unwrap().as_f64().unwrap());
+        assert!(0.0 < low && low <= median && median <= high, "{record}");
+        assert!(record["latency"]["runs"].as_u64() >= Some(15), "{record}");
+        assert_eq!(record["score"].as_f64(), Some(-median));
+        assert_eq!(record["score_by"], "-latency");
+        // Times do not depend on the seed; the others have a deviation over two.
+        let deviations = &record["scores_std"];
+        assert!(deviations.get("latency").is_none() && deviations["mgm"].is_number());
+        let blocks = record["scored"].as_array().unwrap();
+        let told = |name: &str| {
+            let has = |block: &&Value| block["names"].as_array().unwrap().contains(&json!(name));
+            blocks.iter().find(has).unwrap()
+        };
+        assert!(told("latency")["machine"].is_string(), "{record}");
+        assert_eq!(told("latency")["norm"], "eval");
+        assert!(told("mgm").get("machine").is_none(), "{record}");
+    }
+    // The 16 channels of 32 × 32 numbers of 4 bytes, one at least with what it is made of.
+    let memory = |record: &Value| record["scores"]["memory"].as_f64().unwrap() as u64;
+    assert!(
+        scored
+            .iter()
+            .all(|r| memory(r) % 65_536 == 0 && memory(r) >= 2 * 65_536)
+    );
+    // What is computed, and not measured, is the same again; `all` holds no times.
+    let again = ["--proxy", "costs", "--seeds", "2", "cells.ndjson"];
+    let again = records("knas-score", folder, &[&NOISE[..], &again].concat());
+    for (one, other) in scored.iter().zip(&again) {
+        assert_eq!(memory(one), memory(other));
+        assert_eq!(one["params"].as_f64(), other["scores"]["params"].as_f64());
+    }
+    let run = [
+        &NOISE[..],
+        &["-j", "2", "--proxy", "latency", "cells.ndjson"],
+    ]
+    .concat();
+    let said = &tool("knas-score", folder, &run)
+        .run()
+        .expect_code(0)
+        .stderr
+        .clone();
+    assert!(
+        said.contains("latency is measured") && said.contains("-j 1"),
+        "{said}"
+    );
+}
+
+#[test]
+fn texts_have_costs_too() {
+    let scratch = scratch();
+    let folder = scratch.path();
+    model::mrpc(folder);
+    let tokenizer = model::tokenizer(folder);
+    fs::write(
+        folder.join("tiny.ndjson"),
+        model::layout("a", "1|2|3~0|head:mean"),
+    )
+    .unwrap();
+    let data = ["--data", "mrpc:MRPC", "--samples", "4", "--tokenizer"];
+    let args = [&data[..], &[tokenizer.to_str().unwrap()]].concat();
+    let args = [&args[..], &["--proxy", "memory,latency", "tiny.ndjson"]].concat();
+    for record in records("knas-score", folder, &args) {
+        assert!(record["scores"]["latency"].as_f64() > Some(0.0), "{record}");
+        assert!(record["scores"]["memory"].as_f64() > Some(0.0), "{record}");
+        assert_eq!(record["score_by"], "-memory");
+    }
+}
+
+/// Four candidates, the better the dearer; one of them does not say what it takes.
+fn dear(folder: &Path) {
+    let record = |place: u32| {
+        let scores = match place {
+            3 => json!({"mgm": 4}),
+            _ => json!({"mgm": place, "latency": 2 * place, "gram-entropy": place, "meco-relu": 1}),
+        };
+        json!({"id": format!("c{place}"), "params": 100 * place, "scores": scores})
+    };
+    let text: Vec<String> = (0..4).map(|place| record(place).to_string()).collect();
+    fs::write(folder.join("dear.ndjson"), text.join("\n")).unwrap();
+}
+
+#[test]
+fn a_budget_leaves_out_what_costs_more() {
+    let scratch = scratch();
+    let folder = scratch.path();
+    dear(folder);
+    let ids = |args: &[&str], code: i32| {
+        let run = tool("knas-rank", folder, &[args, &["dear.ndjson"]].concat()).run();
+        let run = run.expect_code(code);
+        let ranked = lines(&run.stdout);
+        let ranked = ranked.iter().filter(|record| record["rank"].is_number());
+        let ids: Vec<String> = ranked
+            .map(|r| r["id"].as_str().unwrap().to_owned())
+            .collect();
+        (ids.join(" "), run.stderr.clone())
+    };
+    let (found, said) = ids(&["--by", "mgm", "--budget", "params=150"], 0);
+    assert_eq!(found, "c1 c0");
+    assert!(
+        said.contains("2 candidates cost more than params=150"),
+        "{said}"
+    );
+    let (found, said) = ids(
+        &["--by", "mgm", "-k", "1", "--budget", "latency=2,params=1e6"],
+        1,
+    );
+    assert_eq!(found, "c1");
+    assert!(said.contains("--budget: no \"latency\""), "{said}");
+    assert!(said.contains("1 candidates cost more"), "{said}");
+    let (found, _) = ids(&["--by", "auto,-latency", "--budget", "params=250"], 0);
+    assert_eq!(found.split(' ').count(), 3);
+    let (found, _) = ids(&["--by", "mgm,-latency", "--combine", "pareto"], 1);
+    assert_eq!(found.split(' ').count(), 3);
+    for (budget, code, said) in [
+        ("params=-1", 2, "no candidate to rank"),
+        ("params", 2, "NAME=MOST"),
+        ("params=x", 2, "NAME=MOST"),
+        ("=3", 2, "NAME=MOST"),
+    ] {
+        let (_, stderr) = ids(&["--by", "mgm", "--budget", budget], code);
+        assert!(stderr.contains(said), "{stderr}");
+    }
+}
+
+/// One flag of the makefile of a search.
+#[test]
+fn a_search_keeps_to_a_budget() {
+    if knas_tests::program("make").is_none() {
+        return;
+    }
+    let scratch = scratch();
+    let folder = scratch.path();
+    let makefile = repository().join("scripts/search.mk");
+    let binaries = knas_tests::binary("knas-rank");
+    let binaries = binaries.parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let run = std::process::Command::new("make")
+        .arg("-f")
+        .arg(makefile)
+        .args(["SHARDS=1", "K=2", "SAMPLE=-n 6 --cells 1", "ranked"])
+        .arg("SCORE=--data noise --samples 4 --cells 1 --proxy mgm")
+        .arg("BUDGET=memory=200000,latency=1000")
+        .current_dir(folder)
+        .env("PATH", format!("{}:{path}", binaries.display()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}");
+    let ranked = lines(&fs::read_to_string(folder.join("search/ranked.ndjson")).unwrap());
+    assert!(!ranked.is_empty());
+    for record in &ranked {
+        assert!(
+            record["scores"]["memory"].as_f64() <= Some(200_000.0),
+            "{record}"
+        );
+        assert!(
+            record["scores"]["latency"].as_f64() <= Some(1000.0),
+            "{record}"
+        );
+        assert_eq!(record["score_by"], "mgm");
+    }
+}
