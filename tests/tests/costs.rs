@@ -56,12 +56,10 @@ fn a_cost_ranks_by_its_negative_and_says_how_far_it_spread() {
         assert_eq!(told("latency")["norm"], "eval");
         assert!(told("mgm").get("machine").is_none(), "{record}");
     }
-    // The 16 channels of 32 × 32 numbers of 4 bytes, one at least with what it is made of.
-    let memory = |record: &Value| record["scores"]["memory"].as_f64().unwrap() as u64;
+    // The 16 channels of 32 × 32 numbers of 4 bytes, and what they are made of.
     assert!(
-        scored
-            .iter()
-            .all(|r| memory(r) % 65_536 == 0 && memory(r) >= 2 * 65_536)
+        scored.iter().all(|record| memory(record) >= 2 * 65_536),
+        "{scored:?}"
     );
     // What is computed, and not measured, is the same again; `all` holds no times.
     let again = ["--proxy", "costs", "--seeds", "2", "cells.ndjson"];

@@ -289,7 +289,9 @@ mod tests {
             let far = if place == 2 || place == 3 {
                 1e-4
             } else {
-                3.0 * usual.max(2e-7)
+                // What libtorch's own rounding comes to differs threefold between
+                // processors.
+                8.0 * usual.max(2e-7)
             };
             if found > far {
                 wrong.push(format!("{name}: {found:.1e}, usually {usual:.1e}"));

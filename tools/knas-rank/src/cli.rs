@@ -70,11 +70,11 @@ pub struct Args {
     )]
     pub by: Vec<String>,
 
-    /// How several names make one score [default: rank-sum; of auto, log-rank]
+    /// How several names make one score [default: rank-sum; auto: log-rank]
     #[arg(long, value_enum, value_name = "HOW")]
     pub combine: Option<Combine>,
 
-    /// Leave out candidates that cost more: latency=5,memory=2e6,params=1e6
+    /// Leave out candidates that cost more: latency=5,params=1e6
     ///
     /// Each NAME is a score or a numeric field, and MOST the largest value that is let
     /// through. Who lacks one fails. What is left out is counted on standard error, has
