@@ -57,6 +57,7 @@ fn a_cost_ranks_by_its_negative_and_says_how_far_it_spread() {
         assert!(told("mgm").get("machine").is_none(), "{record}");
     }
     // The 16 channels of 32 × 32 numbers of 4 bytes, and what they are made of.
+    let memory = |record: &Value| record["scores"]["memory"].as_f64().unwrap() as u64;
     assert!(
         scored.iter().all(|record| memory(record) >= 2 * 65_536),
         "{scored:?}"
