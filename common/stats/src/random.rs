@@ -158,18 +158,15 @@ impl Stream {
             let x = f64::from(normal[0]);
             let root = 1.0 + c * x;
             let log_u = libm::log(self.above_zero());
-            if root <= 0.0 {
-                continue;
-            }
-            let log_v = 3.0 * libm::log(root);
+            let log_v = 3.0 * libm::log(root.max(0.0)); // −∞ is accepted of no u
             if log_u < 0.5 * x * x + d - d * root * root * root + d * log_v {
                 break libm::log(d) + log_v;
             }
         };
-        match shape < 1.0 {
-            true => log + libm::log(self.above_zero()) / shape,
-            false => log,
+        if shape >= 1.0 {
+            return log;
         }
+        log + libm::log(self.above_zero()) / shape
     }
 
     /// A uniform number in (0, 1]: one more than the upper 53 of the next 64 bits, times
