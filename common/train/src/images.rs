@@ -1,41 +1,107 @@
 //! A network that learns to classify images.
 
-use knas_data::{Batch, Images, Training};
+use knas_data::{Augmentation, Images, Training};
 use knas_graph::Graph;
 use knas_net::network::unused;
 use knas_net::{Initial, Network, Norm, Parameter};
 use tch::{Device, Tensor};
 
-use crate::classification::{judge, pass};
-use crate::{Judged, Judgement, Pass, Task, TrainError};
+use crate::classification::{Loss, balanced, judge};
+use crate::mixup::Mix;
+use crate::{Frozen, Judged, Judgement, Pass, Task, TrainError};
 
 /// Images in one pass of an evaluation.
 const EVALUATION_BATCH: usize = 256;
 
-/// A network, and the images that it learns from.
-pub struct ImageTask<'d> {
-    /// The network.
-    pub network: Network,
-    /// It with what its official form holds and does not need.
-    pub whole: Graph,
-    /// Training, validation and test images.
-    pub data: &'d Training,
+/// How a network learns.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageOptions {
     /// Images in a batch.
     pub batch: usize,
-    /// Seed of the batches' order and of augmentation.
+    /// Seed of the batches' order, of augmentation and of mixup.
     pub seed: u64,
-    /// Whether images are flipped and cropped at random.
-    pub augment: bool,
+    /// What is done to images that are learnt from.
+    pub augmentation: Augmentation,
+    /// α of mixup; 0 for none.
+    pub mixup: f64,
     /// The share of a target that is spread evenly over all classes, 0 to 1.
     pub label_smoothing: f64,
+    /// Among how many classes each is to count as much as every other; none where each
+    /// image counts as much.
+    pub balance: Option<usize>,
+    /// What stays as it is.
+    pub frozen: Frozen,
     /// How what is not needed is drawn.
     pub unused: Initial,
 }
 
-impl ImageTask<'_> {
+/// A network, and the images that it learns from.
+pub struct ImageTask<'d> {
+    network: Network,
+    /// The network's own, without those that are frozen.
+    parameters: Vec<Parameter>,
+    /// It with what its official form holds and does not need.
+    whole: Graph,
+    data: &'d Training,
+    /// What is learnt from.
+    learnt: &'d Images,
+    loss: Loss,
+    options: ImageOptions,
+}
+
+impl<'d> ImageTask<'d> {
+    /// The task of a network with as many outputs as `data` has classes; `whole` is what
+    /// its official form holds.
+    ///
+    /// # Errors
+    /// When all of it is frozen, or libtorch refuses.
+    pub fn new(
+        network: Network,
+        whole: Graph,
+        data: &'d Training,
+        options: ImageOptions,
+    ) -> Result<Self, TrainError> {
+        Self::learning_from(&data.train, network, whole, data, options)
+    }
+
+    /// As [`ImageTask::new`], learning from these images in the place of `data.train`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn learning_from(
+        learnt: &'d Images,
+        network: Network,
+        whole: Graph,
+        data: &'d Training,
+        options: ImageOptions,
+    ) -> Result<Self, TrainError> {
+        let weights = options
+            .balance
+            .map(|classes| balanced(learnt.labels(), classes));
+        let (_, device) = network.options();
+        Ok(Self {
+            parameters: options.frozen.trained_of(&network)?,
+            network,
+            whole,
+            data,
+            learnt,
+            loss: Loss::new(options.label_smoothing, weights, device)?,
+            options,
+        })
+    }
+
     /// Where the network is.
     fn device(&self) -> Device {
         self.network.options().1
+    }
+
+    /// How norms find mean and variance in training, and whether running statistics
+    /// follow.
+    fn norm(&self) -> Norm {
+        match self.options.frozen {
+            Frozen::Body => Norm::Eval,
+            _ => Norm::Train,
+        }
     }
 
     fn judge(&self, images: &Images) -> Result<Judged, TrainError> {
@@ -52,7 +118,7 @@ impl ImageTask<'_> {
 
 impl Task for ImageTask<'_> {
     fn parameters(&self) -> &[Parameter] {
-        self.network.parameters()
+        &self.parameters
     }
 
     fn buffers(&self) -> Vec<(String, Tensor)> {
@@ -68,16 +134,20 @@ impl Task for ImageTask<'_> {
     fn state(&self, steps: u64) -> Result<Vec<(String, Tensor)>, TrainError> {
         let mut state = self.network.state();
         for (name, tensor) in &mut state {
-            if name.ends_with(".num_batches_tracked") {
+            if name.ends_with(".num_batches_tracked") && self.norm() == Norm::Train {
                 *tensor = Tensor::from(steps as i64);
             }
         }
-        state.extend(unused(&self.whole, self.network.graph(), self.unused)?);
+        state.extend(unused(
+            &self.whole,
+            self.network.graph(),
+            self.options.unused,
+        )?);
         Ok(state)
     }
 
     fn steps(&self) -> u64 {
-        self.data.train.len().div_ceil(self.batch.max(1)) as u64
+        self.learnt.len().div_ceil(self.options.batch.max(1)) as u64
     }
 
     fn epoch(
@@ -85,16 +155,26 @@ impl Task for ImageTask<'_> {
         epoch: u64,
         step: &mut dyn FnMut(Pass) -> Result<(), TrainError>,
     ) -> Result<(), TrainError> {
-        let (images, size, seed) = (&self.data.train, self.batch, self.seed);
-        let batches: Box<dyn Iterator<Item = Batch>> = match self.augment {
-            true => Box::new(images.epoch(size, seed, epoch)),
-            false => Box::new(images.epoch_as_is(size, seed, epoch)),
-        };
-        for batch in batches {
-            let (inputs, targets) = batch.tensors(self.device());
-            let logits = self.network.forward(&inputs, Norm::Train)?;
-            let smoothing = self.label_smoothing;
-            step(pass(&logits, &targets, smoothing, batch.len() as u64)?)?;
+        let ImageOptions {
+            batch,
+            seed,
+            augmentation,
+            mixup,
+            ..
+        } = self.options;
+        let device = self.device();
+        let batches = self.learnt.epoch(batch, seed, epoch, augmentation);
+        for (number, batch) in (0..).zip(batches) {
+            let (inputs, targets) = batch.tensors(device);
+            let forward = |inputs| self.network.forward(inputs, self.norm());
+            step(match mixup > 0.0 {
+                false => self.loss.whole(&forward(&inputs)?, &targets)?,
+                true => {
+                    let mix = Mix::draw(mixup, batch.len(), (seed, epoch, number), device)?;
+                    let logits = forward(&mix.images(&inputs)?)?;
+                    self.loss.mixed(&logits, &targets, &mix)?
+                }
+            })?;
         }
         Ok(())
     }
@@ -173,23 +253,20 @@ mod tests {
         let options = (Kind::Float, Device::Cpu);
         let source = Source::Random(unused);
         let lower = |edges| lower(&cell, &skeleton, edges).unwrap();
-        let task = ImageTask {
-            network: Network::new(lower(Extent::Live), source, options).unwrap(),
-            whole: lower(Extent::Whole),
-            data: &data,
+        let network = Network::new(lower(Extent::Live), source, options).unwrap();
+        let options = ImageOptions {
             batch: 20,
             seed: 0,
-            augment: false,
+            augmentation: Augmentation::default(),
+            mixup: 0.0,
             label_smoothing: 0.0,
+            balance: None,
+            frozen: Frozen::Nothing,
             unused,
         };
-        let recipe = Recipe {
-            epochs: 40,
-            rate: 0.03,
-            schedule: Schedule::Cosine,
-            patience: None,
-        };
-        let mut trainer = Trainer::new(&task, Box::new(Sgd::new(0.9, 5e-4)), recipe);
+        let task = ImageTask::new(network, lower(Extent::Whole), &data, options).unwrap();
+        let recipe = Recipe::new(40, 0.03, Schedule::Cosine);
+        let mut trainer = Trainer::new(&task, Box::new(Sgd::new(0.9, 5e-4)), recipe).unwrap();
         let before = task.judge(&data.train).unwrap().metrics;
         assert!(before.accuracy < 0.3, "{before:?}");
         for _ in 0..recipe.epochs {

@@ -25,6 +25,8 @@ pub struct Plan {
     pub study: Study,
     /// How long and how fast.
     pub recipe: Recipe,
+    /// Whether all examples are trained on in the end.
+    pub refit: bool,
     /// Candidates at a time.
     pub jobs: usize,
     /// What to do with checkpoints that are there.
@@ -65,11 +67,13 @@ impl Plan {
         };
         Ok(Self {
             recipe: Recipe {
-                epochs: study.hyper.epochs,
-                rate: study.hyper.lr,
-                schedule: study.schedule,
+                warm_up: study.hyper.warm_up,
+                clip: study.hyper.clip,
+                average: study.hyper.ema,
                 patience: args.patience,
+                ..Recipe::new(study.hyper.epochs, study.hyper.lr, study.schedule)
             },
+            refit: args.learning.refit,
             study,
             jobs,
             start: match args.common.resume {

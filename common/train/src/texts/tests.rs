@@ -16,8 +16,9 @@ const OPTIONS: TextOptions = TextOptions {
     batch: 20,
     parts: 1,
     seed: 0,
-    freeze_embeddings: false,
+    frozen: Frozen::Nothing,
     label_smoothing: 0.0,
+    balance: None,
     f1: true,
 };
 
@@ -61,17 +62,12 @@ fn task(data: &TextTraining, dropout: f64, options: TextOptions) -> TextTask<'_>
 }
 
 fn recipe(epochs: u64) -> Recipe {
-    Recipe {
-        epochs,
-        rate: 0.003,
-        schedule: Schedule::WarmUpLinear,
-        patience: None,
-    }
+    Recipe::new(epochs, 0.003, Schedule::WarmUpLinear)
 }
 
 /// All values after an epoch.
 fn after_an_epoch(task: &TextTask<'_>) -> Vec<(String, Tensor)> {
-    let mut trainer = Trainer::new(task, Box::new(AdamW::new(0.1)), recipe(2));
+    let mut trainer = Trainer::new(task, Box::new(AdamW::new(0.1)), recipe(2)).unwrap();
     trainer.run_epoch(&mut || true).unwrap();
     trainer.model().unwrap()
 }
@@ -81,7 +77,7 @@ fn what_makes_a_class_is_learnt() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
     let task = task(&data, 0.1, OPTIONS);
-    let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(30));
+    let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(30)).unwrap();
     for _ in 0..30 {
         trainer.run_epoch(&mut || true).unwrap();
     }
@@ -119,13 +115,13 @@ fn frozen_embeddings_stay_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
     let options = TextOptions {
-        freeze_embeddings: true,
+        frozen: Frozen::Embeddings,
         ..OPTIONS
     };
     let task = task(&data, 0.1, options);
     let copy = |(name, tensor): (String, Tensor)| (name, tensor.copy());
     let before: Vec<_> = task.network.state().into_iter().map(copy).collect();
-    let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(2));
+    let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(2)).unwrap();
     trainer.run_epoch(&mut || true).unwrap();
     let mut frozen = 0;
     for ((name, before), (_, after)) in before.iter().zip(trainer.model().unwrap()) {
@@ -150,12 +146,12 @@ fn a_training_with_dropout_that_is_taken_up_gives_the_same_bits() {
     let data = data(data_folder.path());
     let options = TextOptions {
         parts: 2,
-        freeze_embeddings: true,
+        frozen: Frozen::Embeddings,
         ..OPTIONS
     };
     let train = |folder: &Path, until: u64| {
         let task = task(&data, 0.1, options);
-        let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(3));
+        let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(3)).unwrap();
         let about = serde_json::json!({});
         let mut checkpoint = Checkpoint::open(folder, "a", about, Start::Resume).unwrap();
         checkpoint.restore(&mut trainer).unwrap();
