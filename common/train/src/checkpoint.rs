@@ -33,8 +33,7 @@ use tch::Tensor;
 use crate::{Outcome, Refit, TrainError, Trainer};
 
 use files::{checked, new, read_file, remove_new, settle, write_through};
-pub use manifest::Manifest;
-use manifest::difference;
+pub use manifest::{Manifest, difference};
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 16 << 30;

@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::*;
 
+mod averages;
 mod checkpoints;
 
 const ARCH: &str = "|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+\

@@ -12,7 +12,8 @@ use knas_records::meta::Gauge;
 use knas_records::schema::{Finetune, Hyper};
 use knas_records::{Context, Record};
 use knas_study::is_own;
-use knas_train::{Recipe, Start};
+use knas_train::{Recipe, Start, checkpoint};
+use serde_json::json;
 use tch::Device;
 
 use crate::cli::Args;
@@ -110,10 +111,15 @@ impl Plan {
             Stop::Refused(error) => format!("{error:#}"),
             Stop::Interrupted | Stop::Late => record.id().to_owned(),
         })?;
-        let same = kept.hyper == hyper && kept.network == network;
-        match same && kept.data_sha256 == data_sha256 {
-            true => Ok(()),
-            false => Err(format!("{} was trained with other settings", record.id())),
+        let there =
+            json!({"hyper": kept.hyper, "network": kept.network, "data_sha256": kept.data_sha256});
+        let here = json!({"hyper": hyper, "network": network, "data_sha256": data_sha256});
+        match checkpoint::difference(&there, &here) {
+            None => Ok(()),
+            Some(what) => Err(format!(
+                "{} was trained with other settings: {what}",
+                record.id()
+            )),
         }
     }
 }

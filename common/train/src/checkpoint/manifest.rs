@@ -116,7 +116,8 @@ impl Manifest {
 }
 
 /// The first place in which two values differ, in words; none if they agree.
-pub(super) fn difference(there: &Value, here: &Value) -> Option<String> {
+#[must_use]
+pub fn difference(there: &Value, here: &Value) -> Option<String> {
     if let (Value::Object(there), Value::Object(here)) = (there, here) {
         let names = there.keys().chain(here.keys());
         return names.into_iter().find_map(|name| {
