@@ -9,6 +9,7 @@ use knas_tests::Tool;
 use serde_json::Value;
 
 use crate::checkpoints::{files, start};
+use crate::heads::folder;
 use crate::learning::ALL;
 use crate::{Bench, cells, reached};
 
@@ -126,6 +127,30 @@ fn the_model_that_is_kept_and_tested_is_that_of_all_examples() {
     // A finished run is had again from its checkpoints.
     let again = train(&["--checkpoint-dir", "again", "--refit", "--resume"]);
     assert_eq!(again.stdout, run.stdout);
+}
+
+/// Where nothing tests, the first training's model says what is taken for what.
+#[test]
+fn without_test_images_classes_are_judged_by_those_for_validation() {
+    let bench = Bench::set_up();
+    let data = folder(bench.path());
+    let train = |args: &[&str]| {
+        let run = Tool::new("knas-finetune").args(["--data", &data, "--epochs", "2", "-q"]);
+        let run = run.args(["--channels", "4", "--cells", "1"]).args(args);
+        run.stdin(cells("1"))
+            .run()
+            .expect_code(0)
+            .records()
+            .remove(0)
+    };
+    let (once, again) = (train(&[]), train(&["--refit"]));
+    assert_eq!(again["finetune"]["refit"]["examples"], 12);
+    assert!(again["finetune"].get("test_accuracy").is_none());
+    assert_eq!(
+        once["finetune"]["confusion"],
+        again["finetune"]["confusion"]
+    );
+    assert!(again["finetune"]["confusion"].is_array());
 }
 
 #[test]

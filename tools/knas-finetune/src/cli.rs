@@ -33,17 +33,19 @@ every line has `text`, perhaps `text_pair`, and `label`, a number from 0 or a na
 
 --recipe NAME learns by the values of a recipe, and any other flag is stronger: \
 `--recipe small-data --mixup 0` is that recipe without mixup. Records say all values. \
-Cosine rates go down from step to step, where papers often do so by epoch. Pictures \
-that are not the same when mirrored, such as digits, want --no-augment with any of them.
+Rates go down from step to step, where papers often have them do so by epoch. Pictures \
+that mean something else when mirrored, such as digits, want --no-augment with any recipe.
 
 The model that is kept and tested is that of the epoch with the best validation \
-accuracy. With --ema DECAY it is an average of the weights and of running statistics: \
-a ← d·a + (1 − d)·w after each step, which begins with the first weights, where d is \
-the smaller of DECAY and (1 + n) / (10 + n) in step n. With --refit the best epoch's \
-number is all that is taken from it: a second training, from the same first weights \
-and on training and validation examples together, ends after as many epochs, each with \
-the part of the schedule that it had, and its model is kept and tested; validation \
-numbers stay those of the first. A candidate that --halving leaves behind has none.
+accuracy. With --ema DECAY every epoch's model is an average of the weights and of \
+running statistics: a ← d·a + (1 − d)·w after each step, from the first weights on, \
+where d is the smaller of DECAY and (1 + n) / (10 + n) in step n.
+
+With --refit, the number of the best epoch is all that is taken from there: a second \
+training, from the same first weights and on training and validation examples \
+together, ends after as many epochs, each with the part of the schedule that it had, \
+and its model is kept and tested. Validation numbers stay those of the first. Each \
+candidate that comes to its end is trained so, but none that --halving leaves behind.
 
 With --checkpoint-dir every candidate leaves three files: DIR/ID.safetensors \
 (the model, under its official names), DIR/ID.optimizer.safetensors and \
@@ -74,6 +76,9 @@ Examples:
 
   knas-finetune --halving 3 --select best --checkpoint-dir run cells.ndjson
       all for a few epochs; again and again the better third goes on
+
+  knas-finetune --data folder:PICTURES --recipe small-data --refit best.ndjson
+      pictures of one's own, and in the end all of them
 
   knas-finetune --data mrpc:MRPC --weights minilm --lr 1e-4 --freeze-embeddings best.ndjson
       encoders, from a pre-trained model, on Microsoft's paraphrases

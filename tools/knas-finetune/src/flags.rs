@@ -8,7 +8,7 @@ use crate::recipes::Named;
 /// How candidates learn.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Learning {
-    /// Learn by a recipe, of which single flags change single values
+    /// Learn by the values of a recipe; any other flag is stronger
     #[arg(long, value_enum, value_name = "NAME")]
     pub recipe: Option<Named>,
 
@@ -18,14 +18,23 @@ pub struct Learning {
     pub warm_up: Option<f64>,
 
     /// Let each class count as much as every other (balanced), or each example [default: none]
+    ///
+    /// An example of a class with c of n examples then weighs n / (k·c), where k classes
+    /// have some: scikit-learn's `balanced`. The loss of a batch is the mean by weight.
     #[arg(long, value_enum, value_name = "HOW", hide_short_help = true)]
     pub class_weights: Option<ClassWeights>,
 
     /// Learn from means of two images, with shares drawn from Beta(ALPHA, ALPHA); 0 for none
+    ///
+    /// The loss is the mean of those of both classes. One share is drawn for each batch
+    /// (Zhang et al. 2018).
     #[arg(long, value_name = "ALPHA", value_parser = alpha, hide_short_help = true)]
     pub mixup: Option<f64>,
 
-    /// Erase a random rectangle of an image with this probability
+    /// Erase a random rectangle of an image with this probability; 0 for none
+    ///
+    /// As torchvision's RandomErasing: 2 to 33 % of the area, 0.3 to 3.3 times as high as
+    /// wide, and 0 after normalisation (Zhong et al. 2020).
     #[arg(long, value_name = "P", value_parser = probability, hide_short_help = true)]
     pub erasing: Option<f64>,
 
@@ -46,6 +55,9 @@ pub struct Learning {
     pub ema: Option<f64>,
 
     /// Train the classifier alone, and leave the body of --weights as it is
+    ///
+    /// Batch norms of the body normalise by their running statistics, which stay. An
+    /// encoder's dropout is drawn as always.
     #[arg(
         long,
         value_enum,
