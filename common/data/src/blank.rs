@@ -46,13 +46,13 @@ impl Rectangle {
         None
     }
 
-    /// Cutout (DeVries & Taylor 2017) as DARTS has it: a square whose centre is any pixel,
-    /// without what of it is beyond the border.
+    /// Cutout (DeVries & Taylor 2017): a square whose centre is any pixel, without what of
+    /// it is beyond the border; of even length, as in the code of DARTS.
     pub fn cut_out(side: usize, length: usize, random: &mut Stream) -> Self {
         let [(top, height), (left, width)] = [(); 2].map(|()| {
             let centre = random.below(side as u64) as usize;
             let start = centre.saturating_sub(length / 2);
-            (start, side.min(centre + length / 2) - start)
+            (start, side.min(centre + length.div_ceil(2)) - start)
         });
         Self {
             top,
@@ -167,6 +167,9 @@ mod tests {
             let [y, x] = [(); 2].map(|()| random.below(6) as usize);
             assert_eq!((found.height, found.width), (side(y), side(x)), "{y} {x}");
         }
+        // Of odd length, the centre is its middle.
+        let one = Rectangle::cut_out(6, 1, &mut stream(0, "cut", &[]));
+        assert_eq!((one.height, one.width), (1, 1));
         // A square that is larger than the image leaves nothing of it.
         let mut image = [1.0; 12];
         let all = Rectangle::cut_out(2, 100, &mut stream(0, "cut", &[]));

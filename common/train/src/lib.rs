@@ -5,7 +5,7 @@
 //! | [`task`] | what is trained: a model, and the batches that it learns from |
 //! | [`images`] | a network that learns to classify images |
 //! | [`texts`] | a network that learns to classify texts |
-//! | [`optimiser`] | SGD with Nesterov momentum and AdamW, as `torch.optim` defines them |
+//! | [`optimiser`] | SGD with momentum and AdamW, as `torch.optim` defines them |
 //! | [`freeze`] | what of a network is trained |
 //! | [`schedule`] | the learning rate of every step |
 //! | [`trainer`] | the loop: epochs, validation, the best epoch, early stopping |

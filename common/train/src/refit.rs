@@ -49,7 +49,7 @@ impl<'t> Refit<'t> {
         self.history.len() as u64 >= self.epochs
     }
 
-    /// Trains for one epoch, as [`Trainer::run_epoch`] does.
+    /// Trains for one epoch, as [`crate::Trainer::run_epoch`] does.
     ///
     /// # Errors
     /// As there.

@@ -44,7 +44,7 @@ where d is the smaller of DECAY and (1 + n) / (10 + n) in step n.
 With --refit, the number of the best epoch is all that is taken from there: a second \
 training, from the same first weights and on training and validation examples \
 together, ends after as many epochs, each with the part of the schedule that it had, \
-and its model is kept and tested. Validation numbers stay those of the first. Each \
+and its model is kept and tested. Validation numbers, and --log, are of the first. Each \
 candidate that comes to its end is trained so, but none that --halving leaves behind.
 
 With --checkpoint-dir every candidate leaves three files: DIR/ID.safetensors \

@@ -20,7 +20,8 @@ pub struct Learning {
     /// Let each class count as much as every other (balanced), or each example [default: none]
     ///
     /// An example of a class with c of n examples then weighs n / (k·c), where k classes
-    /// have some: scikit-learn's `balanced`. The loss of a batch is the mean by weight.
+    /// have some: scikit-learn's `balanced`. The loss of a batch is the mean by weight; in
+    /// validation and tests all count alike.
     #[arg(long, value_enum, value_name = "HOW", hide_short_help = true)]
     pub class_weights: Option<ClassWeights>,
 
