@@ -50,29 +50,15 @@ pub struct ImageTask<'d> {
 }
 
 impl<'d> ImageTask<'d> {
-    /// The task of a network with as many outputs as `data` has classes; `whole` is what
-    /// its official form holds.
+    /// The task of a network with as many outputs as `data` has classes, which learns from
+    /// `learnt`; `whole` is what its official form holds.
     ///
     /// # Errors
     /// When all of it is frozen, or libtorch refuses.
     pub fn new(
         network: Network,
         whole: Graph,
-        data: &'d Training,
-        options: ImageOptions,
-    ) -> Result<Self, TrainError> {
-        Self::learning_from(&data.train, network, whole, data, options)
-    }
-
-    /// As [`ImageTask::new`], learning from these images in the place of `data.train`.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn learning_from(
-        learnt: &'d Images,
-        network: Network,
-        whole: Graph,
-        data: &'d Training,
+        (data, learnt): (&'d Training, &'d Images),
         options: ImageOptions,
     ) -> Result<Self, TrainError> {
         let weights = options

@@ -44,26 +44,14 @@ pub struct TextTask<'d> {
 }
 
 impl<'d> TextTask<'d> {
-    /// The task of a network with as many outputs as `data` has classes.
+    /// The task of a network with as many outputs as `data` has classes, which learns from
+    /// `learnt`.
     ///
     /// # Errors
     /// When all of it is frozen, or libtorch refuses.
     pub fn new(
         network: Network,
-        data: &'d TextTraining,
-        options: TextOptions,
-    ) -> Result<Self, TrainError> {
-        Self::learning_from(&data.train, network, data, options)
-    }
-
-    /// As [`TextTask::new`], learning from these texts in the place of `data.train`.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn learning_from(
-        learnt: &'d Texts,
-        network: Network,
-        data: &'d TextTraining,
+        (data, learnt): (&'d TextTraining, &'d Texts),
         options: TextOptions,
     ) -> Result<Self, TrainError> {
         let weights = options

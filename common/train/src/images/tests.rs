@@ -75,7 +75,7 @@ fn learning<'d>(learnt: &'d Images, data: &'d Training, options: ImageOptions) -
     let source = Source::Random(UNUSED);
     let network = (lower(Extent::Live), source, (Kind::Float, Device::Cpu));
     let network = Network::new(network.0, network.1, network.2).unwrap();
-    ImageTask::learning_from(learnt, network, lower(Extent::Whole), data, options).unwrap()
+    ImageTask::new(network, lower(Extent::Whole), (data, learnt), options).unwrap()
 }
 
 fn copies(tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor)> {

@@ -58,7 +58,7 @@ fn task(data: &TextTraining, dropout: f64, options: TextOptions) -> TextTask<'_>
     });
     let graph = lower(&layout, &settings, Classes::usual(&layout)).unwrap();
     let network = Network::new(graph, source, (Kind::Float, Device::Cpu)).unwrap();
-    TextTask::new(network, data, options).unwrap()
+    TextTask::new(network, (data, &data.train), options).unwrap()
 }
 
 fn recipe(epochs: u64) -> Recipe {

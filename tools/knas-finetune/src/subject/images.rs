@@ -287,8 +287,8 @@ impl ImageCandidate<'_> {
             graph.map_err(NetError::from)
         };
         let network = Network::new(lowered(Extent::Live)?, source, options)?;
-        let (whole, data) = (lowered(Extent::Whole)?, &self.data.data);
-        let task = ImageTask::learning_from(learnt, network, whole, data, all.options)?;
+        let (whole, data) = (lowered(Extent::Whole)?, (&self.data.data, learnt));
+        let task = ImageTask::new(network, whole, data, all.options)?;
         Ok(Box::new(task))
     }
 }

@@ -323,14 +323,14 @@ impl Candidate for EncoderCandidate<'_> {
 
     fn task(&self, trained: Option<&Trained>) -> Result<Box<dyn Task + '_>, TrainError> {
         let network = self.network(trained)?;
-        let task = TextTask::new(network, &self.data, self.all.options)?;
+        let task = TextTask::new(network, (&self.data, &self.data.train), self.all.options)?;
         Ok(Box::new(task))
     }
 
     fn refit_task(&self) -> Result<Box<dyn Task + '_>, TrainError> {
         let learnt = self.joined.get_or_init(|| self.data.joined());
         let (network, options) = (self.network(None)?, self.all.options);
-        let task = TextTask::learning_from(learnt, network, &self.data, options)?;
+        let task = TextTask::new(network, (&self.data, learnt), options)?;
         Ok(Box::new(task))
     }
 
