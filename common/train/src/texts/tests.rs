@@ -90,24 +90,33 @@ fn what_makes_a_class_is_learnt() {
 fn parts_of_a_batch_have_the_gradient_of_the_whole() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
-    let whole = after_an_epoch(&task(&data, 0.0, OPTIONS));
-    // 20 texts as 7, 7 and 6; Adam makes much of the least difference, but
-    // hardly so with gradients as large as here.
-    for parts in [3, 20] {
-        let options = TextOptions { parts, ..OPTIONS };
-        let parted = after_an_epoch(&task(&data, 0.0, options));
-        for ((name, whole), (_, parted)) in whole.iter().zip(&parted) {
-            let most = (whole - parted).abs().max().double_value(&[]);
-            assert!(most < 1e-4, "{name}: {most}");
+    let balanced = TextOptions {
+        balance: Some(2),
+        ..OPTIONS
+    };
+    for options in [balanced, OPTIONS] {
+        let whole = after_an_epoch(&task(&data, 0.0, options));
+        // 20 texts as 7, 7 and 6; Adam makes much of the least difference, but
+        // hardly so with gradients as large as here.
+        for parts in [3, 20] {
+            let options = TextOptions { parts, ..options };
+            let parted = after_an_epoch(&task(&data, 0.0, options));
+            for ((name, whole), (_, parted)) in whole.iter().zip(&parted) {
+                let most = (whole - parted).abs().max().double_value(&[]);
+                assert!(most < 1e-4, "{name}: {most}");
+            }
         }
     }
-    // Other texts in a part would show.
+    let whole = after_an_epoch(&task(&data, 0.0, OPTIONS));
+    let weighed = after_an_epoch(&task(&data, 0.0, balanced));
+    // Weights, and other texts in a part, would show.
     let options = TextOptions { seed: 1, ..OPTIONS };
     let other = after_an_epoch(&task(&data, 0.0, options));
     let far = |((_, a), (_, b)): (&(String, Tensor), &(String, Tensor))| {
         (a - b).abs().max().double_value(&[]) > 1e-3
     };
     assert!(whole.iter().zip(&other).any(far));
+    assert!(whole.iter().zip(&weighed).any(far));
 }
 
 #[test]
