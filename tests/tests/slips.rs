@@ -6,7 +6,7 @@ use std::process::Command;
 use knas_tests::{Tool, scratch};
 
 /// What is typed, after the tool's name, and what must be said.
-const SLIPS: [(&str, &str, &str); 21] = [
+const SLIPS: [(&str, &str, &str); 22] = [
     ("knas-score", "--proxy mgn cells", "'mgm'"),
     ("knas-score", "--list-proxies=gradnorm", "'grad-norm'"),
     ("knas-sample", "--space nb210", "'nb201'"),
@@ -34,6 +34,7 @@ const SLIPS: [(&str, &str, &str); 21] = [
     ("knas-score", "--data noise missing", "missing"),
     ("knas-finetune", "--data noise cells", "folder:DIR"),
     ("knas-finetune", "--select bets cells", "'best'"),
+    ("knas-finetune", "--recipe small cells", "'small-data'"),
     ("knas-sample", "--where parms<1e6", "params"),
     (
         "knas-sample",
@@ -113,7 +114,10 @@ fn values_from_lists_are_completed() {
             ],
         ),
         ("knas-rank", &["meco-relu", "auto", "log-rank", "latex"]),
-        ("knas-finetune", &["cifar100", "best", "emit"]),
+        (
+            "knas-finetune",
+            &["cifar100", "best", "emit", "small-data", "balanced"],
+        ),
         ("knas-eval", &["mgm", "params", "markdown"]),
         ("knas-report", &["always", "skip"]),
     ];

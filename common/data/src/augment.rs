@@ -1,4 +1,4 @@
-//! Flip, crop and normalisation of one image, from bytes to numbers.
+//! What is done to images: flip, crop and normalisation of one, from bytes to numbers.
 
 use knas_stats::random::Stream;
 
@@ -8,6 +8,17 @@ use crate::{CHANNELS, values};
 /// its side, which for CIFAR are the usual four.
 pub(crate) fn padding(side: usize) -> usize {
     side / 8
+}
+
+/// What is done to images that are learnt from; nothing, unless it is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Augmentation {
+    /// Whether they are mirrored and cropped at random.
+    pub flip_crop: bool,
+    /// The probability with which a random rectangle becomes 0 (Zhong et al. 2020).
+    pub erasing: f64,
+    /// The side in pixels of a square that becomes 0 (DeVries & Taylor 2017); 0 for none.
+    pub cutout: usize,
 }
 
 /// Mean and standard deviation of the three channels, of pixels from 0 to 1.

@@ -3,8 +3,9 @@
 use knas_stats::random::stream;
 use sha2::{Digest, Sha256};
 
-use crate::augment::{Crop, Normalisation, Table};
-use crate::{Batch, values};
+use crate::augment::{Augmentation, Crop, Normalisation, Table};
+use crate::blank::Rectangle;
+use crate::{Batch, DataError, reserved, values};
 
 /// Labelled images of one side in a fixed order, channel by channel.
 #[derive(Clone, Debug)]
@@ -14,6 +15,12 @@ pub struct Images {
     labels: Vec<u32>,
     indices: Vec<usize>,
     normalisation: Normalisation,
+}
+
+/// How one image is shown.
+struct Shown {
+    crop: Crop,
+    blanks: [Option<Rectangle>; 2],
 }
 
 impl Images {
@@ -92,37 +99,76 @@ impl Images {
     /// The images in their order, `size` (at least 1) at a time, as they are.
     pub fn batches(&self, size: usize) -> impl Iterator<Item = Batch> + '_ {
         let places: Vec<usize> = (0..self.len()).collect();
-        self.cut(places, size, |_| Crop::centre(self.side))
+        self.cut(places, size, |_| self.as_is())
     }
 
     /// One epoch of training: every image once, in an order drawn from (seed,
-    /// epoch), flipped and cropped as drawn from (seed, epoch, image), `size`
-    /// (at least 1) at a time. The last batch holds what remains.
-    pub fn epoch(&self, size: usize, seed: u64, epoch: u64) -> impl Iterator<Item = Batch> + '_ {
-        self.cut(self.order(seed, epoch), size, move |index| {
-            let mut random = stream(seed, "epoch-crop", &[epoch.into(), (index as u64).into()]);
-            Crop::draw(self.side, &mut random)
-        })
-    }
-
-    /// As [`Images::epoch`], in the same order, but with the images as they are.
-    pub fn epoch_as_is(
+    /// epoch), changed as drawn from (seed, epoch, image), `size` (at least 1) at a
+    /// time. The last batch holds what remains.
+    pub fn epoch(
         &self,
         size: usize,
         seed: u64,
         epoch: u64,
+        augmentation: Augmentation,
     ) -> impl Iterator<Item = Batch> + '_ {
-        self.cut(self.order(seed, epoch), size, |_| Crop::centre(self.side))
+        let order = stream(seed, "epoch-order", &[epoch.into()]).choose(self.len(), self.len());
+        self.cut(order, size, move |index| {
+            // Each change has a stream of its own, so that no other moves it.
+            let draw = |purpose| stream(seed, purpose, &[epoch.into(), (index as u64).into()]);
+            let Augmentation {
+                flip_crop,
+                erasing,
+                cutout,
+            } = augmentation;
+            let mut shown = self.as_is();
+            if flip_crop {
+                shown.crop = Crop::draw(self.side, &mut draw("epoch-crop"));
+            }
+            if erasing > 0.0 {
+                let random = &mut draw("epoch-erase");
+                shown.blanks[0] = Rectangle::erased(self.side, erasing, random);
+            }
+            if cutout > 0 {
+                let square = Rectangle::cut_out(self.side, cutout, &mut draw("epoch-cutout"));
+                shown.blanks[1] = Some(square);
+            }
+            shown
+        })
     }
 
-    fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
-        stream(seed, "epoch-order", &[epoch.into()]).choose(self.len(), self.len())
+    /// These images, then the others, whose places are those in this row: both may come
+    /// from sets with places of their own.
+    ///
+    /// # Errors
+    /// When memory does not suffice.
+    pub fn joined(&self, others: &Self) -> Result<Self, DataError> {
+        let mut pixels = reserved(self.len() + others.len(), self.side)?;
+        let (first, second) = pixels.split_at_mut(self.pixels.len());
+        first.copy_from_slice(&self.pixels);
+        second.copy_from_slice(&others.pixels);
+        let labels = [&self.labels[..], &others.labels].concat();
+        let indices = (0..labels.len()).collect();
+        let normalisation = self.normalisation;
+        Ok(Self::new(self.side, pixels, labels, indices, normalisation))
+    }
+
+    /// An image without a change.
+    fn as_is(&self) -> Shown {
+        Shown {
+            crop: Crop::centre(self.side),
+            blanks: [None; 2],
+        }
     }
 
     /// All images in one batch; `crop` gives the part of an image by its index.
     pub(crate) fn whole(&self, crop: impl Fn(usize) -> Crop) -> Batch {
         let places: Vec<usize> = (0..self.len()).collect();
-        self.batch(&places, &self.normalisation.table(), &crop)
+        let shown = |index| Shown {
+            crop: crop(index),
+            blanks: [None; 2],
+        };
+        self.batch(&places, &self.normalisation.table(), &shown)
     }
 
     /// Batches of the images at `places`, `size` at a time.
@@ -130,21 +176,25 @@ impl Images {
         &self,
         places: Vec<usize>,
         size: usize,
-        crop: impl Fn(usize) -> Crop,
+        shown: impl Fn(usize) -> Shown,
     ) -> impl Iterator<Item = Batch> {
         let size = size.max(1);
         let table = self.normalisation.table();
         (0..places.len()).step_by(size).map(move |start| {
             let end = start.saturating_add(size).min(places.len());
-            self.batch(&places[start..end], &table, &crop)
+            self.batch(&places[start..end], &table, &shown)
         })
     }
 
-    fn batch(&self, places: &[usize], table: &Table, crop: &impl Fn(usize) -> Crop) -> Batch {
+    fn batch(&self, places: &[usize], table: &Table, shown: &impl Fn(usize) -> Shown) -> Batch {
         let size = values(self.side);
         let mut input = vec![0.0; places.len() * size];
         for (&place, out) in places.iter().zip(input.chunks_exact_mut(size)) {
-            crop(self.indices[place]).write(self.pixels(place), table, out);
+            let Shown { crop, blanks } = shown(self.indices[place]);
+            crop.write(self.pixels(place), table, out);
+            for rectangle in blanks.into_iter().flatten() {
+                rectangle.blank(self.side, out);
+            }
         }
         let target = places
             .iter()

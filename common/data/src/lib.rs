@@ -20,6 +20,7 @@
 
 mod augment;
 mod batch;
+mod blank;
 mod cifar;
 mod error;
 mod folder;
@@ -34,7 +35,7 @@ mod text;
 mod tokeniser;
 mod training;
 
-pub use augment::Normalisation;
+pub use augment::{Augmentation, Normalisation};
 pub use batch::Batch;
 pub use error::DataError;
 pub use images::Images;

@@ -34,6 +34,16 @@ pub struct Training {
     pub test: Option<Images>,
 }
 
+impl Training {
+    /// Training and validation images together.
+    ///
+    /// # Errors
+    /// When memory does not suffice.
+    pub fn joined(&self) -> Result<Images, DataError> {
+        self.train.joined(&self.valid)
+    }
+}
+
 impl ImageSource {
     /// Reads the training, validation and test sets.
     ///

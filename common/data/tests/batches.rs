@@ -5,8 +5,16 @@ mod common;
 
 use std::path::Path;
 
-use knas_data::{Batch, DataError, DataSpec, ImageSource, Images, Limits, NOISE_LIMIT, PIXELS};
+use knas_data::{
+    Augmentation, Batch, DataError, DataSpec, ImageSource, Images, Limits, NOISE_LIMIT, PIXELS,
+};
 use tch::{Device, Kind};
+
+const FLIP_CROP: Augmentation = Augmentation {
+    flip_crop: true,
+    erasing: 0.0,
+    cutout: 0,
+};
 
 fn noise() -> ImageSource {
     ImageSource::open(&DataSpec::Noise, Path::new("/nonexistent")).unwrap()
@@ -131,7 +139,11 @@ fn plain_batches_are_all_images_in_order() {
 #[test]
 fn an_epoch_has_every_image_once_in_an_order_of_its_own() {
     let images = images(None);
-    let epoch = |size, seed, epoch| images.epoch(size, seed, epoch).collect::<Vec<_>>();
+    let epoch = |size, seed, epoch| {
+        images
+            .epoch(size, seed, epoch, FLIP_CROP)
+            .collect::<Vec<_>>()
+    };
     let first = epoch(16, 0, 0);
     assert_eq!(first, epoch(16, 0, 0));
     for other in [epoch(16, 0, 1), epoch(16, 1, 0)] {
@@ -154,8 +166,8 @@ fn an_image_is_augmented_alike_whatever_else_is_trained_on() {
     let (all, few) = (images(None), images(Some(7)));
     assert_eq!(few.indices(), &all.indices()[..7]);
     assert_eq!(few.labels(), &[0, 1, 2, 3, 4, 5, 6]);
-    let all = all.epoch(50, 3, 2).next().unwrap();
-    let few = few.epoch(50, 3, 2).next().unwrap();
+    let all = all.epoch(50, 3, 2, FLIP_CROP).next().unwrap();
+    let few = few.epoch(50, 3, 2, FLIP_CROP).next().unwrap();
     let found = |image: &[f32]| all.input.chunks_exact(PIXELS).any(|other| other == image);
     assert!(few.input.chunks_exact(PIXELS).all(found));
 }
@@ -164,7 +176,7 @@ fn an_image_is_augmented_alike_whatever_else_is_trained_on() {
 fn augmentation_differs_between_epochs() {
     let images = images(Some(1));
     let epochs: Vec<Batch> = (0..20)
-        .map(|epoch| images.epoch(1, 0, epoch).next().unwrap())
+        .map(|epoch| images.epoch(1, 0, epoch, FLIP_CROP).next().unwrap())
         .collect();
     let distinct = epochs
         .iter()
@@ -177,12 +189,65 @@ fn augmentation_differs_between_epochs() {
 #[test]
 fn images_as_they_are_come_in_the_order_of_the_epoch() {
     let images = images(None);
-    let as_is: Vec<Batch> = images.epoch_as_is(16, 5, 3).collect();
-    let augmented: Vec<Batch> = images.epoch(16, 5, 3).collect();
+    let as_is: Vec<Batch> = images.epoch(16, 5, 3, Augmentation::default()).collect();
+    let augmented: Vec<Batch> = images.epoch(16, 5, 3, FLIP_CROP).collect();
     assert_eq!(labels(&as_is), labels(&augmented));
     let plain = images.batches(50).next().unwrap();
     let found = |image: &[f32]| plain.input.chunks_exact(PIXELS).any(|other| other == image);
     let values: Vec<f32> = as_is.into_iter().flat_map(|batch| batch.input).collect();
     assert!(values.chunks_exact(PIXELS).all(found));
     assert_eq!(values.len(), plain.input.len());
+}
+
+#[test]
+fn what_is_blanked_is_all_that_changes() {
+    let images = images(None);
+    let epoch = |augmentation| images.epoch(50, 5, 3, augmentation).next().unwrap().input;
+    for base in [FLIP_CROP, Augmentation::default()] {
+        let plain = epoch(base);
+        let both = |erasing, cutout| Augmentation {
+            erasing,
+            cutout,
+            ..base
+        };
+        let [erased, cut] = [both(0.5, 0), both(0.0, 10)].map(epoch);
+        let parts = plain.chunks_exact(PIXELS).zip(erased.chunks_exact(PIXELS));
+        let changed = parts.filter(|(plain, erased)| plain != erased).count();
+        assert!((10..40).contains(&changed), "{changed} of 50 are erased");
+        for (place, (&found, &before)) in cut.iter().zip(&plain).enumerate() {
+            assert!(found == before || found == 0.0, "{place}: {found} {before}");
+        }
+        let blank = |image: &[f32]| image.iter().filter(|&&value| value == 0.0).count();
+        let blanks: Vec<usize> = cut.chunks_exact(PIXELS).map(blank).collect();
+        // Five pixels at least and ten at most are in the image, in both directions.
+        assert!(blanks.iter().all(|n| (75..=300).contains(n)), "{blanks:?}");
+        // Both together blank what each does alone.
+        for ((both, erased), cut) in epoch(both(0.5, 10)).iter().zip(erased).zip(cut) {
+            assert_eq!(*both, if cut == 0.0 { cut } else { erased });
+        }
+    }
+}
+
+#[test]
+fn joined_images_are_all_of_both() {
+    let folder = tempfile::tempdir().unwrap();
+    common::write_cifar10(folder.path(), 20);
+    let spec = DataSpec::Cifar10(Some(folder.path().to_path_buf()));
+    let source = ImageSource::open(&spec, Path::new("/nonexistent")).unwrap();
+    let data = source.training(Limits::default()).unwrap();
+    let joined = data.joined().unwrap();
+    let parts = [&data.train, &data.valid];
+    let labels: Vec<u32> = parts
+        .iter()
+        .flat_map(|part| part.labels().to_vec())
+        .collect();
+    assert_eq!(joined.labels(), labels);
+    assert_eq!(joined.indices(), (0..100).collect::<Vec<_>>());
+    let pixels = |images: &Images| -> Vec<u8> {
+        let places = 0..images.len();
+        places
+            .flat_map(|place| images.pixels(place).to_vec())
+            .collect()
+    };
+    assert_eq!(pixels(&joined), parts.map(pixels).concat());
 }

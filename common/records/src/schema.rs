@@ -14,7 +14,7 @@ mod training;
 
 pub use crate::record::Failure;
 pub use prediction::{Guess, Label, Prediction, prediction};
-pub use training::{ByClass, Evaluated, Finetune, Hyper};
+pub use training::{ByClass, Evaluated, Finetune, Hyper, Refit};
 
 /// What records are usually ranked by: every score of knas-score, and a few other
 /// fields. Other numbers will do as well; these are for the shell to complete.

@@ -136,6 +136,45 @@ impl Stream {
         }
     }
 
+    /// A number between 0 and 1 of the distribution Beta(α, α), for α from 10⁻³ up: X / (X +
+    /// Y) of two numbers of the gamma distribution of shape α.
+    pub fn beta(&mut self, alpha: f64) -> f64 {
+        // Of a small α both may be too near 0 to be told from it, their logarithms not.
+        let [first, second] = [(); 2].map(|()| self.log_gamma_distributed(alpha));
+        1.0 / (1.0 + libm::exp(second - first))
+    }
+
+    /// The logarithm of a number of the gamma distribution of this shape and scale 1
+    /// (Marsaglia & Tsang 2000, <https://doi.org/10.1145/358407.358414>). Each trial takes
+    /// two words for a normal number, of which the sine is dropped, and two for a uniform
+    /// one; for a shape below 1 a number of the next shape is scaled by one more (their
+    /// section 6).
+    fn log_gamma_distributed(&mut self, shape: f64) -> f64 {
+        let d = if shape < 1.0 { shape + 1.0 } else { shape } - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        let log = loop {
+            let mut normal = [0f32];
+            self.fill_normal(&mut normal);
+            let x = f64::from(normal[0]);
+            let root = 1.0 + c * x;
+            let log_u = libm::log(self.above_zero());
+            let log_v = 3.0 * libm::log(root.max(0.0)); // −∞ is accepted of no u
+            if log_u < 0.5 * x * x + d - d * root * root * root + d * log_v {
+                break libm::log(d) + log_v;
+            }
+        };
+        if shape >= 1.0 {
+            return log;
+        }
+        log + libm::log(self.above_zero()) / shape
+    }
+
+    /// A uniform number in (0, 1]: one more than the upper 53 of the next 64 bits, times
+    /// 2⁻⁵³.
+    fn above_zero(&mut self) -> f64 {
+        ((self.next_u64() >> 11) + 1) as f64 * (1.0 / 9_007_199_254_740_992.0)
+    }
+
     /// `count` distinct integers of `0..n` in random order, every ordered
     /// choice equally likely; all of them where `count` is larger than `n`.
     ///
@@ -190,6 +229,15 @@ mod tests {
     //     v = list(range(n))
     //     for i in range(k): j = i + below(w, n - i); v[i], v[j] = v[j], v[i]
     //     return v[:k]
+    // def log_gamma(w, shape):
+    //     unit = lambda: ((u64(w) >> 11) + 1) / 2**53
+    //     d = (shape + 1 if shape < 1 else shape) - 1 / 3; c = 1 / math.sqrt(9 * d)
+    //     while True:
+    //         x = struct.unpack('f', struct.pack('f', normal(w)[0]))[0]
+    //         v = (1 + c * x)**3; u = unit()
+    //         if v > 0 and math.log(u) < x * x / 2 + d - d * v + d * math.log(v): break
+    //     return math.log(d * v) + (math.log(unit()) / shape if shape < 1 else 0)
+    // def beta(w, a): x = log_gamma(w, a); return 1 / (1 + math.exp(log_gamma(w, a) - x))
 
     #[test]
     fn words_are_those_of_chacha8_under_the_derived_key() {
@@ -231,6 +279,27 @@ mod tests {
             [1, 10, 15_625, 3 << 62].map(|n| integers.below(n)),
             [0, 0, 14_396, 1_527_466_774_402_830_703]
         );
+        // for a in (0.2, 1, 3.5): w = words(1, 'beta'); print([beta(w, a) for _ in range(3)])
+        for (alpha, expected) in [
+            (
+                0.2,
+                [0.09526087458409073, 0.9444681301991348, 0.8453340789616279],
+            ),
+            (
+                1.0,
+                [0.06737113754174778, 0.26539256950041706, 0.5855851264728629],
+            ),
+            (
+                3.5,
+                [0.33854935299433264, 0.3932440694845345, 0.535465874925166],
+            ),
+        ] {
+            let mut source = stream(1, "beta", &[]);
+            for expected in expected {
+                let found = source.beta(alpha);
+                assert!((found - expected).abs() < 1e-12, "{alpha}: {found}");
+            }
+        }
         // print(choose(words(1, 'c'), 50000, 5))
         assert_eq!(
             stream(1, "c", &[]).choose(50_000, 5),
@@ -283,6 +352,23 @@ mod tests {
             "{}",
             mean(&values, 4)
         );
+        // Beta(α, α) has mean 1/2 and variance 1 / (4 (2α + 1)).
+        for alpha in [0.01, 0.3, 1.0, 5.0] {
+            let draws: Vec<f64> = (0..100_000).map(|_| source.beta(alpha)).collect();
+            let mean = |of: fn(f64) -> f64| draws.iter().map(|&x| of(x)).sum::<f64>() / 1e5;
+            let (middle, spread) = (mean(|x| x), mean(|x| (x - 0.5).powi(2)));
+            let variance = 0.25 / (2.0 * alpha + 1.0);
+            // Five standard errors; the square of a distance is at most 1/4.
+            assert!(
+                (middle - 0.5).abs() < 5.0 * (variance / 1e5).sqrt(),
+                "{middle}"
+            );
+            let error = 5.0 * (0.25 * variance / 1e5).sqrt();
+            assert!(
+                (spread - variance).abs() < error,
+                "{alpha}: {spread} {variance}"
+            );
+        }
         source.fill_uniform(&mut values, -1.0, 1.0);
         assert!(values.iter().all(|x| (-1.0..1.0).contains(x)));
         assert!(mean(&values, 1).abs() < 2.9e-3);

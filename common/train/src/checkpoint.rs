@@ -4,8 +4,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `ID.safetensors` | the model of the best epoch so far, under its official names |
-//! | `ID.optimizer.safetensors` | what the next epoch depends on: the model as it is (`model.…`) and the optimiser's state (`momentum.…`) |
+//! | `ID.safetensors` | the model of the best epoch so far, under its official names; in the end, where all examples are trained on once more, the model of that |
+//! | `ID.optimizer.safetensors` | what the next epoch depends on: the model as it is (`model.…`), its average (`average.…`) and the optimiser's state (`momentum.…`) |
 //! | `ID.json` | the [`Manifest`]: epochs, settings, and SHA-256 of all three |
 //!
 //! A new set is written beside the old one, as `….new`. Renaming the manifest
@@ -30,11 +30,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
 
-use crate::{Outcome, TrainError, Trainer};
+use crate::{Outcome, Refit, TrainError, Trainer};
 
 use files::{checked, new, read_file, remove_new, settle, write_through};
-pub use manifest::Manifest;
-use manifest::difference;
+pub use manifest::{Manifest, difference};
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 16 << 30;
@@ -224,25 +223,63 @@ impl Checkpoint {
         trainer.restore(self.manifest.history.clone(), &state, &best)
     }
 
+    /// Takes up the training on all examples, where some of it was saved.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::restore`].
+    pub fn restore_refit(&self, refit: &mut Refit<'_>) -> Result<(), TrainError> {
+        let Some(history) = &self.manifest.refit else {
+            return Ok(());
+        };
+        let [_, optimizer] = self.files();
+        let [_, hash] = self.manifest.hashes();
+        let state = WeightFile::from_bytes(&optimizer, &checked(&optimizer, hash)?)?;
+        refit.restore(history.clone(), &state)
+    }
+
     /// Saves a training after an epoch.
     ///
     /// # Errors
     /// When a file cannot be written; what was saved before is then kept.
     pub fn save(&mut self, trainer: &Trainer<'_>) -> Result<(), TrainError> {
-        let mut next = Manifest {
+        let next = Manifest {
             epoch: trainer.history().len() as u64,
             history: trainer.history().to_vec(),
             ..self.manifest.clone()
         };
+        let model = trainer.is_best().then(|| trainer.model());
+        self.store(next, model.transpose()?, &trainer.state())
+    }
+
+    /// Saves the training on all examples after an epoch, with the last its model.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::save`].
+    pub fn save_refit(&mut self, refit: &Refit<'_>) -> Result<(), TrainError> {
+        let next = Manifest {
+            refit: Some(refit.history().to_vec()),
+            ..self.manifest.clone()
+        };
+        let model = refit.is_done().then(|| refit.model());
+        self.store(next, model.transpose()?, &refit.state())
+    }
+
+    /// Writes a model, where it is another one, and what the next epoch depends on.
+    fn store(
+        &mut self,
+        mut next: Manifest,
+        model: Option<Vec<(String, Tensor)>>,
+        state: &[(String, Tensor)],
+    ) -> Result<(), TrainError> {
         let [weights, optimizer] = self.files();
         let mut fresh = Vec::new();
-        let mut write = || -> Result<(), TrainError> {
-            if trainer.is_best() {
+        let write = || -> Result<(), TrainError> {
+            if let Some(model) = model {
                 fresh.push(weights.clone());
-                next.weights_sha256 = self.write(&weights, &trainer.model()?, &self.metadata)?;
+                next.weights_sha256 = self.write(&weights, &model, &self.metadata)?;
             }
             fresh.push(optimizer.clone());
-            next.optimizer_sha256 = self.write(&optimizer, &trainer.state(), &BTreeMap::new())?;
+            next.optimizer_sha256 = self.write(&optimizer, state, &BTreeMap::new())?;
             Ok(())
         };
         if let Err(error) = write() {
@@ -272,13 +309,25 @@ impl Checkpoint {
         Ok(hash)
     }
 
-    /// Notes that there will be no further epoch, and how the best one is judged.
+    /// Notes how the best epoch's model is judged, where training on all examples follows.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::save`].
+    pub fn judged(&mut self, outcome: Outcome) -> Result<(), TrainError> {
+        self.note(outcome, false)
+    }
+
+    /// Notes that there will be no further epoch, and how the model is judged.
     ///
     /// # Errors
     /// As [`Checkpoint::save`].
     pub fn finish(&mut self, outcome: Outcome) -> Result<(), TrainError> {
+        self.note(outcome, true)
+    }
+
+    fn note(&mut self, outcome: Outcome, finished: bool) -> Result<(), TrainError> {
         let next = Manifest {
-            finished: true,
+            finished,
             test: outcome.test,
             confusion: outcome.confusion,
             ..self.manifest.clone()

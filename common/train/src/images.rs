@@ -1,41 +1,93 @@
 //! A network that learns to classify images.
 
-use knas_data::{Batch, Images, Training};
+use knas_data::{Augmentation, Images, Training};
 use knas_graph::Graph;
 use knas_net::network::unused;
 use knas_net::{Initial, Network, Norm, Parameter};
 use tch::{Device, Tensor};
 
-use crate::classification::{judge, pass};
-use crate::{Judged, Judgement, Pass, Task, TrainError};
+use crate::classification::{Loss, balanced, judge};
+use crate::mixup::Mix;
+use crate::{Frozen, Judged, Judgement, Pass, Task, TrainError};
 
 /// Images in one pass of an evaluation.
 const EVALUATION_BATCH: usize = 256;
 
-/// A network, and the images that it learns from.
-pub struct ImageTask<'d> {
-    /// The network.
-    pub network: Network,
-    /// It with what its official form holds and does not need.
-    pub whole: Graph,
-    /// Training, validation and test images.
-    pub data: &'d Training,
+/// How a network learns.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageOptions {
     /// Images in a batch.
     pub batch: usize,
-    /// Seed of the batches' order and of augmentation.
+    /// Seed of the batches' order, of augmentation and of mixup.
     pub seed: u64,
-    /// Whether images are flipped and cropped at random.
-    pub augment: bool,
+    /// What is done to images that are learnt from.
+    pub augmentation: Augmentation,
+    /// α of mixup; 0 for none.
+    pub mixup: f64,
     /// The share of a target that is spread evenly over all classes, 0 to 1.
     pub label_smoothing: f64,
+    /// Among how many classes each is to count as much as every other; none where each
+    /// image counts as much.
+    pub balance: Option<usize>,
+    /// What stays as it is.
+    pub frozen: Frozen,
     /// How what is not needed is drawn.
     pub unused: Initial,
 }
 
-impl ImageTask<'_> {
+/// A network, and the images that it learns from.
+pub struct ImageTask<'d> {
+    network: Network,
+    /// The network's own, without those that are frozen.
+    parameters: Vec<Parameter>,
+    /// It with what its official form holds and does not need.
+    whole: Graph,
+    data: &'d Training,
+    /// What is learnt from.
+    learnt: &'d Images,
+    loss: Loss,
+    options: ImageOptions,
+}
+
+impl<'d> ImageTask<'d> {
+    /// The task of a network with as many outputs as `data` has classes, which learns from
+    /// `learnt`; `whole` is what its official form holds.
+    ///
+    /// # Errors
+    /// When all of it is frozen, or libtorch refuses.
+    pub fn new(
+        network: Network,
+        whole: Graph,
+        (data, learnt): (&'d Training, &'d Images),
+        options: ImageOptions,
+    ) -> Result<Self, TrainError> {
+        let weights = options
+            .balance
+            .map(|classes| balanced(learnt.labels(), classes));
+        let (_, device) = network.options();
+        Ok(Self {
+            parameters: options.frozen.trained_of(&network)?,
+            network,
+            whole,
+            data,
+            learnt,
+            loss: Loss::new(options.label_smoothing, weights, device)?,
+            options,
+        })
+    }
+
     /// Where the network is.
     fn device(&self) -> Device {
         self.network.options().1
+    }
+
+    /// How norms find mean and variance in training, and whether running statistics
+    /// follow.
+    fn norm(&self) -> Norm {
+        match self.options.frozen {
+            Frozen::Body => Norm::Eval,
+            _ => Norm::Train,
+        }
     }
 
     fn judge(&self, images: &Images) -> Result<Judged, TrainError> {
@@ -52,7 +104,7 @@ impl ImageTask<'_> {
 
 impl Task for ImageTask<'_> {
     fn parameters(&self) -> &[Parameter] {
-        self.network.parameters()
+        &self.parameters
     }
 
     fn buffers(&self) -> Vec<(String, Tensor)> {
@@ -68,16 +120,20 @@ impl Task for ImageTask<'_> {
     fn state(&self, steps: u64) -> Result<Vec<(String, Tensor)>, TrainError> {
         let mut state = self.network.state();
         for (name, tensor) in &mut state {
-            if name.ends_with(".num_batches_tracked") {
+            if name.ends_with(".num_batches_tracked") && self.norm() == Norm::Train {
                 *tensor = Tensor::from(steps as i64);
             }
         }
-        state.extend(unused(&self.whole, self.network.graph(), self.unused)?);
+        state.extend(unused(
+            &self.whole,
+            self.network.graph(),
+            self.options.unused,
+        )?);
         Ok(state)
     }
 
     fn steps(&self) -> u64 {
-        self.data.train.len().div_ceil(self.batch.max(1)) as u64
+        self.learnt.len().div_ceil(self.options.batch.max(1)) as u64
     }
 
     fn epoch(
@@ -85,16 +141,26 @@ impl Task for ImageTask<'_> {
         epoch: u64,
         step: &mut dyn FnMut(Pass) -> Result<(), TrainError>,
     ) -> Result<(), TrainError> {
-        let (images, size, seed) = (&self.data.train, self.batch, self.seed);
-        let batches: Box<dyn Iterator<Item = Batch>> = match self.augment {
-            true => Box::new(images.epoch(size, seed, epoch)),
-            false => Box::new(images.epoch_as_is(size, seed, epoch)),
-        };
-        for batch in batches {
-            let (inputs, targets) = batch.tensors(self.device());
-            let logits = self.network.forward(&inputs, Norm::Train)?;
-            let smoothing = self.label_smoothing;
-            step(pass(&logits, &targets, smoothing, batch.len() as u64)?)?;
+        let ImageOptions {
+            batch,
+            seed,
+            augmentation,
+            mixup,
+            ..
+        } = self.options;
+        let device = self.device();
+        let batches = self.learnt.epoch(batch, seed, epoch, augmentation);
+        for (number, batch) in (0..).zip(batches) {
+            let (inputs, targets) = batch.tensors(device);
+            let forward = |inputs| self.network.forward(inputs, self.norm());
+            step(match mixup > 0.0 {
+                false => self.loss.whole(&forward(&inputs)?, &targets)?,
+                true => {
+                    let mix = Mix::draw(mixup, batch.len(), (seed, epoch, number), device)?;
+                    let logits = forward(&mix.images(&inputs)?)?;
+                    self.loss.mixed(&logits, &targets, &mix)?
+                }
+            })?;
         }
         Ok(())
     }
@@ -110,97 +176,4 @@ impl Task for ImageTask<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use knas_data::{DataSpec, ImageSource, Limits, PIXELS};
-    use knas_net::{Init, Source};
-    use knas_space::Extent;
-    use knas_space::nb201::network::lower;
-    use knas_space::nb201::{Cell, Skeleton};
-    use tch::Kind;
-
-    use super::*;
-    use crate::{Recipe, Schedule, Sgd, Trainer};
-
-    /// The real CIFAR-10 where it has been fetched, otherwise random images with
-    /// random classes, which can only be learnt by heart.
-    fn images(made: &Path) -> Training {
-        let folder = knas_tests::cifar10().unwrap_or_else(|| {
-            let mut random = knas_stats::random::stream(0, "images", &[]);
-            for name in [
-                "data_batch_1",
-                "data_batch_2",
-                "data_batch_3",
-                "data_batch_4",
-                "data_batch_5",
-                "test_batch",
-            ] {
-                let row = |index: usize| {
-                    let label = [(index % 10) as u8];
-                    let pixels = (0..PIXELS).map(|_| random.below(256) as u8);
-                    label.into_iter().chain(pixels).collect::<Vec<u8>>()
-                };
-                let rows: Vec<u8> = (0..80).flat_map(row).collect();
-                std::fs::write(made.join(format!("{name}.bin")), rows).unwrap();
-            }
-            made.to_owned()
-        });
-        let source = ImageSource::open(&DataSpec::Cifar10(Some(folder)), made).unwrap();
-        let limits = Limits {
-            train: Some(200),
-            valid: Some(20),
-            test: Some(20),
-            ..Limits::default()
-        };
-        source.training(limits).unwrap()
-    }
-
-    #[test]
-    fn two_hundred_images_are_learnt_by_heart() {
-        tch::set_num_threads(1);
-        let made = tempfile::tempdir().unwrap();
-        let data = images(made.path());
-        let cell: Cell = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+\
-                          |skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
-            .parse()
-            .unwrap();
-        let unused = Initial {
-            init: Init::Default,
-            seed: 0,
-        };
-        let skeleton = Skeleton::new(8, 1, 10, 32).unwrap();
-        let options = (Kind::Float, Device::Cpu);
-        let source = Source::Random(unused);
-        let lower = |edges| lower(&cell, &skeleton, edges).unwrap();
-        let task = ImageTask {
-            network: Network::new(lower(Extent::Live), source, options).unwrap(),
-            whole: lower(Extent::Whole),
-            data: &data,
-            batch: 20,
-            seed: 0,
-            augment: false,
-            label_smoothing: 0.0,
-            unused,
-        };
-        let recipe = Recipe {
-            epochs: 40,
-            rate: 0.03,
-            schedule: Schedule::Cosine,
-            patience: None,
-        };
-        let mut trainer = Trainer::new(&task, Box::new(Sgd::new(0.9, 5e-4)), recipe);
-        let before = task.judge(&data.train).unwrap().metrics;
-        assert!(before.accuracy < 0.3, "{before:?}");
-        for _ in 0..recipe.epochs {
-            trainer.run_epoch(&mut || true).unwrap();
-        }
-        let after = task.judge(&data.train).unwrap().metrics;
-        assert_eq!(
-            after.accuracy,
-            1.0,
-            "{after:?} {:?}",
-            trainer.history().last()
-        );
-    }
-}
+mod tests;

@@ -5,9 +5,11 @@
 //! | [`task`] | what is trained: a model, and the batches that it learns from |
 //! | [`images`] | a network that learns to classify images |
 //! | [`texts`] | a network that learns to classify texts |
-//! | [`optimiser`] | SGD with Nesterov momentum and AdamW, as `torch.optim` defines them |
+//! | [`optimiser`] | SGD with momentum and AdamW, as `torch.optim` defines them |
+//! | [`freeze`] | what of a network is trained |
 //! | [`schedule`] | the learning rate of every step |
 //! | [`trainer`] | the loop: epochs, validation, the best epoch, early stopping |
+//! | [`refit`] | training again on all examples, once it is known for how long |
 //! | [`checkpoint`] | what a killed run goes on from |
 //! | [`metrics`] | loss, accuracy, F1 and confusion over many batches |
 //!
@@ -15,20 +17,27 @@
 //! data and number of libtorch threads it gives the same bits, also when it was
 //! interrupted and taken up again after any epoch.
 
+mod average;
 pub mod checkpoint;
 mod classification;
+pub mod freeze;
 pub mod images;
+mod learner;
 pub mod metrics;
+mod mixup;
 pub mod optimiser;
+pub mod refit;
 pub mod schedule;
 pub mod task;
 pub mod texts;
 pub mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Start};
-pub use images::ImageTask;
+pub use freeze::Frozen;
+pub use images::{ImageOptions, ImageTask};
 pub use metrics::{Confusion, Judged, Judgement, Metrics, Tally};
 pub use optimiser::{AdamW, Optimiser, Sgd};
+pub use refit::Refit;
 pub use schedule::Schedule;
 pub use task::{Pass, Task};
 pub use texts::{TextOptions, TextTask};
@@ -58,6 +67,9 @@ pub enum TrainError {
     /// It was told to stop.
     #[error("interrupted")]
     Interrupted,
+    /// All of the network is frozen.
+    #[error("nothing is left to be trained: the network has no classifier of its own")]
+    NothingTrained,
     /// The network cannot be evaluated.
     #[error(transparent)]
     Net(#[from] NetError),
@@ -72,6 +84,7 @@ impl TrainError {
         match self {
             Self::Diverged { .. } => "diverged",
             Self::Interrupted => "interrupted",
+            Self::NothingTrained => "bad_network",
             Self::Net(error) if error.is_out_of_memory() => "out_of_memory",
             Self::Net(NetError::Weights(_)) => "weights",
             Self::Net(NetError::Graph(_) | NetError::Lower(_) | NetError::Unread(_)) => {

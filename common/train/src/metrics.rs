@@ -109,12 +109,12 @@ impl Confusion {
 pub struct Tally {
     examples: u64,
     loss: f64,
-    correct: u64,
+    correct: f64,
 }
 
 impl Tally {
     /// Adds a batch: its mean loss, and how many of its examples are right.
-    pub fn add(&mut self, loss: f64, correct: u64, examples: u64) {
+    pub fn add(&mut self, loss: f64, correct: f64, examples: u64) {
         self.loss += loss * examples as f64;
         self.correct += correct;
         self.examples += examples;
@@ -126,7 +126,7 @@ impl Tally {
         let examples = self.examples as f64;
         Metrics {
             loss: self.loss / examples,
-            accuracy: self.correct as f64 / examples,
+            accuracy: self.correct / examples,
             f1: None,
         }
     }
@@ -172,8 +172,8 @@ mod tests {
     #[test]
     fn batches_count_by_their_size() {
         let mut tally = Tally::default();
-        tally.add(2.0, 3, 4);
-        tally.add(1.0, 1, 1);
+        tally.add(2.0, 3.0, 4);
+        tally.add(1.0, 1.0, 1);
         let metrics = tally.metrics();
         assert_eq!((metrics.loss, metrics.accuracy), (9.0 / 5.0, 4.0 / 5.0));
         assert_eq!(metrics.f1, None);

@@ -59,10 +59,12 @@ pub trait Task {
 pub struct Pass {
     /// The mean loss, with its graph.
     pub loss: Tensor,
-    /// How many examples are right.
-    pub correct: u64,
+    /// How many examples are right; of one that is mixed of two, so much as is.
+    pub correct: f64,
     /// How many examples there are.
     pub examples: u64,
     /// How many the whole batch has, where this is a part of it.
     pub step: u64,
+    /// The share that the loss has in that of the whole batch.
+    pub share: f64,
 }

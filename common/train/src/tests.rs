@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::*;
 
+mod averages;
 mod checkpoints;
 
 const ARCH: &str = "|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+\
@@ -115,9 +116,10 @@ impl Task for Formula {
             self.losses.borrow_mut().push(loss.double_value(&[]));
             step(Pass {
                 loss,
-                correct: 0,
+                correct: 0.0,
                 examples: 16,
                 step: 16,
+                share: 1.0,
             })?;
         }
         Ok(())
@@ -148,16 +150,11 @@ impl Task for Formula {
 }
 
 fn recipe(epochs: u64) -> Recipe {
-    Recipe {
-        epochs,
-        rate: 0.1,
-        schedule: Schedule::Cosine,
-        patience: None,
-    }
+    Recipe::new(epochs, 0.1, Schedule::Cosine)
 }
 
 fn trainer(task: &Formula, epochs: u64) -> Trainer<'_> {
-    Trainer::new(task, Box::new(Sgd::new(0.9, 5e-4)), recipe(epochs))
+    Trainer::new(task, Box::new(Sgd::new(0.9, 5e-4)), recipe(epochs)).unwrap()
 }
 
 // With TinyNetwork of scripts/bench/nb201.py:

@@ -1,11 +1,11 @@
 //! A network that learns to classify texts.
 
 use knas_data::{TextTraining, Texts};
-use knas_net::{Dropout, Network, Norm, Parameter, Part};
+use knas_net::{Dropout, Network, Norm, Parameter};
 use tch::Tensor;
 
-use crate::classification::{judge, pass};
-use crate::{Judged, Judgement, Pass, Task, TrainError};
+use crate::classification::{Loss, balanced, judge};
+use crate::{Frozen, Judged, Judgement, Pass, Task, TrainError};
 
 /// Texts in one pass of an evaluation.
 const EVALUATION_BATCH: usize = 64;
@@ -20,11 +20,13 @@ pub struct TextOptions {
     pub parts: usize,
     /// Seed of the batches' order and of dropout.
     pub seed: u64,
-    /// Whether the embeddings (words, positions, types and their norm) stay as
-    /// they are.
-    pub freeze_embeddings: bool,
+    /// What stays as it is. Dropout is drawn there as elsewhere.
+    pub frozen: Frozen,
     /// The share of a target that is spread evenly over all classes, 0 to 1.
     pub label_smoothing: f64,
+    /// Among how many classes each is to count as much as every other; none where each
+    /// text counts as much.
+    pub balance: Option<usize>,
     /// Whether F1 of class 1 is among the metrics.
     pub f1: bool,
 }
@@ -35,36 +37,33 @@ pub struct TextTask<'d> {
     /// The network's own, without those that are frozen.
     parameters: Vec<Parameter>,
     data: &'d TextTraining,
+    /// What is learnt from.
+    learnt: &'d Texts,
+    loss: Loss,
     options: TextOptions,
 }
 
 impl<'d> TextTask<'d> {
-    /// The task of a network with as many outputs as `data` has classes.
+    /// The task of a network with as many outputs as `data` has classes, which learns from
+    /// `learnt`.
     ///
     /// # Errors
-    /// When libtorch refuses.
+    /// When all of it is frozen, or libtorch refuses.
     pub fn new(
         network: Network,
-        data: &'d TextTraining,
+        (data, learnt): (&'d TextTraining, &'d Texts),
         options: TextOptions,
     ) -> Result<Self, TrainError> {
-        let mut parameters = Vec::new();
-        for parameter in network.parameters() {
-            if options.freeze_embeddings && parameter.part == Part::Embeddings {
-                let _ = parameter.tensor.f_set_requires_grad(false)?;
-            } else {
-                parameters.push(Parameter {
-                    name: parameter.name.clone(),
-                    role: parameter.role,
-                    part: parameter.part,
-                    tensor: parameter.tensor.shallow_clone(),
-                });
-            }
-        }
+        let weights = options
+            .balance
+            .map(|classes| balanced(learnt.labels(), classes));
+        let (_, device) = network.options();
         Ok(Self {
+            parameters: options.frozen.trained_of(&network)?,
             network,
-            parameters,
             data,
+            learnt,
+            loss: Loss::new(options.label_smoothing, weights, device)?,
             options,
         })
     }
@@ -96,7 +95,7 @@ impl Task for TextTask<'_> {
     }
 
     fn steps(&self) -> u64 {
-        self.data.train.len().div_ceil(self.options.batch.max(1)) as u64
+        self.learnt.len().div_ceil(self.options.batch.max(1)) as u64
     }
 
     fn epoch(
@@ -108,15 +107,16 @@ impl Task for TextTask<'_> {
             batch, parts, seed, ..
         } = self.options;
         let (_, device) = self.network.options();
-        let batches = self.data.train.epoch(batch, seed, epoch);
+        let batches = self.learnt.epoch(batch, seed, epoch);
         for (number, batch) in (epoch * self.steps()..).zip(batches) {
+            let all = self.loss.weight(&Tensor::f_from_slice(&batch.target)?)?;
             for (place, part) in (0..).zip(batch.parts(parts)) {
                 let (inputs, targets) = part.tensors(device);
                 // Each part of each step has masks of its own.
                 let mut dropout = Dropout::new(seed, number * parts as u64 + place);
                 let logits = self.network.forward_training(&inputs, &mut dropout)?;
-                let smoothing = self.options.label_smoothing;
-                step(pass(&logits, &targets, smoothing, batch.len() as u64)?)?;
+                let of_batch = (batch.len() as u64, self.loss.weight(&targets)? / all);
+                step(self.loss.part(&logits, &targets, of_batch)?)?;
             }
         }
         Ok(())

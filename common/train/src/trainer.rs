@@ -1,22 +1,30 @@
 //! The loop: epochs, validation, the best epoch, early stopping.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use knas_net::weights::WeightFile;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{Confusion, Judged, Metrics, Optimiser, Pass, Schedule, Tally, Task, TrainError};
+use crate::learner::Learner;
+use crate::{Confusion, Judged, Metrics, Optimiser, Schedule, Task, TrainError};
 
 /// How long and how fast.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipe {
     /// Epochs of a whole training; the schedule spans all of them.
     pub epochs: u64,
-    /// The learning rate at which the schedule starts.
+    /// The highest learning rate of the schedule.
     pub rate: f64,
     /// How the learning rate goes on.
     pub schedule: Schedule,
+    /// The epochs in which it goes up, which may end within one; as is usual for the
+    /// schedule, unless they are told.
+    pub warm_up: Option<f64>,
+    /// The most that all gradients together may be long.
+    pub clip: Option<f64>,
+    /// The decay of an average of the weights, which is then what is judged and kept.
+    pub average: Option<f64>,
     /// Stop after this many epochs without a better validation accuracy.
     pub patience: Option<u64>,
 }
@@ -47,7 +55,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// That of the model of a task, as it is.
-    fn of(task: &dyn Task) -> Result<Self, TrainError> {
+    pub(crate) fn of(task: &dyn Task) -> Result<Self, TrainError> {
         let test = task.test()?;
         let metrics = test.as_ref().map(|judged| judged.metrics);
         let Judged { confusion, .. } = test.map_or_else(|| task.validate(), Ok)?;
@@ -70,6 +78,30 @@ pub enum End {
 }
 
 impl Recipe {
+    /// One without what need not be.
+    #[must_use]
+    pub fn new(epochs: u64, rate: f64, schedule: Schedule) -> Self {
+        Self {
+            epochs,
+            rate,
+            schedule,
+            warm_up: None,
+            clip: None,
+            average: None,
+            patience: None,
+        }
+    }
+
+    /// The learning rate of a step, from 0, where an epoch has so many.
+    pub(crate) fn rate(&self, step: u64, in_epoch: u64) -> f64 {
+        let total = self.epochs * in_epoch;
+        let warm_up = match self.warm_up {
+            Some(epochs) => (epochs * in_epoch as f64).ceil() as u64,
+            None => self.schedule.usual_warm_up(total),
+        };
+        self.rate * self.schedule.factor(step, total, warm_up)
+    }
+
     /// Whether `history` needs no further epoch, if training should go as far
     /// as the epoch `until`.
     pub fn end(&self, history: &[Epoch], until: u64) -> Option<End> {
@@ -105,36 +137,44 @@ pub fn best(history: &[Epoch]) -> Option<&Epoch> {
 
 /// A training under way.
 pub struct Trainer<'t> {
-    task: &'t dyn Task,
-    optimiser: Box<dyn Optimiser>,
+    learner: Learner<'t>,
     recipe: Recipe,
     history: Vec<Epoch>,
     /// Parameters and buffers of the best epoch.
-    best: Vec<(String, Tensor)>,
-    last_training: Duration,
+    best: Vec<Tensor>,
 }
 
 impl<'t> Trainer<'t> {
     /// A training before its first epoch.
-    pub fn new(task: &'t dyn Task, optimiser: Box<dyn Optimiser>, recipe: Recipe) -> Self {
-        Self {
-            task,
-            optimiser,
+    ///
+    /// # Errors
+    /// When memory does not suffice.
+    pub fn new(
+        task: &'t dyn Task,
+        optimiser: Box<dyn Optimiser>,
+        recipe: Recipe,
+    ) -> Result<Self, TrainError> {
+        Ok(Self {
+            learner: Learner::new(task, optimiser, recipe)?,
             recipe,
             history: Vec::new(),
             best: Vec::new(),
-            last_training: Duration::ZERO,
-        }
+        })
     }
 
     /// How long the last epoch took before its validation.
     pub fn last_training(&self) -> Duration {
-        self.last_training
+        self.learner.last()
     }
 
     /// The epochs so far.
     pub fn history(&self) -> &[Epoch] {
         &self.history
+    }
+
+    /// Why there is no further epoch, where it should go as far as the epoch `until`.
+    pub fn end(&self, until: u64) -> Option<End> {
+        self.recipe.end(&self.history, until)
     }
 
     /// Whether the last epoch is the best one.
@@ -149,49 +189,16 @@ impl<'t> Trainer<'t> {
     /// When the model cannot be evaluated, the loss is not finite, or `go_on`
     /// says no. The training cannot go on from there.
     pub fn run_epoch(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Epoch, TrainError> {
-        let (epoch, steps) = (self.history.len() as u64, self.task.steps());
-        let (first, total) = (epoch * steps, self.recipe.epochs * steps);
-        let rate = |step| self.recipe.rate * self.recipe.schedule.factor(step, total);
-        let finite = |loss: f64, step| match loss.is_finite() {
-            true => Ok(loss),
-            false => Err(TrainError::Diverged {
-                loss,
-                epoch: epoch + 1,
-                step,
-                steps,
-            }),
-        };
-
-        let start = Instant::now();
-        let parameters = self.task.parameters();
-        let tensors: Vec<&Tensor> = parameters.iter().map(|p| &p.tensor).collect();
-        let (mut tally, mut step) = (Tally::default(), 0);
-        let mut parts = Parts::default();
-        self.task.epoch(epoch, &mut |pass: Pass| {
-            if !go_on() {
-                return Err(TrainError::Interrupted);
-            }
-            let loss = finite(pass.loss.f_double_value(&[])?, step + 1)?;
-            tally.add(loss, pass.correct, pass.examples);
-            if let Some(gradients) = parts.add(pass, &tensors)? {
-                self.optimiser
-                    .step(parameters, gradients, rate(first + step))?;
-                step += 1;
-            }
-            Ok(())
-        })?;
-        self.last_training = start.elapsed();
-        let valid = self.task.validate()?.metrics;
-        finite(valid.loss, steps + 1)?;
+        let (learning_rate, train) = self.learner.epoch(go_on)?;
         let outcome = Epoch {
-            epoch: epoch + 1,
-            learning_rate: rate(first),
-            train: tally.metrics(),
-            valid,
+            epoch: self.history.len() as u64 + 1,
+            learning_rate,
+            train,
+            valid: self.learner.validate()?,
         };
         self.history.push(outcome);
         if self.is_best() {
-            self.best = copies(self.variables())?;
+            self.best = self.learner.kept()?;
         }
         Ok(outcome)
     }
@@ -202,30 +209,21 @@ impl<'t> Trainer<'t> {
     /// # Errors
     /// When the model cannot be evaluated.
     pub fn judge_best(&mut self) -> Result<Outcome, TrainError> {
-        {
-            let _guard = tch::no_grad_guard();
-            for ((_, mut variable), (_, best)) in self.variables().into_iter().zip(&self.best) {
-                variable.f_copy_(best)?;
-            }
-        }
-        Outcome::of(self.task)
+        self.learner.put(&self.best)?;
+        self.learner.outcome()
     }
 
-    /// The model as it is, under its official names.
+    /// The model of the last epoch, under its official names.
     ///
     /// # Errors
     /// When memory does not suffice.
     pub fn model(&self) -> Result<Vec<(String, Tensor)>, TrainError> {
-        self.task
-            .state(self.history.len() as u64 * self.task.steps())
+        self.learner.model()
     }
 
     /// Everything that the next epoch depends on, beside the history.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        let model = self.variables().into_iter();
-        let mut state: Vec<_> = model.map(|(name, t)| (current(&name), t)).collect();
-        state.extend(self.optimiser.state(self.task.parameters()));
-        state
+        self.learner.state()
     }
 
     /// Takes up a training where its history ends. `state` is what
@@ -240,86 +238,11 @@ impl<'t> Trainer<'t> {
         state: &WeightFile,
         best: &WeightFile,
     ) -> Result<(), TrainError> {
-        let _guard = tch::no_grad_guard();
-        let stored = |file: &WeightFile, name: &str, like: &Tensor| {
-            let stored = file.tensor(name, &like.size())?;
-            Ok::<_, TrainError>(stored.f_to_device(like.device())?.f_to_kind(like.kind())?)
-        };
-        self.best.clear();
-        for (name, mut variable) in self.variables() {
-            let value = stored(state, &current(&name), &variable)?;
-            variable.f_copy_(&value)?;
-            let value = stored(best, &name, &variable)?;
-            self.best.push((name, value));
-        }
-        let steps = history.len() as u64 * self.task.steps();
-        self.optimiser
-            .restore(self.task.parameters(), state, steps)?;
+        self.learner.restore(history.len() as u64, state)?;
+        self.best = self.learner.stored(best, str::to_owned)?;
         self.history = history;
         Ok(())
     }
-
-    /// Parameters and buffers: the tensors that the model uses.
-    fn variables(&self) -> Vec<(String, Tensor)> {
-        let parameters = self.task.parameters().iter();
-        let mut variables: Vec<_> = parameters
-            .map(|p| (p.name.clone(), p.tensor.detach()))
-            .collect();
-        variables.extend(self.task.buffers());
-        variables
-    }
-}
-
-/// The gradients of a batch, part by part.
-#[derive(Default)]
-struct Parts {
-    gradients: Vec<Tensor>,
-    examples: u64,
-}
-
-impl Parts {
-    /// Adds a pass, and gives the gradients of the batch's mean loss with the
-    /// last of its parts. A parameter without a gradient has an undefined one.
-    fn add(
-        &mut self,
-        pass: Pass,
-        parameters: &[&Tensor],
-    ) -> Result<Option<Vec<Tensor>>, TrainError> {
-        let whole = pass.examples == pass.step;
-        let loss = match whole {
-            true => pass.loss,
-            false => pass
-                .loss
-                .f_mul_scalar(pass.examples as f64 / pass.step as f64)?,
-        };
-        let gradients = Tensor::f_run_backward(&[loss], parameters, false, false)?;
-        if self.gradients.is_empty() {
-            self.gradients = gradients;
-        } else {
-            let _guard = tch::no_grad_guard();
-            for (sum, part) in self.gradients.iter_mut().zip(gradients) {
-                match (sum.defined(), part.defined()) {
-                    (true, true) => drop(sum.f_add_(&part)?),
-                    (false, true) => *sum = part,
-                    (_, false) => {}
-                }
-            }
-        }
-        self.examples += pass.examples;
-        if self.examples < pass.step {
-            return Ok(None);
-        }
-        Ok(Some(std::mem::take(self).gradients))
-    }
-}
-
-fn current(name: &str) -> String {
-    format!("model.{name}")
-}
-
-fn copies(tensors: Vec<(String, Tensor)>) -> Result<Vec<(String, Tensor)>, TrainError> {
-    let copy = |(name, tensor): (String, Tensor)| Ok((name, tensor.f_detach_copy()?));
-    tensors.into_iter().map(copy).collect()
 }
 
 #[cfg(test)]
@@ -358,10 +281,8 @@ mod tests {
     #[test]
     fn training_ends_at_the_last_epoch_or_when_nothing_gets_better() {
         let recipe = Recipe {
-            epochs: 6,
-            rate: 0.1,
-            schedule: Schedule::Cosine,
             patience: Some(2),
+            ..Recipe::new(6, 0.1, Schedule::Cosine)
         };
         let end = |accuracies: &[f64], until| recipe.end(&history(accuracies), until);
         assert_eq!(end(&[], 6), None);
@@ -375,5 +296,19 @@ mod tests {
             ..recipe
         };
         assert_eq!(patient.end(&history(&[0.5; 5]), 6), None);
+    }
+
+    #[test]
+    fn a_warm_up_may_end_within_an_epoch() {
+        let recipe = Recipe {
+            warm_up: Some(0.3),
+            ..Recipe::new(3, 0.5, Schedule::Cosine)
+        };
+        // 0.3 of 5 steps are 2 of 15.
+        for step in 0..15 {
+            let expected = 0.5 * Schedule::Cosine.factor(step, 15, 2);
+            assert_eq!(recipe.rate(step, 5), expected);
+        }
+        assert_eq!((recipe.rate(0, 5), recipe.rate(1, 5)), (0.25, 0.5));
     }
 }

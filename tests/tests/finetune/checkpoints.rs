@@ -40,7 +40,7 @@ fn tool(bench: &Bench, folder: &str, resume: bool) -> Tool {
     tool.current_dir(folder)
 }
 
-fn start(tool: &Tool) -> Child {
+pub fn start(tool: &Tool) -> Child {
     let mut command = tool.command();
     command
         .stdin(Stdio::null())
@@ -58,7 +58,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// All files of a folder, by name.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let mut files: Vec<_> = entries
         .map(|e| {

@@ -16,7 +16,7 @@ const PNG: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
 
 /// Images in three classes.
-fn folder(path: &Path) -> String {
+pub fn folder(path: &Path) -> String {
     let picture = BASE64_STANDARD.decode(PNG).unwrap();
     for class in ["a", "b", "c"] {
         fs::create_dir_all(path.join("three").join(class)).unwrap();

@@ -9,7 +9,9 @@ use knas_records::meta::Measurement;
 use knas_records::schema::Hyper;
 use knas_records::{Context, Record};
 use knas_study::{Card, Description};
-use knas_train::{Checkpoint, CheckpointError, End, Start, TrainError, Trainer};
+use knas_train::{
+    Checkpoint, CheckpointError, End, Epoch, Metrics, Outcome, Start, TrainError, Trainer, trainer,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -42,7 +44,10 @@ pub struct Worker<'p> {
 }
 
 /// Whoever is told what goes on.
-type Tell<'t> = dyn Fn(News) + 't;
+pub type Tell<'t> = dyn Fn(News) + 't;
+
+/// How a model is judged, and what came of the epochs of training on all examples.
+type Made = (Option<Outcome>, Option<Vec<Metrics>>);
 
 impl<'p> Worker<'p> {
     /// Sets up the calling thread.
@@ -114,43 +119,82 @@ impl<'p> Worker<'p> {
                 Some(opened)
             }
         };
-        let reached =
-            |history: &[knas_train::Epoch], end, outcome, checkpoint: Option<&Checkpoint>| {
-                let kept = self.plan.checkpoints.as_ref().and(checkpoint);
-                Reached {
-                    history: history.to_vec(),
-                    end,
-                    outcome,
-                    weights: kept.map(Checkpoint::weights),
-                    started_from: None,
-                    data_sha256: candidate.data_sha256(),
-                    meta: None,
-                }
-            };
+        let reached = |history: &[Epoch], end, made: Made, checkpoint: Option<&Checkpoint>| {
+            let kept = self.plan.checkpoints.as_ref().and(checkpoint);
+            Reached {
+                history: history.to_vec(),
+                end,
+                outcome: made.0,
+                refit: made.1,
+                weights: kept.map(Checkpoint::weights),
+                started_from: None,
+                data_sha256: candidate.data_sha256(),
+                meta: None,
+            }
+        };
+        let mut before = None;
         if let Some(there) = &checkpoint {
             let found = there.manifest();
             tell(News::Before(found.history.clone()));
             let done = &found.history[..found.history.len().min(until as usize)];
             match recipe.end(done, until) {
                 Some(End::Paused) => {
-                    return Ok(reached(done, End::Paused, None, Some(there)));
+                    return Ok(reached(done, End::Paused, (None, None), Some(there)));
                 }
                 Some(end) if found.finished => {
                     self.publish(candidate, there)?;
-                    return Ok(reached(done, end, Some(found.outcome()), Some(there)));
+                    let made = (Some(found.outcome()), found.refit.clone());
+                    return Ok(reached(done, end, made, Some(there)));
+                }
+                Some(end) if found.refit.is_some() => {
+                    before = Some((done.to_vec(), end, Some(found.outcome())));
                 }
                 _ => {}
             }
         }
 
+        let (history, end, judged) = match before {
+            Some(before) => before,
+            None => self.learn(candidate, until, checkpoint.as_mut(), go_on, tell)?,
+        };
+        let Some(judged) = judged else {
+            return Ok(reached(&history, end, (None, None), checkpoint.as_ref()));
+        };
+        let best = trainer::best(&history).filter(|_| self.plan.refit);
+        let (outcome, refit) = match best.map(|best| best.epoch) {
+            None => (judged, None),
+            Some(epochs) => {
+                let after = (epochs, judged);
+                let made = self.refit(candidate, after, checkpoint.as_mut(), go_on, tell)?;
+                (made.0, Some(made.1))
+            }
+        };
+        if let Some(checkpoint) = &mut checkpoint {
+            checkpoint.finish(outcome.clone())?;
+            self.publish(candidate, checkpoint)?;
+        }
+        let made = (Some(outcome), refit);
+        Ok(reached(&history, end, made, checkpoint.as_ref()))
+    }
+
+    /// Trains as far as the epoch `until`, and judges the best epoch's model where there
+    /// is no further one.
+    fn learn(
+        &self,
+        candidate: &dyn Candidate,
+        until: u64,
+        mut checkpoint: Option<&mut Checkpoint>,
+        go_on: &mut dyn FnMut() -> bool,
+        tell: &Tell<'_>,
+    ) -> Result<(Vec<Epoch>, End, Option<Outcome>), TrainError> {
         let task = candidate.task(None)?;
-        let mut trainer = Trainer::new(&*task, candidate.optimiser(), recipe);
+        let mut trainer = Trainer::new(&*task, candidate.optimiser(), self.plan.recipe)?;
         if let Some(checkpoint) = &checkpoint {
             checkpoint.restore(&mut trainer)?;
         }
         let mut clock = Clock::default();
         let end = loop {
-            if let Some(end) = recipe.end(trainer.history(), until) {
+            if let Some(end) = trainer.end(until) {
                 break end;
             }
             let start = Instant::now();
@@ -165,20 +209,14 @@ impl<'p> Worker<'p> {
                 training: clock.training,
             });
         };
-        let mut outcome = None;
+        let mut judged = None;
         if end != End::Paused {
-            let judged = outcome.insert(trainer.judge_best()?);
-            if let Some(checkpoint) = &mut checkpoint {
-                checkpoint.finish(judged.clone())?;
-                self.publish(candidate, checkpoint)?;
+            let outcome = judged.insert(trainer.judge_best()?);
+            if let Some(checkpoint) = checkpoint.filter(|_| self.plan.refit) {
+                checkpoint.judged(outcome.clone())?;
             }
         }
-        Ok(reached(
-            trainer.history(),
-            end,
-            outcome,
-            checkpoint.as_ref(),
-        ))
+        Ok((trainer.history().to_vec(), end, judged))
     }
 
     /// Makes what goes with weights that are kept.

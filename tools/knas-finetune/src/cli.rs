@@ -9,6 +9,8 @@ use knas_data::{DataSpec, Limits};
 use knas_records::{Common, Inputs, Names, SizeFlags};
 use knas_study::is_own;
 
+use crate::flags::Learning;
+
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", "2.11.0", ")");
 
 const LONG: &str = "\
@@ -29,8 +31,21 @@ and up to 10 epochs are usual for large models; small ones take higher rates. A 
 model for another number of classes gives its body with --new-head. In jsonl:FILE \
 every line has `text`, perhaps `text_pair`, and `label`, a number from 0 or a name.
 
+--recipe NAME learns by the values of a recipe, and any other flag is stronger: \
+`--recipe small-data --mixup 0` is that recipe without mixup. Records say all values. \
+Rates go down from step to step, where papers often have them do so by epoch. Pictures \
+that mean something else when mirrored, such as digits, want --no-augment with any recipe.
+
 The model that is kept and tested is that of the epoch with the best validation \
-accuracy.
+accuracy. With --ema DECAY every epoch's model is an average of the weights and of \
+running statistics: a ← d·a + (1 − d)·w after each step, from the first weights on, \
+where d is the smaller of DECAY and (1 + n) / (10 + n) in step n.
+
+With --refit, the number of the best epoch is all that is taken from there: a second \
+training, from the same first weights and on training and validation examples \
+together, ends after as many epochs, each with the part of the schedule that it had, \
+and its model is kept and tested. Validation numbers, and --log, are of the first. Each \
+candidate that comes to its end is trained so, but none that --halving leaves behind.
 
 With --checkpoint-dir every candidate leaves three files: DIR/ID.safetensors \
 (the model, under its official names), DIR/ID.optimizer.safetensors and \
@@ -61,6 +76,9 @@ Examples:
 
   knas-finetune --halving 3 --select best --checkpoint-dir run cells.ndjson
       all for a few epochs; again and again the better third goes on
+
+  knas-finetune --data folder:PICTURES --recipe small-data --refit best.ndjson
+      pictures of one's own, and in the end all of them
 
   knas-finetune --data mrpc:MRPC --weights minilm --lr 1e-4 --freeze-embeddings best.ndjson
       encoders, from a pre-trained model, on Microsoft's paraphrases
@@ -117,11 +135,11 @@ pub struct Args {
     #[arg(long, value_name = "FACTOR", value_parser = not_negative, hide_short_help = true)]
     pub weight_decay: Option<f64>,
 
-    /// Nesterov momentum [default: 0.9]
+    /// Momentum of images' SGD, Nesterov's unless --nesterov false [default: 0.9]
     #[arg(long, value_name = "FACTOR", value_parser = fraction, hide_short_help = true)]
     pub momentum: Option<f64>,
 
-    /// Train on the images as they are: neither flipped nor cropped at random
+    /// Neither flip nor crop images at random
     #[arg(long, hide_short_help = true)]
     pub no_augment: bool,
 
@@ -130,9 +148,13 @@ pub struct Args {
     #[arg(long, value_name = "SHARE", value_parser = share, hide_short_help = true)]
     pub valid_share: Option<f64>,
 
-    /// Share of a target that is spread over all classes
-    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = fraction, hide_short_help = true)]
-    pub label_smoothing: f64,
+    /// Share of a target that is spread over all classes [default: 0]
+    #[arg(long, value_name = "SHARE", value_parser = fraction, hide_short_help = true)]
+    pub label_smoothing: Option<f64>,
+
+    /// How candidates learn.
+    #[command(flatten)]
+    pub learning: Learning,
 
     /// Stop after N epochs without a better validation accuracy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -265,6 +287,10 @@ impl Args {
             ),
             ("--momentum", self.momentum.is_some()),
             ("--no-augment", self.no_augment),
+            ("--mixup", self.learning.mixup.is_some()),
+            ("--erasing", self.learning.erasing.is_some()),
+            ("--cutout", self.learning.cutout.is_some()),
+            ("--nesterov", self.learning.nesterov.is_some()),
             ("--weights own", self.weights.as_deref().is_some_and(is_own)),
         ]
     }
@@ -281,7 +307,7 @@ impl Args {
     }
 }
 
-fn number(text: &str, wanted: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
+pub(crate) fn number(text: &str, wanted: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
     let value = text.parse::<f64>().ok();
     value
         .filter(|&value| fits(value))
@@ -298,11 +324,11 @@ fn positive(text: &str) -> Result<f64, String> {
     number(text, "above 0", |v| v > 0.0 && v.is_finite())
 }
 
-fn not_negative(text: &str) -> Result<f64, String> {
+pub(crate) fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "from 0 up", |v| v >= 0.0 && v.is_finite())
 }
 
-fn fraction(text: &str) -> Result<f64, String> {
+pub(crate) fn fraction(text: &str) -> Result<f64, String> {
     number(text, "from 0 to less than 1", |v| (0.0..1.0).contains(&v))
 }
 

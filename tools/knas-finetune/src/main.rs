@@ -3,6 +3,7 @@
 mod candidate;
 mod cli;
 mod evaluate;
+mod flags;
 mod halving;
 mod job;
 mod log;
@@ -10,6 +11,8 @@ mod news;
 mod outcome;
 mod plan;
 mod progress;
+mod recipes;
+mod refit;
 mod run;
 mod sink;
 mod subject;

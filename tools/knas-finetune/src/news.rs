@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use knas_records::{Context, Record};
-use knas_train::Epoch;
+use knas_train::{Epoch, Metrics};
 use serde::{Deserialize, Serialize};
 
 use crate::log::Log;
@@ -24,6 +24,17 @@ pub enum News {
         mean: Duration,
         /// How long the training part of this one took.
         training: Duration,
+    },
+    /// An epoch of the training on all examples has ended.
+    Refit {
+        /// Its number, from 1.
+        epoch: u64,
+        /// How many there will be.
+        epochs: u64,
+        /// What came of it.
+        train: Metrics,
+        /// How long one takes on average.
+        mean: Duration,
     },
 }
 
@@ -53,6 +64,21 @@ impl<'p> Teller<'p> {
                 mean,
                 training,
             } => self.report(record, epoch, *mean, *training),
+            News::Refit {
+                epoch,
+                epochs,
+                train,
+                mean,
+            } => {
+                let screen = self.context.screen();
+                screen.note(format!("epoch {epoch}/{epochs} on all"));
+                self.context.info(format_args!(
+                    "{}: epoch {epoch}/{epochs} on all examples: loss {:.4}, {} left",
+                    record.id(),
+                    train.loss,
+                    words(*mean * u32::try_from(epochs - epoch).unwrap_or(u32::MAX)),
+                ));
+            }
         }
     }
 

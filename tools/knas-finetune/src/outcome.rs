@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use knas_records::record::finite;
-use knas_records::schema::{ByClass, Finetune, Hyper, Meta};
+use knas_records::schema::{ByClass, Finetune, Hyper, Meta, Refit};
 use knas_records::{Failure, Record, RecordError};
-use knas_train::{Confusion, End, Epoch, Outcome, trainer};
+use knas_train::{Confusion, End, Epoch, Metrics, Outcome, trainer};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,9 @@ pub struct Reached {
     pub end: End,
     /// How its model is judged, once training has ended.
     pub outcome: Option<Outcome>,
-    /// The file of the best epoch's model.
+    /// What came of the epochs of the training on all examples, where there is one.
+    pub refit: Option<Vec<Metrics>>,
+    /// The file of the model.
     pub weights: Option<PathBuf>,
     /// SHA-256 of the file that the first weights came from.
     pub started_from: Option<String>,
@@ -135,6 +137,15 @@ impl Reached {
         };
         let network = study.subject.network(record)?;
         let classes = network.get("classes").copied().unwrap_or(0);
+        let of_both = ["train", "valid"].map(|part| study.examples.get(part));
+        let refit = self.refit.as_ref().and_then(|history| {
+            Some(Refit {
+                epochs: history.len() as u64,
+                examples: of_both.into_iter().flatten().sum(),
+                train_accuracy: history.last()?.accuracy,
+                train_loss: history.last()?.loss,
+            })
+        });
         let finetune = Finetune {
             valid_accuracy: best.valid.accuracy,
             valid_f1: best.valid.f1,
@@ -153,6 +164,7 @@ impl Reached {
                 End::Paused => "halving",
             }
             .to_owned(),
+            refit,
             checkpoint: self.weights.as_ref().map(|path| path.display().to_string()),
             data: study.data_name.to_owned(),
             data_sha256: self.data_sha256.clone(),

@@ -12,7 +12,8 @@ use knas_records::meta::Gauge;
 use knas_records::schema::{Finetune, Hyper};
 use knas_records::{Context, Record};
 use knas_study::is_own;
-use knas_train::{Recipe, Start};
+use knas_train::{Recipe, Start, checkpoint};
+use serde_json::json;
 use tch::Device;
 
 use crate::cli::Args;
@@ -25,6 +26,8 @@ pub struct Plan {
     pub study: Study,
     /// How long and how fast.
     pub recipe: Recipe,
+    /// Whether all examples are trained on in the end.
+    pub refit: bool,
     /// Candidates at a time.
     pub jobs: usize,
     /// What to do with checkpoints that are there.
@@ -65,11 +68,13 @@ impl Plan {
         };
         Ok(Self {
             recipe: Recipe {
-                epochs: study.hyper.epochs,
-                rate: study.hyper.lr,
-                schedule: study.schedule,
+                warm_up: study.hyper.warm_up,
+                clip: study.hyper.clip,
+                average: study.hyper.ema,
                 patience: args.patience,
+                ..Recipe::new(study.hyper.epochs, study.hyper.lr, study.schedule)
             },
+            refit: args.learning.refit,
             study,
             jobs,
             start: match args.common.resume {
@@ -106,10 +111,15 @@ impl Plan {
             Stop::Refused(error) => format!("{error:#}"),
             Stop::Interrupted | Stop::Late => record.id().to_owned(),
         })?;
-        let same = kept.hyper == hyper && kept.network == network;
-        match same && kept.data_sha256 == data_sha256 {
-            true => Ok(()),
-            false => Err(format!("{} was trained with other settings", record.id())),
+        let there =
+            json!({"hyper": kept.hyper, "network": kept.network, "data_sha256": kept.data_sha256});
+        let here = json!({"hyper": hyper, "network": network, "data_sha256": data_sha256});
+        match checkpoint::difference(&there, &here) {
+            None => Ok(()),
+            Some(what) => Err(format!(
+                "{} was trained with other settings: {what}",
+                record.id()
+            )),
         }
     }
 }

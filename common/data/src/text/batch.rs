@@ -45,6 +45,15 @@ impl Texts {
         Self::new(tokens, labels, indices, padding)
     }
 
+    /// These texts, then the others, whose places are those in this row.
+    #[must_use]
+    pub fn joined(&self, others: &Self) -> Self {
+        let tokens = [&self.tokens[..], &others.tokens].concat();
+        let labels = [&self.labels[..], &others.labels].concat();
+        let indices = (0..labels.len()).collect();
+        Self::new(tokens, labels, indices, self.padding)
+    }
+
     /// Number of texts.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -51,6 +51,14 @@ pub struct TextTraining {
     pub test: Option<Texts>,
 }
 
+impl TextTraining {
+    /// Training and validation texts together.
+    #[must_use]
+    pub fn joined(&self) -> Texts {
+        self.train.joined(&self.valid)
+    }
+}
+
 impl TextSource {
     /// Reads a set of texts.
     ///

@@ -26,9 +26,13 @@ pub struct Manifest {
     pub about: Value,
     /// Its epochs so far.
     pub history: Vec<Epoch>,
+    /// Of the training on all examples that follows, what came of each epoch so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<Vec<Metrics>>,
     /// Whether there will be no further epoch.
     pub finished: bool,
-    /// How the best epoch's model tested, once training has ended.
+    /// How the best epoch's model tested, once its training has ended; in the end, how
+    /// the model did that was trained on all examples, where there is one.
     pub test: Option<Metrics>,
     /// What it took for what, as [`Outcome`](crate::Outcome) has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,6 +50,7 @@ impl Manifest {
             epoch: 0,
             about,
             history: Vec::new(),
+            refit: None,
             finished: false,
             test: None,
             confusion: None,
@@ -55,7 +60,7 @@ impl Manifest {
         }
     }
 
-    /// How the best epoch's model was judged, once training has ended.
+    /// How the model was judged, once training has ended.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         Outcome {
@@ -111,7 +116,8 @@ impl Manifest {
 }
 
 /// The first place in which two values differ, in words; none if they agree.
-pub(super) fn difference(there: &Value, here: &Value) -> Option<String> {
+#[must_use]
+pub fn difference(there: &Value, here: &Value) -> Option<String> {
     if let (Value::Object(there), Value::Object(here)) = (there, here) {
         let names = there.keys().chain(here.keys());
         return names.into_iter().find_map(|name| {

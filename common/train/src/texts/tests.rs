@@ -16,8 +16,9 @@ const OPTIONS: TextOptions = TextOptions {
     batch: 20,
     parts: 1,
     seed: 0,
-    freeze_embeddings: false,
+    frozen: Frozen::Nothing,
     label_smoothing: 0.0,
+    balance: None,
     f1: true,
 };
 
@@ -57,21 +58,16 @@ fn task(data: &TextTraining, dropout: f64, options: TextOptions) -> TextTask<'_>
     });
     let graph = lower(&layout, &settings, Classes::usual(&layout)).unwrap();
     let network = Network::new(graph, source, (Kind::Float, Device::Cpu)).unwrap();
-    TextTask::new(network, data, options).unwrap()
+    TextTask::new(network, (data, &data.train), options).unwrap()
 }
 
 fn recipe(epochs: u64) -> Recipe {
-    Recipe {
-        epochs,
-        rate: 0.003,
-        schedule: Schedule::WarmUpLinear,
-        patience: None,
-    }
+    Recipe::new(epochs, 0.003, Schedule::WarmUpLinear)
 }
 
 /// All values after an epoch.
 fn after_an_epoch(task: &TextTask<'_>) -> Vec<(String, Tensor)> {
-    let mut trainer = Trainer::new(task, Box::new(AdamW::new(0.1)), recipe(2));
+    let mut trainer = Trainer::new(task, Box::new(AdamW::new(0.1)), recipe(2)).unwrap();
     trainer.run_epoch(&mut || true).unwrap();
     trainer.model().unwrap()
 }
@@ -81,7 +77,7 @@ fn what_makes_a_class_is_learnt() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
     let task = task(&data, 0.1, OPTIONS);
-    let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(30));
+    let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(30)).unwrap();
     for _ in 0..30 {
         trainer.run_epoch(&mut || true).unwrap();
     }
@@ -94,24 +90,33 @@ fn what_makes_a_class_is_learnt() {
 fn parts_of_a_batch_have_the_gradient_of_the_whole() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
-    let whole = after_an_epoch(&task(&data, 0.0, OPTIONS));
-    // 20 texts as 7, 7 and 6; Adam makes much of the least difference, but
-    // hardly so with gradients as large as here.
-    for parts in [3, 20] {
-        let options = TextOptions { parts, ..OPTIONS };
-        let parted = after_an_epoch(&task(&data, 0.0, options));
-        for ((name, whole), (_, parted)) in whole.iter().zip(&parted) {
-            let most = (whole - parted).abs().max().double_value(&[]);
-            assert!(most < 1e-4, "{name}: {most}");
+    let balanced = TextOptions {
+        balance: Some(2),
+        ..OPTIONS
+    };
+    for options in [balanced, OPTIONS] {
+        let whole = after_an_epoch(&task(&data, 0.0, options));
+        // 20 texts as 7, 7 and 6; Adam makes much of the least difference, but
+        // hardly so with gradients as large as here.
+        for parts in [3, 20] {
+            let options = TextOptions { parts, ..options };
+            let parted = after_an_epoch(&task(&data, 0.0, options));
+            for ((name, whole), (_, parted)) in whole.iter().zip(&parted) {
+                let most = (whole - parted).abs().max().double_value(&[]);
+                assert!(most < 1e-4, "{name}: {most}");
+            }
         }
     }
-    // Other texts in a part would show.
+    let whole = after_an_epoch(&task(&data, 0.0, OPTIONS));
+    let weighed = after_an_epoch(&task(&data, 0.0, balanced));
+    // Weights, and other texts in a part, would show.
     let options = TextOptions { seed: 1, ..OPTIONS };
     let other = after_an_epoch(&task(&data, 0.0, options));
     let far = |((_, a), (_, b)): (&(String, Tensor), &(String, Tensor))| {
         (a - b).abs().max().double_value(&[]) > 1e-3
     };
     assert!(whole.iter().zip(&other).any(far));
+    assert!(whole.iter().zip(&weighed).any(far));
 }
 
 #[test]
@@ -119,13 +124,13 @@ fn frozen_embeddings_stay_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
     let options = TextOptions {
-        freeze_embeddings: true,
+        frozen: Frozen::Embeddings,
         ..OPTIONS
     };
     let task = task(&data, 0.1, options);
     let copy = |(name, tensor): (String, Tensor)| (name, tensor.copy());
     let before: Vec<_> = task.network.state().into_iter().map(copy).collect();
-    let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(2));
+    let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(2)).unwrap();
     trainer.run_epoch(&mut || true).unwrap();
     let mut frozen = 0;
     for ((name, before), (_, after)) in before.iter().zip(trainer.model().unwrap()) {
@@ -150,12 +155,12 @@ fn a_training_with_dropout_that_is_taken_up_gives_the_same_bits() {
     let data = data(data_folder.path());
     let options = TextOptions {
         parts: 2,
-        freeze_embeddings: true,
+        frozen: Frozen::Embeddings,
         ..OPTIONS
     };
     let train = |folder: &Path, until: u64| {
         let task = task(&data, 0.1, options);
-        let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(3));
+        let mut trainer = Trainer::new(&task, Box::new(AdamW::new(0.1)), recipe(3)).unwrap();
         let about = serde_json::json!({});
         let mut checkpoint = Checkpoint::open(folder, "a", about, Start::Resume).unwrap();
         checkpoint.restore(&mut trainer).unwrap();

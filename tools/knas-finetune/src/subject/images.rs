@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use knas_data::{DataError, DataSpec, ImageSource, Images, Limits, Normalisation, Training};
+use knas_data::{
+    Augmentation, DataError, DataSpec, ImageSource, Images, Limits, Normalisation, Training,
+};
 use knas_net::weights::{self, WeightFile, WeightsError};
 use knas_net::{Init, Initial, NetError, Network, Source};
 use knas_records::schema::Hyper;
 use knas_records::{Failure, Record};
 use knas_space::{Architecture, Extent, Setting};
 use knas_study::{ImageCard, Told, is_own, own, source};
-use knas_train::{ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
+use knas_train::{ImageOptions, ImageTask, Optimiser, Schedule, Sgd, Task, TrainError};
 use tch::{Device, Kind};
 
 use super::{
@@ -21,6 +23,7 @@ use super::{
 };
 use crate::cli::Args;
 use crate::outcome::{Stop, bad_record, fail};
+use crate::recipes::{Values, frozen, is_balanced};
 
 struct ImageNetworks {
     source: ImageSource,
@@ -35,14 +38,16 @@ struct ImageNetworks {
     device: Device,
     weights: Option<First>,
     new_head: bool,
-    augment: bool,
-    hyper: Hyper,
-    seed: u64,
+    values: Values,
+    options: ImageOptions,
+    refit: bool,
 }
 
 /// Images of one side.
 struct AtSide {
     data: Training,
+    /// Those of training and of validation together, where these are trained on in the end.
+    joined: Option<Images>,
     /// SHA-256 of each part.
     sha256: BTreeMap<String, String>,
 }
@@ -95,7 +100,8 @@ pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Resu
         Some(path) => Some(First::open(path, source.classes(), args.new_head)?),
         None => None,
     };
-    let hyper = hyper(args);
+    let values = Values::of(args, false)?;
+    let hyper = hyper(args, &values);
     let (train, valid, test) = source.counts(args.limits())?;
     let side = told.get("side");
     let networks = ImageNetworks {
@@ -106,9 +112,9 @@ pub fn study(args: &Args, spec: &DataSpec, cache: &Path, device: Device) -> Resu
         device,
         weights,
         new_head: args.new_head,
-        augment: !args.no_augment,
-        hyper: hyper.clone(),
-        seed: args.seed,
+        options: options(args, &values, source.classes()),
+        refit: args.learning.refit,
+        values,
         source,
     };
     if let Some(side) = side {
@@ -133,35 +139,44 @@ fn sizes(setting: &Setting) -> BTreeMap<String, u64> {
     named.map(|(name, size)| (name.to_owned(), size)).collect()
 }
 
-fn hyper(args: &Args) -> Hyper {
+fn options(args: &Args, values: &Values, classes: usize) -> ImageOptions {
+    ImageOptions {
+        batch: usize::try_from(values.batch).unwrap_or(usize::MAX),
+        seed: args.seed,
+        augmentation: Augmentation {
+            flip_crop: !args.no_augment,
+            erasing: values.erasing,
+            cutout: usize::try_from(values.cutout).unwrap_or(usize::MAX),
+        },
+        mixup: values.mixup,
+        label_smoothing: values.label_smoothing,
+        balance: is_balanced(args).then_some(classes),
+        frozen: frozen(args),
+        unused: Initial {
+            init: Init::Default,
+            seed: args.seed,
+        },
+    }
+}
+
+fn hyper(args: &Args, values: &Values) -> Hyper {
     Hyper {
         optimizer: "sgd".to_owned(),
-        epochs: args.epochs.unwrap_or(12),
-        batch: args.batch.unwrap_or(256).into(),
-        lr: args.lr.unwrap_or(0.1),
         schedule: Schedule::Cosine.name().to_owned(),
-        momentum: Some(args.momentum.unwrap_or(0.9)),
-        weight_decay: args.weight_decay.unwrap_or(5e-4),
+        momentum: Some(values.momentum),
+        nesterov: (!values.nesterov).then_some(false),
         augment: match args.no_augment {
             true => "none",
             false => "flip-crop",
         }
         .to_owned(),
-        label_smoothing: args.label_smoothing,
-        dropout: None,
-        frozen: None,
-        accumulate: None,
-        patience: args.patience,
-        seed: args.seed.into(),
         init: match args.weights.as_deref() {
             Some(path) if is_own(path) => "own",
             Some(_) => "file",
             None => Init::Default.name(),
         }
         .to_owned(),
-        head: args.new_head.then(|| "drawn".to_owned()),
-        weights_sha256: None,
-        threads: args.threads.into(),
+        ..values.hyper(args)
     }
 }
 
@@ -234,7 +249,12 @@ impl ImageNetworks {
         let data = source.training(self.limits)?;
         let parts = ([&data.train, &data.valid], data.test.as_ref());
         let sha256 = by_part(parts.0, parts.1, Images::content_hash);
-        let new = Arc::new(AtSide { data, sha256 });
+        let joined = self.refit.then(|| data.joined()).transpose()?;
+        let new = Arc::new(AtSide {
+            data,
+            joined,
+            sha256,
+        });
         known.push_front((side, Arc::clone(&new)));
         Ok(new)
     }
@@ -248,6 +268,29 @@ struct ImageCandidate<'s> {
     /// The file that its first weights are in, where it has one of its own.
     path: Option<PathBuf>,
     weights: Option<WeightFile>,
+}
+
+impl ImageCandidate<'_> {
+    fn learning_from<'t>(
+        &'t self,
+        learnt: &'t Images,
+        trained: Option<&Trained>,
+    ) -> Result<Box<dyn Task + 't>, TrainError> {
+        let all = self.all;
+        let source = match trained {
+            Some(trained) => Source::File(&trained.weights),
+            None => source(self.weights.as_ref(), all.new_head, all.options.unused),
+        };
+        let options = (Kind::Float, all.device);
+        let lowered = |extent| {
+            let graph = self.architecture.lower(&self.setting, extent);
+            graph.map_err(NetError::from)
+        };
+        let network = Network::new(lowered(Extent::Live)?, source, options)?;
+        let (whole, data) = (lowered(Extent::Whole)?, (&self.data.data, learnt));
+        let task = ImageTask::new(network, whole, data, all.options)?;
+        Ok(Box::new(task))
+    }
 }
 
 impl Candidate for ImageCandidate<'_> {
@@ -283,29 +326,12 @@ impl Candidate for ImageCandidate<'_> {
     }
 
     fn task(&self, trained: Option<&Trained>) -> Result<Box<dyn Task + '_>, TrainError> {
-        let initial = Initial {
-            init: Init::Default,
-            seed: self.all.seed,
-        };
-        let source = match trained {
-            Some(trained) => Source::File(&trained.weights),
-            None => source(self.weights.as_ref(), self.all.new_head, initial),
-        };
-        let options = (Kind::Float, self.all.device);
-        let lowered = |extent| {
-            let graph = self.architecture.lower(&self.setting, extent);
-            graph.map_err(NetError::from)
-        };
-        Ok(Box::new(ImageTask {
-            network: Network::new(lowered(Extent::Live)?, source, options)?,
-            whole: lowered(Extent::Whole)?,
-            data: &self.data.data,
-            batch: usize::try_from(self.all.hyper.batch).unwrap_or(usize::MAX),
-            seed: self.all.seed,
-            augment: self.all.augment,
-            label_smoothing: self.all.hyper.label_smoothing,
-            unused: initial,
-        }))
+        self.learning_from(&self.data.data.train, trained)
+    }
+
+    fn refit_task(&self) -> Result<Box<dyn Task + '_>, TrainError> {
+        let joined = self.data.joined.as_ref();
+        self.learning_from(joined.unwrap_or(&self.data.data.train), None)
     }
 
     fn tells(&self) -> Tells {
@@ -323,11 +349,8 @@ impl Candidate for ImageCandidate<'_> {
     }
 
     fn optimiser(&self) -> Box<dyn Optimiser> {
-        let Hyper {
-            momentum,
-            weight_decay,
-            ..
-        } = self.all.hyper;
-        Box::new(Sgd::new(momentum.unwrap_or(0.0), weight_decay))
+        let values = &self.all.values;
+        let sgd = Sgd::new(values.momentum, values.weight_decay);
+        Box::new(if values.nesterov { sgd } else { sgd.plain() })
     }
 }

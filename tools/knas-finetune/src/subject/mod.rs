@@ -72,6 +72,13 @@ pub trait Candidate {
     /// When it cannot be built, or the weights do not fit it.
     fn task(&self, trained: Option<&Trained>) -> Result<Box<dyn Task + '_>, TrainError>;
 
+    /// Itself with its first weights, and training and validation examples together to
+    /// learn from, where the flags ask for that.
+    ///
+    /// # Errors
+    /// As [`Candidate::task`].
+    fn refit_task(&self) -> Result<Box<dyn Task + '_>, TrainError>;
+
     /// What changes its parameters.
     fn optimiser(&self) -> Box<dyn Optimiser>;
 

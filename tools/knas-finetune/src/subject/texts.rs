@@ -1,5 +1,6 @@
 //! Encoders with extra connections, which learn to classify texts.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use super::{
 };
 use crate::cli::Args;
 use crate::outcome::{Stop, fail};
+use crate::recipes::{Values, frozen, is_balanced};
 
 struct Encoders {
     source: TextSource,
@@ -63,7 +65,8 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
     let tokeniser = Tokeniser::open(folder, length)?;
     let data = source.training(&tokeniser, args.limits())?;
     let pretrained = pretrained(args, &source, extent(&data))?;
-    let hyper = hyper(args, pretrained.as_ref());
+    let values = Values::of(args, true)?;
+    let hyper = hyper(args, &values, pretrained.as_ref());
     let parts = ([&data.train, &data.valid], data.test.as_ref());
     Ok(Study {
         examples_are: "texts",
@@ -84,8 +87,9 @@ pub fn study(args: &Args, spec: &DataSpec, device: Device) -> Result<Study> {
                 batch: usize::try_from(hyper.batch)?,
                 parts: usize::try_from(hyper.accumulate.unwrap_or(1))?,
                 seed: args.seed,
-                freeze_embeddings: args.freeze_embeddings,
+                frozen: frozen(args),
                 label_smoothing: hyper.label_smoothing,
+                balance: is_balanced(args).then_some(source.classes()),
                 f1: source.has_f1(),
             },
             weight_decay: hyper.weight_decay,
@@ -130,33 +134,21 @@ fn extent(data: &TextTraining) -> Extent {
         .fold(Extent::default(), Extent::and)
 }
 
-fn hyper(args: &Args, pretrained: Option<&Pretrained>) -> Hyper {
+fn hyper(args: &Args, values: &Values, pretrained: Option<&Pretrained>) -> Hyper {
     Hyper {
         optimizer: "adamw".to_owned(),
-        epochs: args.epochs.unwrap_or(5),
-        batch: args.batch.unwrap_or(16).into(),
-        lr: args.lr.unwrap_or(2e-5),
         schedule: Schedule::WarmUpLinear.name().to_owned(),
-        momentum: None,
-        weight_decay: args.weight_decay.unwrap_or(0.1),
-        augment: "none".to_owned(),
-        label_smoothing: args.label_smoothing,
         // Drawn encoders have their family's, which is one and the same.
         dropout: Some(dropout(
             pretrained.map_or(Settings::of(Family::Roberta), |found| found.settings),
         )),
-        frozen: args.freeze_embeddings.then(|| "embeddings".to_owned()),
         accumulate: args.accumulate.map(u64::from).filter(|&parts| parts > 1),
-        patience: args.patience,
-        seed: args.seed.into(),
         init: match pretrained {
             Some(_) => "file",
             None => Init::Bert.name(),
         }
         .to_owned(),
-        head: args.new_head.then(|| "drawn".to_owned()),
-        weights_sha256: None,
-        threads: args.threads.into(),
+        ..values.hyper(args)
     }
 }
 
@@ -196,6 +188,7 @@ impl Subject for Encoders {
             backbone,
             length,
             data,
+            joined: OnceCell::new(),
         }))
     }
 }
@@ -262,6 +255,8 @@ struct EncoderCandidate<'s> {
     /// The most tokens that a text is given.
     length: usize,
     data: Arc<TextTraining>,
+    /// Those of training and of validation together, once they are trained on.
+    joined: OnceCell<Texts>,
 }
 
 impl EncoderCandidate<'_> {
@@ -328,7 +323,14 @@ impl Candidate for EncoderCandidate<'_> {
 
     fn task(&self, trained: Option<&Trained>) -> Result<Box<dyn Task + '_>, TrainError> {
         let network = self.network(trained)?;
-        let task = TextTask::new(network, &self.data, self.all.options)?;
+        let task = TextTask::new(network, (&self.data, &self.data.train), self.all.options)?;
+        Ok(Box::new(task))
+    }
+
+    fn refit_task(&self) -> Result<Box<dyn Task + '_>, TrainError> {
+        let learnt = self.joined.get_or_init(|| self.data.joined());
+        let (network, options) = (self.network(None)?, self.all.options);
+        let task = TextTask::new(network, (&self.data, learnt), options)?;
         Ok(Box::new(task))
     }
 
