@@ -10,11 +10,9 @@ impl Graph {
     #[must_use]
     pub fn releases(&self) -> Vec<Vec<Value>> {
         let last = self.nodes().len() - 1;
-        // A value that nothing reads is gone as soon as it is there.
-        let mut until: Vec<usize> = (0..=last).collect();
+        let mut until = self.last_readers();
         for (place, node) in self.nodes().iter().enumerate() {
             for input in &node.inputs {
-                until[input.0] = until[input.0].max(place);
                 // Whoever reads a ReLU is shown what goes into it, too.
                 if let (Op::Relu, [source]) =
                     (self.nodes()[input.0].op, &*self.nodes()[input.0].inputs)
@@ -33,6 +31,18 @@ impl Graph {
             releases[until].push(Value(value));
         }
         releases
+    }
+
+    /// For every value the place of the last node that reads it. A value that nothing
+    /// reads has its own: it is gone as soon as it is there.
+    pub(crate) fn last_readers(&self) -> Vec<usize> {
+        let mut last: Vec<usize> = (0..self.nodes().len()).collect();
+        for (place, node) in self.nodes().iter().enumerate() {
+            for input in &node.inputs {
+                last[input.0] = place;
+            }
+        }
+        last
     }
 
     /// Whether what the network gives for one sample, normalised by itself, is the

@@ -1,4 +1,4 @@
-//! Counts: the baselines that every score has to beat.
+//! Counts: the baselines that every score has to beat, and what activations take.
 
 use knas_net::NetError;
 use knas_space::{Cost, Extent};
@@ -78,5 +78,22 @@ pub(crate) static LAYERS: Score = Score {
     value: |_, evaluation| {
         let graph = evaluation.subject().lower(Extent::Live)?;
         Ok(graph.blocks().count() as f64)
+    },
+};
+
+/// The bytes that the activations of one sample take at once, at most.
+pub(crate) static MEMORY: Score = Score {
+    info: Info {
+        groups: &["costs"],
+        source: "computed from the graph: float32, nothing in place or fused, no weights",
+        cost: true,
+        ..info(
+            "memory",
+            "bytes that the activations of one sample take at once, at most",
+        )
+    },
+    value: |_, evaluation| {
+        let graph = evaluation.subject().lower(Extent::Live)?;
+        Ok(graph.peak_memory() as f64)
     },
 };

@@ -77,6 +77,12 @@ impl Samples {
         self.inputs.dim() == 3
     }
 
+    /// One input. Of texts the first, with the padding that the longest of them needs: it
+    /// takes as long as that one does, whichever comes first.
+    pub(crate) fn first(&self) -> Result<Tensor, NetError> {
+        Ok(self.inputs.f_narrow(0, 0, 1)?)
+    }
+
     /// `length` inputs and targets from `start` on; texts without the padding
     /// that only longer ones needed.
     pub(crate) fn part(&self, start: i64, length: i64) -> Result<(Tensor, Tensor), NetError> {
@@ -188,7 +194,8 @@ impl<'a> Evaluation<'a> {
     pub fn mode(&self, info: &Info) -> Mode {
         let init = self.overrides.init.or(info.init).unwrap_or(Init::Default);
         let init = init.of(self.subject.setting.reads_texts());
-        let norm = self.overrides.norm.or(info.norm).unwrap_or(Norm::Batch);
+        let norm = info.norm_under(self.overrides.norm);
+        let norm = norm.unwrap_or(Norm::Batch);
         Mode { init, norm }
     }
 

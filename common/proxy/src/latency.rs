@@ -41,7 +41,7 @@ pub(crate) static LATENCY: Score = Score {
         passes: "18 forward or more",
         scope: Scope::All,
         groups: &["costs"],
-        source: "measured",
+        source: "measured: batch 1, one thread or the GPU, after a warm-up",
         cost: true,
         measured: true,
         ..Info::BASE
@@ -49,31 +49,10 @@ pub(crate) static LATENCY: Score = Score {
     value: |info, evaluation| {
         let mode = evaluation.mode(info);
         let network = evaluation.network(mode.init)?;
-        let (sample, _) = evaluation.samples().part(0, 1)?;
+        let sample = evaluation.samples().first()?;
         let latency = measure(&network, &sample, mode.norm, evaluation.subject().device)?;
         evaluation.measured(latency);
         Ok(latency.median)
-    },
-};
-
-/// The bytes that a pass over one sample holds at once.
-pub(crate) static MEMORY: Score = Score {
-    info: Info {
-        name: "memory",
-        summary: "bytes of the activations of one sample that are there at once, at most",
-        norm: None,
-        init: None,
-        inputs: "none",
-        passes: "none",
-        scope: Scope::All,
-        groups: &["costs"],
-        source: "computed",
-        cost: true,
-        ..Info::BASE
-    },
-    value: |_, evaluation| {
-        let graph = evaluation.subject().lower(knas_space::Extent::Live)?;
-        Ok(graph.peak_memory() as f64)
     },
 };
 

@@ -56,11 +56,12 @@ pub static PROXIES: &[&dyn Proxy] = &[
     &gram::GRAM_ENTROPY,
     &offdiag::MgmOffdiag,
     &released::MgmReleased,
+    // Before the counts, of which much is better, so that the group `costs` ranks small first.
+    &counts::MEMORY,
+    &latency::LATENCY,
     &counts::Params,
     &counts::Macs,
     &counts::LAYERS,
-    &latency::LATENCY,
-    &latency::MEMORY,
     &snip::SNIP,
     &grasp::GRASP,
     &fisher::FISHER,
@@ -185,6 +186,15 @@ impl Info {
         groups: &["cheap"],
         source: "",
     };
+
+    /// How its networks normalise where `--norm` asks for this. A network in use goes by
+    /// running statistics, however networks are scored.
+    pub fn norm_under(&self, asked: Option<Norm>) -> Option<Norm> {
+        match self.norm {
+            Some(Norm::Eval) => self.norm,
+            own => asked.or(own),
+        }
+    }
 
     /// The numbers of the papers in `source`, without a version.
     pub fn arxiv(&self) -> impl Iterator<Item = &'static str> {

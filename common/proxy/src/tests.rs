@@ -254,3 +254,31 @@ fn names_are_distinct_and_groups_are_found() {
     assert_eq!(group("all").len(), PROXIES.len() - 1);
     assert!(group("none").is_empty());
 }
+
+/// Whatever --norm asks for; and of as long a text as there is, whichever comes first.
+#[test]
+fn latency_is_that_of_a_network_in_use() {
+    let cell = Cell::from_index(6111).unwrap();
+    let (images, texts) = (samples(2, 16), texts::texts(2));
+    let overrides = Overrides {
+        norm: Some(Norm::Sample),
+        init: None,
+    };
+    let mut evaluation = Evaluation::new(subject(&cell), &images, overrides);
+    let latency = by_name("latency").unwrap();
+    assert_eq!(evaluation.mode(latency.info()).norm, Norm::Eval);
+    assert_eq!(evaluation.latency(), None);
+    let median = value("latency", &mut evaluation);
+    let found = evaluation.latency().unwrap();
+    assert_eq!(found.median, median);
+    assert!(0.0 < found.low && found.low <= median && median <= found.high);
+    assert!(found.runs >= 15, "{found:?}");
+    assert_eq!(images.first().unwrap().size(), [1, 3, 16, 16]);
+    let last = Samples {
+        inputs: texts.inputs.narrow(0, 2, 1),
+        targets: texts.targets.narrow(0, 2, 1),
+    };
+    assert_eq!(last.first().unwrap().size(), texts.first().unwrap().size());
+    let (shorter, _) = last.part(0, 1).unwrap();
+    assert!(shorter.size()[2] < last.first().unwrap().size()[2]);
+}

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use knas_graph::{Graph, Op, Parameter};
+use knas_graph::{Graph, Node, Op, Parameter, Shape};
 use knas_space::darts::Darts;
 use knas_space::nb101::Nb101;
 use knas_space::nb201::network::{lower, lower_thin};
@@ -215,4 +215,41 @@ fn a_sum_and_its_relu_are_made_once() {
     assert_eq!(count(|op| matches!(op, Op::Convolution { .. })), 3);
     assert_eq!(count(|op| matches!(op, Op::Relu)), 2); // theirs, and the last one
     assert_eq!(count(|op| matches!(op, Op::Add)), 1);
+}
+
+/// The most bytes that are there at once, by their definition: while a node is evaluated,
+/// what it gives, and every value before it that it or a later node reads.
+fn most_at_once(graph: &Graph) -> usize {
+    let bytes = |shape| match shape {
+        Shape::Maps { channels, side } => 4 * channels * side * side,
+        Shape::Vector { width } => 4 * width,
+        Shape::Tokens { length, width } => 4 * length * width,
+        Shape::Text { length } => 8 * 3 * length,
+        Shape::Integers { length } => 8 * length,
+    };
+    let nodes = graph.nodes();
+    let reads = |node: &Node, value: usize| node.inputs.iter().any(|v| v.place() == value);
+    let at = |now: usize| {
+        let before = (0..now).filter(|&value| nodes[now..].iter().any(|node| reads(node, value)));
+        let there = before.chain([now]);
+        there.map(|value| bytes(nodes[value].shape)).sum()
+    };
+    (0..nodes.len()).map(at).max().unwrap()
+}
+
+#[test]
+fn memory_is_what_is_there_at_once_in_every_space() {
+    for space in knas_space::spaces() {
+        if space.lacks().is_some() {
+            continue; // of networks in files
+        }
+        let usual = space.usual();
+        for one in space.sample(7).take(3) {
+            for extent in [Extent::Live, Extent::Whole] {
+                let graph = one.lower(&usual, extent).unwrap();
+                let peak = graph.peak_memory() as usize;
+                assert_eq!(peak, most_at_once(&graph), "{} {one}", space.name());
+            }
+        }
+    }
 }

@@ -28,8 +28,15 @@ number of jobs. Cells that are the same network are scored once and get the same
 bits.
 
 `latency` (milliseconds) and `memory` (bytes) are costs, of which little is better: \
-`score` is then the negative. `latency` is measured, one candidate at a time unless -j \
-says otherwise, so that it differs from run to run; `all` does not hold it.
+where one comes first, `score` is its negative and `score_by` says -latency, as \
+knas-rank's --by does. `memory` is computed: the most that the activations of one \
+sample take at once in single precision, layer after layer, each beside what it reads, \
+nothing in place or fused, without weights; of texts at the length of `macs`. \
+`latency` is measured, and so the one score that is not the same again: the median of \
+passes over one sample (of texts one as long as the longest), by running statistics, in \
+one thread or on the GPU, after a warm-up. The quartiles are in `latency`, the processor \
+or GPU in `scored`. It is why only one candidate at a time is scored, unless -j says \
+otherwise, and `all` does not hold it; `costs` does.
 
 Every job computes with one thread of libtorch, since candidates side by side \
 keep cores busier than one candidate spread over them. A job needs up to 1 GB of \
@@ -68,6 +75,9 @@ Examples:
 
   knas-score --proxy mgm,grad-norm,params --seeds 3 cells.ndjson
       three scores, each the mean over three seeds
+
+  knas-score --proxy auto,latency cells.ndjson | knas-rank --by auto,-latency
+      good and fast ones on this machine
 
 Exit: 0 all scored; 1 some lines or candidates failed; 2 nothing could be done; 130 interrupted.";
 
@@ -114,7 +124,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
 
-    /// Candidates at a time [default: one a core; 4 on a GPU]
+    /// Candidates at a time [default: one a core; 4 on a GPU; 1 with latency]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
 

@@ -93,7 +93,12 @@ fn entry(info: &Info) -> String {
         Some([c10, c100, in16]) => format!(
             "rho {c10} on CIFAR-10, {c100} on CIFAR-100, {in16} on ImageNet16-120 (1,000 cells of NAS-Bench-201)"
         ),
+        None if info.cost => "not meant to: it is a cost".to_owned(),
         None => "not measured".to_owned(),
+    };
+    let value = match info.measured {
+        true => "measured: it differs from run to run and between machines",
+        false => "computed: the same again, to the bit",
     };
     let sign = match (info.negated, info.cost) {
         (_, true) => "smaller is better: it ranks by its negative, as --by -NAME does",
@@ -105,6 +110,7 @@ fn entry(info: &Info) -> String {
         ("source", info.source),
         ("ranks", &ranks),
         ("sign", sign),
+        ("value", value),
         ("for", info.scope.name()),
         ("inputs", info.inputs),
         (
@@ -135,7 +141,7 @@ mod tests {
             .filter(|info| info.scope.holds(false) && measured(info.name).is_none())
             .map(|info| info.name)
             .collect();
-        assert_eq!(missing[..2], ["latency", "memory"]);
+        assert_eq!(missing[..2], ["memory", "latency"]);
         assert!(missing.len() <= 3, "{missing:?}");
         assert_eq!(measured("mgm"), Some(["0.659", "0.655", "0.602"]));
         let papers: Vec<&str> = PROXIES.iter().flat_map(|p| p.info().arxiv()).collect();
@@ -147,6 +153,10 @@ mod tests {
                 "{number}"
             );
         }
-        assert!(entry(knas_proxy::by_name("mgm-released").unwrap().info()).contains("rho 0.073"));
+        let told = |name: &str| entry(knas_proxy::by_name(name).unwrap().info());
+        assert!(told("mgm-released").contains("rho 0.073"));
+        assert!(told("mgm-released").contains("computed: the same again"));
+        assert!(told("latency").contains("measured: it differs from run to run"));
+        assert!(told("memory").contains("smaller is better"));
     }
 }

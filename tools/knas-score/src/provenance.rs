@@ -193,7 +193,7 @@ fn block(args: &Args, spec: &DataSpec, shown: &Shown, score: Option<&Info>) -> S
 }
 
 fn norm(args: &Args, shown: &Shown, score: &Info) -> String {
-    let norm = args.norm.map(Norm::from).or(score.norm);
+    let norm = score.norm_under(args.norm.map(Norm::from));
     let name = match shown.are_texts() {
         true => "layer",
         false => norm.map_or("none", catalogue::norm_name),
