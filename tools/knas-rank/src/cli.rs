@@ -89,7 +89,7 @@ pub struct Args {
     #[arg(long, value_name = "TABLE", hide_short_help = true)]
     pub join: Option<String>,
 
-    /// Only the best of each class of equal architectures: `benchmark`, or in another SENSE
+    /// Only the best of equal architectures [default SENSE: benchmark]
     #[arg(
         long,
         value_name = "SENSE",
