@@ -7,6 +7,7 @@
 #
 #   cells-I.ndjson    a shard of the candidates
 #   scores-I.ndjson   the same, scored
+#   affordable.ndjson those within BUDGET, for the rounds after the first
 #   ranked.ndjson     the K best
 #   winner-R.ndjson   the one with rank R
 #   proposed-N.ndjson what round N trains: the BATCH most promising by a fit to
@@ -17,6 +18,10 @@
 #   eval.txt          how far the scores can be trusted (against TRUTH, or else
 #                     against what was trained)
 #   report.html       the whole search on a page
+#
+# BUDGET=latency=5,memory=2e6,params=1e6 leaves out what takes more than 5 ms for a
+# sample on this machine, 2 MB of activations or 1 M parameters; what the budget names
+# is scored too. Times are measured: with -j 1 nothing else disturbs them.
 #
 # Targets: all (report.html, eval.txt and best.ndjson), or any of these files;
 # ranked is DIR/ranked.ndjson, to stop before training.
@@ -37,8 +42,6 @@ BATCH = 5
 SAMPLE = -n 300
 SCORE = --proxy mgm,grad-norm,params
 RANK =
-# The most that a candidate may cost: BUDGET=latency=5,memory=2e6,params=1e6 are
-# milliseconds, bytes and parameters; times are measured on this machine, -j 1 best.
 BUDGET =
 FINETUNE =
 FIT = --acquire ei
@@ -93,11 +96,16 @@ $(DIR)/winner-%.ndjson: $(DIR)/ranked.ndjson
 	sed -n '$*{p;q;}' $< >$@.part
 	mv $@.part $@
 
+# What may be trained in the rounds after the first.
+candidates := $(if $(BUDGET),$(DIR)/affordable.ndjson,$(scores))
+$(DIR)/affordable.ndjson: $(scores)
+	knas-rank --budget $(BUDGET) --on-error skip -o $@ $^ $(finished)
+
 # Round $1 learns from the trained candidates $2 and proposes $3.
 define round
-$(DIR)/proposed-$1.ndjson: $(scores) $(patsubst %,$(DIR)/trained-%.ndjson,$2)
+$(DIR)/proposed-$1.ndjson: $(candidates) $(patsubst %,$(DIR)/trained-%.ndjson,$2)
 	cat $(patsubst %,$(DIR)/trained-%.ndjson,$2) >$(DIR)/labels-$1.ndjson
-	knas-fit $(FIT) --labels $(DIR)/labels-$1.ndjson -o $(DIR)/fit-$1.ndjson $(scores) $$(finished)
+	knas-fit $(FIT) --labels $(DIR)/labels-$1.ndjson -o $(DIR)/fit-$1.ndjson $(candidates) $$(finished)
 	if [ -s $(DIR)/fit-$1.ndjson ]; then knas-rank -k $(BATCH) -o $$@ $(DIR)/fit-$1.ndjson $$(finished); \
 	    else : >$$@; fi
 $(foreach number,$3,$(call proposal,$1,$(number),$(firstword $3)))

@@ -64,7 +64,11 @@ impl Column {
     /// Its name with its unit.
     pub fn label(&self) -> String {
         match self.kind {
-            Kind::Score => self.name.clone(),
+            Kind::Score => match self.name.strip_prefix('-').unwrap_or(&self.name) {
+                "latency" => format!("{}, ms", self.name),
+                "memory" => format!("{}, bytes", self.name),
+                _ => self.name.clone(),
+            },
             Kind::Count if self.name == "macs" => "multiply-accumulates".into(),
             Kind::Count => "parameters".into(),
             Kind::Trained => format!("{}, %", self.name.replace('_', " ")),

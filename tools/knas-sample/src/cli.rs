@@ -65,8 +65,10 @@ Examples:
       knas-score --proxy auto | knas-rank -k 5 --by auto
       variations of a network of your own, beside itself
 
-Filters: --where takes the fields id, space, arch, params and macs, numbers, \
-strings in quotes, == != < <= > >=, && || !, + - * / and parentheses.
+Filters: --where takes the fields id, space, arch, params, macs and memory, numbers, \
+strings in quotes, == != < <= > >=, && || !, + - * / and parentheses. `memory` is that of \
+knas-score, the bytes of a sample's activations; it takes longer than the others, so name \
+it last: 'params < 1e6 && memory < 2e6'.
 
 Mutants: each differs from its parent in one decision. The parents take turns, \
 in their order in FILE; no mutant is written twice, and none is a parent. One \

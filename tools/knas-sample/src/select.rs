@@ -1,11 +1,13 @@
 //! From the flags to the architectures that they select.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::iter::once;
 
 use anyhow::{Context as _, Result, bail};
 use knas_records::{Context, integer};
-use knas_space::{Architecture, Cost, Equivalence, SearchSpace, Setting};
+use knas_space::{Architecture, Cost, Equivalence, Extent, LowerError, SearchSpace, Setting};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,13 +23,15 @@ const DEFAULT_COUNT: u64 = 100;
 /// taken to let none through.
 const PATIENCE: u64 = 1 << 18;
 
-/// The fields of a record as this tool writes it, in their order.
+/// What `--where` may name: the fields of a record as this tool writes it, in their order,
+/// and what it can tell beside them.
 const FIELDS: &[Field] = &[
     Field::Text("id"),
     Field::Text("space"),
     Field::Text("arch"),
     Field::Number("params"),
     Field::Number("macs"),
+    Field::Number("memory"),
 ];
 
 /// One record.
@@ -49,13 +53,33 @@ struct Candidate<'a> {
     row: &'a Row,
     params: u64,
     macs: u64,
+    architecture: &'a dyn Architecture,
+    setting: &'a Setting,
+    /// Found when an expression asks for it, since it takes the whole graph.
+    memory: OnceCell<Result<u64, LowerError>>,
+}
+
+impl Candidate<'_> {
+    /// The bytes that its activations take at once, at most.
+    fn memory(&self) -> &Result<u64, LowerError> {
+        self.memory.get_or_init(|| {
+            let graph = self.architecture.lower(self.setting, Extent::Live)?;
+            Ok(graph.peak_memory())
+        })
+    }
 }
 
 impl Values for Candidate<'_> {
     fn number(&self, field: usize) -> f64 {
         // exact to 2^53, beyond which a comparison with a double is no better
-        let value = if field == 3 { self.params } else { self.macs };
-        value as f64
+        match field {
+            3 => self.params as f64,
+            4 => self.macs as f64,
+            _ => self
+                .memory()
+                .as_ref()
+                .map_or(f64::NAN, |&bytes| bytes as f64),
+        }
     }
 
     fn text(&self, field: usize) -> &str {
@@ -212,18 +236,18 @@ impl<'a> Selection<'a> {
     /// What the architecture's record is to be; none where `--where` drops it.
     fn row(&self, architecture: &dyn Architecture) -> Result<Option<Row>> {
         let id = architecture.id();
-        let (cost, size) = match self.space.lacks() {
+        let (cost, size, setting) = match self.space.lacks() {
             Some(_) => {
                 let setting = files::sized(architecture, self.told)?;
                 let size = setting.unusual(&architecture.usual());
-                (architecture.cost_in(&setting), size)
+                (architecture.cost_in(&setting), size, Cow::Owned(setting))
             }
             None => {
                 let cost = match self.size.is_empty() {
                     true => architecture.cost(), // which may be known for whole spaces
                     false => architecture.cost_in(&self.setting),
                 };
-                (cost, self.size.clone())
+                (cost, self.size.clone(), Cow::Borrowed(&self.setting))
             }
         };
         let Cost { params, macs } = cost.with_context(|| id.clone())?;
@@ -239,11 +263,15 @@ impl<'a> Selection<'a> {
             row: &row,
             params,
             macs,
+            architecture,
+            setting: &setting,
+            memory: OnceCell::new(),
         };
-        let kept = self
-            .filter
-            .as_ref()
-            .is_none_or(|filter| filter.of(&candidate));
+        let filter = self.filter.as_ref();
+        let kept = filter.is_none_or(|filter| filter.of(&candidate));
+        if let Some(Err(error)) = candidate.memory.into_inner() {
+            return Err(error).with_context(|| row.id);
+        }
         Ok(kept.then_some(row))
     }
 }
