@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(short, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub k: Option<u32>,
 
-    /// Scores or numeric fields; -NAME prefers small [default: the own `score`]
+    /// Scores or numeric fields; -NAME prefers small [default: own score]
     #[arg(
         long,
         value_name = "NAME[,NAME…]",
