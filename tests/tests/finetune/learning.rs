@@ -11,13 +11,15 @@ use crate::texts::TextBench;
 use crate::{Bench, cells, reached};
 
 /// All that can be asked for together.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 16] = [
     "--recipe",
     "small-data",
     "--warm-up",
     "0.7",
     "--class-weights",
     "balanced",
+    "--erasing",
+    "0.25",
     "--cutout",
     "4",
     "--clip",
@@ -167,7 +169,7 @@ fn other_values_are_refused_by_name_when_a_run_is_taken_up() {
     let taken_up = |more: &[&str]| train(&[&kept[..], &["--resume"], more].concat());
     assert_eq!(taken_up(&[]).expect_code(0).stdout, whole);
     for (flags, said) in [
-        (&["--mixup", "0"][..], "hyper.mixup: 0.2 there, null here"),
+        (&["--mixup", "0"][..], "hyper.mixup: 0.1 there, null here"),
         (&["--erasing", "0.5"], "hyper.erasing: 0.25 there, 0.5 here"),
         (&["--ema", "0.5"], "0.5 here"),
         (&["--warm-up", "1"], "hyper.warm_up: 0.7 there, 1.0 here"),
@@ -198,7 +200,7 @@ fn other_values_are_refused_by_name_when_a_run_is_taken_up() {
     let _ = train(&[&ALL[..], &["-o", "out.ndjson"]].concat()).expect_code(0);
     let other = ["-o", "out.ndjson", "--resume", "--mixup", "0.3"];
     let other = train(&[&ALL[..], &other].concat()).expect_code(2);
-    let _ = other.expect_stderr("hyper.mixup: 0.2 there, 0.3 here");
+    let _ = other.expect_stderr("hyper.mixup: 0.1 there, 0.3 here");
 }
 
 #[test]
