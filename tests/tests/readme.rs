@@ -5,13 +5,16 @@
 //! scripts (which the continuous check runs), `gpu` blocks fail with a clear
 //! message where there is none, `truth` blocks find accuracies in `truth.csv`,
 //! `texts` blocks a model of MiniLM's sizes and a few pairs, for four candidates
-//! instead of fifty; others need the program of that name.
+//! instead of fifty, `pictures` blocks a folder of a few pictures, for two candidates
+//! instead of forty, `own` blocks a small network in the place of MobileNetV2; others
+//! need the program of that name.
 
 use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use image::{Rgb, RgbImage};
 use knas_tests::{binary, missing, model, repository, scratch, shared};
 
 struct Block {
@@ -65,6 +68,27 @@ fn write_truth(path: &Path) {
     fs::write(path, table).unwrap();
 }
 
+/// Pictures of five classes, of other sizes and formats, which colours tell apart.
+fn write_pictures(folder: &Path) {
+    for (part, count) in [("train", 8), ("test", 2)] {
+        for class in 0..5_u32 {
+            let place = folder.join(part).join(format!("class {class}"));
+            fs::create_dir_all(&place).unwrap();
+            for number in 0..count {
+                let side = 32 + 8 * (number + class);
+                let picture = RgbImage::from_fn(side, side, |x, y| {
+                    let noise = ((x * 7 + y * 13 + number * 31) % 61) as u8;
+                    Rgb([0, 1, 2].map(|bit| noise + if class >> bit & 1 > 0 { 180 } else { 20 }))
+                });
+                let kind = if number % 2 > 0 { "jpg" } else { "png" };
+                picture
+                    .save(place.join(format!("{number}.{kind}")))
+                    .unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn every_command_of_the_readme_does_what_it_says() {
     let folder = scratch();
@@ -116,6 +140,23 @@ fn every_command_of_the_readme_does_what_it_says() {
                 assert!(text.contains("-n 50"), "{text}");
                 text = text.replace("-n 50", "-n 4");
             }
+            "pictures" => {
+                write_pictures(&folder.path().join("photos"));
+                assert!(
+                    text.contains("-n 40") && text.contains("latency=8"),
+                    "{text}"
+                );
+                text = text
+                    .replace("-n 40", "-n 2")
+                    .replace("latency=8", "latency=1000")
+                    .replace("--epochs 12", "--epochs 6");
+            }
+            "own" => {
+                let exported = fs::read_dir(folder.path().join("exported")).unwrap();
+                let file = exported.map(|entry| entry.unwrap().path());
+                let file = { file }.find(|path| path.extension() == Some("onnx".as_ref()));
+                let _ = fs::copy(file.unwrap(), folder.path().join("mobilenet_v2.onnx")).unwrap();
+            }
             "truth" => write_truth(&folder.path().join("truth.csv")),
             "" => {}
             program if !present(program) => {
@@ -133,6 +174,8 @@ fn every_command_of_the_readme_does_what_it_says() {
         "scores.ndjson",
         "long.ndjson",
         "report.html",
+        "mine.ndjson",
+        "moved.ndjson",
         "tuned.ndjson",
     ] {
         assert!(folder.path().join(file).exists(), "{file}");
