@@ -67,6 +67,7 @@ fn a_cost_ranks_by_its_negative_and_says_how_far_it_spread() {
     let again = records("knas-score", folder, &[&NOISE[..], &again].concat());
     for (one, other) in scored.iter().zip(&again) {
         assert_eq!(memory(one), memory(other));
+        assert_eq!(other["score_by"], "-memory");
         assert_eq!(one["params"].as_f64(), other["scores"]["params"].as_f64());
     }
     let run = [
@@ -83,6 +84,89 @@ fn a_cost_ranks_by_its_negative_and_says_how_far_it_spread() {
         said.contains("latency is measured") && said.contains("-j 1"),
         "{said}"
     );
+}
+
+/// Though another run would measure other times; and one that fails costs no other.
+#[test]
+fn what_was_measured_is_kept_on_resuming() {
+    let scratch = scratch();
+    let folder = scratch.path();
+    let file = folder.join("scores.ndjson");
+    let args = ["--proxy", "latency", "--resume", "-o", "scores.ndjson"];
+    let args = [&NOISE[..], &args, &["cells.ndjson"]].concat();
+    let all = ["-n", "3", "--cells", "1", "-o", "cells.ndjson"];
+    let _ = records("knas-sample", folder, &all);
+    let input = fs::read_to_string(folder.join("cells.ndjson")).unwrap();
+    let (first, rest) = input.split_once('\n').unwrap();
+    fs::write(folder.join("cells.ndjson"), format!("{first}\n")).unwrap();
+    let _ = tool("knas-score", folder, &args).run().expect_code(0);
+    let before = fs::read_to_string(&file).unwrap();
+    let bad = r#"{"id":"bad","space":"nb201","arch":"|"}"#;
+    fs::write(
+        folder.join("cells.ndjson"),
+        format!("{first}\n{bad}\n{rest}"),
+    )
+    .unwrap();
+    let _ = tool("knas-score", folder, &args).run().expect_code(1);
+    let after = fs::read_to_string(&file).unwrap();
+    assert!(after.starts_with(&before), "{before}{after}");
+    let found = lines(&after);
+    assert_eq!(found.len(), 4);
+    for record in &found {
+        let failed = record["id"] == "bad";
+        assert_eq!(record.get("error").is_some(), failed, "{record}");
+        let median = record.pointer("/scores/latency");
+        assert_eq!(median.is_none(), failed, "{record}");
+    }
+
+    // By its negative, whether that is its own score or is asked for.
+    let ranked = |by: &[&str]| -> Vec<Value> {
+        let args = [by, &["scores.ndjson"]].concat();
+        let run = tool("knas-rank", folder, &args).run();
+        let ranked = lines(&run.expect_code(1).stdout);
+        ranked.iter().map(|record| record["id"].clone()).collect()
+    };
+    let mut fast: Vec<&Value> = found.iter().filter(|one| one["id"] != "bad").collect();
+    let time = |record: &Value| record["scores"]["latency"].as_f64().unwrap();
+    fast.sort_by(|one, other| time(one).total_cmp(&time(other)));
+    let fast = fast.into_iter().map(|one| one["id"].clone());
+    let fast: Vec<Value> = fast.chain([json!("bad")]).collect();
+    assert_eq!(ranked(&[]), fast);
+    assert_eq!(ranked(&["--by", "-latency"]), fast);
+
+    // What another machine measured is no part of this run, nor of one ranking.
+    let (one, others) = after.split_once('\n').unwrap();
+    let machine = found[0]["scored"]["machine"].as_str().unwrap();
+    let elsewhere = format!("{}\n{others}", one.replace(machine, "another"));
+    fs::write(&file, elsewhere).unwrap();
+    let run = tool("knas-score", folder, &args).run().expect_code(2);
+    assert!(run.stderr.contains("machine"), "{}", run.stderr);
+    let run = ["--by", "-macs", "--budget", "latency=1e9", "scores.ndjson"];
+    let run = tool("knas-rank", folder, &run).run().expect_code(1);
+    assert!(run.stderr.contains("machine"), "{}", run.stderr);
+}
+
+#[test]
+fn a_process_of_its_own_measures_as_well() {
+    let scratch = scratch();
+    let folder = scratch.path();
+    let cells = ["-n", "2", "--cells", "1", "-o", "cells.ndjson"];
+    let _ = records("knas-sample", folder, &cells);
+    let args = ["--proxy", "latency", "--timeout", "60", "cells.ndjson"];
+    for record in records("knas-score", folder, &[&NOISE[..], &args].concat()) {
+        let median = record["scores"]["latency"].as_f64().unwrap();
+        assert!(record["latency"]["low"].as_f64().unwrap() <= median);
+        assert!(median <= record["latency"]["high"].as_f64().unwrap());
+    }
+    let listed = records("knas-score", folder, &["--list-proxies=ndjson"]);
+    let measured = listed.iter().filter(|one| one["measured"] == true);
+    let measured: Vec<&Value> = measured.map(|one| &one["name"]).collect();
+    assert_eq!(measured, ["latency"]);
+    let costs = listed
+        .iter()
+        .filter(|one| one["direction"] == "smaller is better");
+    let costs: Vec<&Value> = costs.map(|one| &one["name"]).collect();
+    assert_eq!(costs, ["memory", "latency"]);
 }
 
 #[test]

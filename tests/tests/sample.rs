@@ -173,6 +173,32 @@ fn a_sample_counts_what_satisfies_the_filter() {
     assert!(strings(&outcome, "id").iter().map(place).is_sorted());
 }
 
+/// That of knas-score, of the network of the sample's size.
+#[test]
+fn memory_is_what_a_score_says() {
+    let sizes = ["-n", "40", "--channels", "4", "--cells", "1"];
+    let all = sample(&sizes);
+    let scored = Tool::new("knas-score")
+        .args(["--data", "noise", "-n", "2", "--proxy", "memory", "-q"])
+        .stdin(all.stdout.as_str())
+        .run()
+        .expect_code(0);
+    let memory = |record: &Value| record["scores"]["memory"].as_f64().unwrap();
+    let records = scored.records();
+    let mut found: Vec<f64> = records.iter().map(memory).collect();
+    found.sort_by(f64::total_cmp);
+    let middle = found[20];
+    assert!(found[0] < middle, "{found:?}");
+    let few: Vec<&Value> = records.iter().filter(|one| memory(one) < middle).collect();
+    let expression = format!("params < 1e9 && memory < {middle}");
+    let args = [&sizes[2..], &["--all", "--where", &expression]].concat();
+    let filtered = strings(&sample(&args), "id");
+    for one in &records {
+        let id = one["id"].as_str().unwrap().to_owned();
+        assert_eq!(filtered.contains(&id), few.contains(&one), "{one}");
+    }
+}
+
 #[test]
 fn fewer_than_asked_for_are_written_and_said() {
     let outcome = Tool::new("knas-sample")

@@ -105,6 +105,25 @@ pub fn processor() -> String {
     model.unwrap_or_else(host)
 }
 
+/// The model of the machine's NVIDIA GPUs as their driver tells it; none where there are
+/// several models, so that it does not say which is whose.
+#[must_use]
+pub fn gpu() -> Option<String> {
+    let gpus = fs::read_dir("/proc/driver/nvidia/gpus").ok()?.flatten();
+    let mut told = gpus.map(|gpu| fs::read_to_string(gpu.path().join("information")).ok());
+    let first = told.next()??;
+    let model = gpu_model(&first)?;
+    let alike = told.all(|other| other.as_deref().and_then(gpu_model) == Some(model));
+    alike.then(|| model.to_owned())
+}
+
+fn gpu_model(information: &str) -> Option<&str> {
+    let line = information
+        .lines()
+        .find_map(|line| line.strip_prefix("Model:"))?;
+    Some(line.trim())
+}
+
 /// The machine's name.
 #[must_use]
 pub fn host() -> String {
@@ -118,6 +137,13 @@ pub fn host() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gpus_tell_their_model() {
+        let told = "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 122\n";
+        assert_eq!(gpu_model(told), Some("NVIDIA H100 80GB HBM3"));
+        assert_eq!(gpu_model("IRQ: 1"), None);
+    }
 
     #[test]
     fn work_takes_time_and_energy() {

@@ -106,6 +106,44 @@ fn a_whole_search_runs_side_by_side() {
     );
 }
 
+/// Nor does what a fit proposes cost more than the budget; all that is within it is
+/// trained, and then there is nothing left to propose.
+#[test]
+fn later_rounds_keep_to_the_budget() {
+    if !has("make") {
+        return;
+    }
+    let folder = scratch();
+    small_cifar10(&folder.path().join("data"));
+    let cheap = |record: &Value| record["params"].as_f64().unwrap() <= 130_000.0;
+    let read = |file: &str| -> Vec<Value> {
+        let text = fs::read_to_string(folder.path().join("search").join(file)).unwrap();
+        let lines = text.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let train = format!("{TRAIN} --epochs 1");
+    let arguments = [
+        "SAMPLE=-n 24",
+        "SHARDS=1",
+        "K=3",
+        "ROUNDS=3",
+        "BATCH=4",
+        "BUDGET=params=130000",
+        &train,
+    ];
+    expect(&mut search(folder.path(), &arguments), 0);
+    let affordable = read("scores-1.ndjson").into_iter().filter(cheap).count();
+    assert_eq!(affordable, 7);
+    let trained: Vec<Value> = (1..=11)
+        .flat_map(|n| read(&format!("trained-{n}.ndjson")))
+        .collect();
+    assert!(trained.iter().all(cheap), "{trained:?}");
+    assert_eq!(trained.len(), affordable);
+    assert_eq!(read("best.ndjson").len(), 1);
+}
+
 /// A shard whose process dies is no shard; the next run goes on within it.
 #[test]
 fn a_failed_shard_is_taken_up_again() {

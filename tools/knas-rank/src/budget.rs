@@ -20,6 +20,11 @@ impl Budget {
         }
     }
 
+    /// What it limits.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.most.iter().map(|(term, _)| term.name())
+    }
+
     /// Whether a candidate is within it; one that is not is counted.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use knas_records::{Comparison, Context, Record};
 
+use crate::budget::Budget;
 use crate::expression::{self, Expression};
 
 /// Whether the scores of the records can be compared with each other.
@@ -57,8 +58,10 @@ impl Comparable {
         Ok(())
     }
 
-    /// Scores of other data, seeds or networks have an order, but a doubtful one.
-    pub fn see(&mut self, record: &Record<'_>, expression: &Expression) {
+    /// Scores of other data, seeds or networks have an order, but a doubtful one; and costs
+    /// that other machines measured keep to another budget.
+    pub fn see(&mut self, record: &Record<'_>, expression: &Expression, budget: &Budget) {
+        self.settings.see(record, budget.names());
         match &self.score_by {
             Some((name, _)) => {
                 let name = name.as_deref().unwrap_or("score");

@@ -231,7 +231,7 @@ impl Reader<'_> {
             };
             let taken = class.and_then(|class| take(&record, text, place, self.expression, class));
             match taken {
-                Ok(()) => self.comparable.see(&record, self.expression),
+                Ok(()) => self.comparable.see(&record, self.expression, &self.budget),
                 Err(_) if failed_before => self.failed.earlier(&record, text),
                 Err(failure) => self.failed.here(record, &line.place(), &failure)?,
             }

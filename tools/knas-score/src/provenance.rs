@@ -9,7 +9,7 @@ use knas_net::{Init, Norm, vector_bits};
 use knas_proxy::{Info, Proxy};
 use knas_records::provenance::{self, Provenance, Settings};
 use knas_records::schema::{Engine, Scored};
-use knas_records::{Record, RecordError};
+use knas_records::{Record, RecordError, meta};
 use knas_study::is_own;
 use serde_json::json;
 
@@ -156,8 +156,10 @@ impl Scores {
 /// The processor or the GPU that a time was measured on.
 fn machine(device: Device) -> String {
     match device {
-        Device::Cpu => knas_records::meta::processor(),
-        Device::Cuda(number) => format!("cuda:{number} of {}", knas_records::meta::host()),
+        Device::Cpu => meta::processor(),
+        Device::Cuda(number) => {
+            meta::gpu().unwrap_or_else(|| format!("cuda:{number} of {}", meta::host()))
+        }
     }
 }
 

@@ -164,3 +164,15 @@ fn agreement_needs_enough_candidates() {
     };
     assert_eq!((some(9), some(10)), (None, Some(-1.0)));
 }
+
+#[test]
+fn costs_have_units() {
+    let names = ["latency", "-latency", "memory", "mgm"];
+    let columns = names.map(|name| (Kind::Score, name));
+    let found = table(&columns, &[&[1.5, -1.5, 65_536.0, 2.0]], None).unwrap();
+    let labels: Vec<String> = found.columns.iter().map(|one| one.label()).collect();
+    assert_eq!(
+        labels,
+        ["latency, ms", "-latency, ms", "memory, bytes", "mgm"]
+    );
+}
