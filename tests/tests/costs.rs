@@ -123,7 +123,7 @@ fn what_was_measured_is_kept_on_resuming() {
     let ranked = |by: &[&str]| -> Vec<Value> {
         let args = [by, &["scores.ndjson"]].concat();
         let run = tool("knas-rank", folder, &args).run();
-        let ranked = lines(&run.expect_code(1).stdout);
+        let ranked = lines(&run.expect_code(0).stdout);
         ranked.iter().map(|record| record["id"].clone()).collect()
     };
     let mut fast: Vec<&Value> = found.iter().filter(|one| one["id"] != "bad").collect();
@@ -142,7 +142,7 @@ fn what_was_measured_is_kept_on_resuming() {
     let run = tool("knas-score", folder, &args).run().expect_code(2);
     assert!(run.stderr.contains("machine"), "{}", run.stderr);
     let run = ["--by", "-macs", "--budget", "latency=1e9", "scores.ndjson"];
-    let run = tool("knas-rank", folder, &run).run().expect_code(1);
+    let run = tool("knas-rank", folder, &run).run().expect_code(0);
     assert!(run.stderr.contains("machine"), "{}", run.stderr);
 }
 
