@@ -152,17 +152,10 @@ impl Tensors {
             epsilon,
         };
         let running = &self.running[layer.running];
-        let output = match norm {
-            // One channel a group is instance norm, at a third of its cost.
-            Norm::Sample => {
-                let channels = weight.size1()?;
-                input.f_group_norm(channels, Some(weight), Some(bias), epsilon, true)?
-            }
-            Norm::Batch => batch_norm::together(&input, affine, None)?,
-            Norm::Train => batch_norm::together(&input, affine, Some(running))?,
-            Norm::Eval => batch_norm::fixed(&input, affine, running)?,
-            Norm::Off => return Ok(input),
-        };
+        if norm == Norm::Off {
+            return Ok(input);
+        }
+        let output = normalised(&input, affine, running, norm)?;
         observe(Event::Norm {
             weight: layer.weight,
             bias: layer.bias,
@@ -171,6 +164,25 @@ impl Tensors {
             output: &output,
         });
         Ok(output)
+    }
+
+    /// A batch norm without factors and summands of its own: to the bit what one is
+    /// whose factors are 1 and whose summands are 0.
+    pub fn standardise(
+        &self,
+        running: usize,
+        epsilon: f64,
+        input: &Tensor,
+        norm: Norm,
+    ) -> Result<Tensor, NetError> {
+        let running = &self.running[running];
+        let (ones, zeros) = (running.mean.f_ones_like()?, running.mean.f_zeros_like()?);
+        let affine = Affine {
+            weight: &ones,
+            bias: &zeros,
+            epsilon,
+        };
+        normalised(input, affine, running, norm)
     }
 
     /// Over the last dimension, with this weight and bias.
@@ -212,6 +224,30 @@ impl Tensors {
         });
         Ok(output)
     }
+}
+
+fn normalised(
+    input: &Tensor,
+    affine: Affine<'_>,
+    running: &Running,
+    norm: Norm,
+) -> Result<Tensor, NetError> {
+    let Affine {
+        weight,
+        bias,
+        epsilon,
+    } = affine;
+    Ok(match norm {
+        // One channel a group is instance norm, at a third of its cost.
+        Norm::Sample => {
+            let channels = weight.size1()?;
+            input.f_group_norm(channels, Some(weight), Some(bias), epsilon, true)?
+        }
+        Norm::Batch => batch_norm::together(input, affine, None)?,
+        Norm::Train => batch_norm::together(input, affine, Some(running))?,
+        Norm::Eval => batch_norm::fixed(input, affine, running)?,
+        Norm::Off => input.shallow_clone(),
+    })
 }
 
 /// Whether a convolution has windows of one position and fewer channels than a

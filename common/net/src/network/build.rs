@@ -63,6 +63,10 @@ impl Network {
         Ok(Self {
             longest: build.texts.then(|| longest(&graph)),
             plan: Plan::of(&graph),
+            gated: graph
+                .nodes()
+                .iter()
+                .any(|n| matches!(n.op, Op::Gate { .. })),
             blind_alone: graph.is_blind_alone(),
             graph,
             tensors,

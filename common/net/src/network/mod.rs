@@ -31,6 +31,8 @@ pub struct Network {
     poolings: Vec<Pooling>,
     /// Whether a sample that is normalised by itself gives what every other does.
     blind_alone: bool,
+    /// Whether it has gates.
+    gated: bool,
     /// The most tokens that a text may have; none for images.
     longest: Option<usize>,
     /// How gradients are computed without libtorch, where there is a way.

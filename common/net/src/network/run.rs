@@ -1,6 +1,6 @@
 //! What a network computes: its graph's nodes, one after the other.
 
-use knas_graph::{Activation, Mark, Op, Value};
+use knas_graph::{Activation, Mark, Op, Shape, Value};
 use tch::{Device, Kind, Tensor};
 
 use super::Network;
@@ -8,6 +8,7 @@ use crate::NetError;
 use crate::dropout::Dropout;
 use crate::event::{Event, Observer};
 use crate::layers::{Convolution, Norm, Normalisation, channels_last};
+use crate::mix::{Gate, Gates, Mix};
 
 impl Network {
     /// Logits, N × classes, of a batch: of images, N × 3 × side × side; of texts,
@@ -18,7 +19,25 @@ impl Network {
     /// When the shapes do not fit, or memory does not suffice; when texts are
     /// longer than there are positions, or an id is beyond the vocabulary.
     pub fn forward(&self, inputs: &Tensor, norm: Norm) -> Result<Tensor, NetError> {
-        self.run(inputs, norm, None, &mut |_| {})
+        self.run(inputs, norm, Extra::default(), &mut |_| {})
+    }
+
+    /// As [`Network::forward`], of a network with gates, whose options weigh what `mix`
+    /// tells.
+    ///
+    /// # Errors
+    /// As [`Network::forward`], and when it has a gate of which nothing is told.
+    pub fn forward_mixed(
+        &self,
+        inputs: &Tensor,
+        norm: Norm,
+        mix: Mix<'_>,
+    ) -> Result<Tensor, NetError> {
+        let extra = Extra {
+            mix: Some(mix),
+            ..Extra::default()
+        };
+        self.run(inputs, norm, extra, &mut |_| {})
     }
 
     /// As [`Network::forward`], and shows `observe` what happens on the way.
@@ -31,7 +50,7 @@ impl Network {
         norm: Norm,
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError> {
-        self.run(inputs, norm, None, observe)
+        self.run(inputs, norm, Extra::default(), observe)
     }
 
     /// As [`Network::forward`] with [`Norm::Train`] and with dropout.
@@ -43,14 +62,18 @@ impl Network {
         inputs: &Tensor,
         dropout: &mut Dropout,
     ) -> Result<Tensor, NetError> {
-        self.run(inputs, Norm::Train, Some(dropout), &mut |_| {})
+        let extra = Extra {
+            dropout: Some(dropout),
+            ..Extra::default()
+        };
+        self.run(inputs, Norm::Train, extra, &mut |_| {})
     }
 
     fn run(
         &self,
         inputs: &Tensor,
         norm: Norm,
-        dropout: Option<&mut Dropout>,
+        Extra { dropout, mix }: Extra<'_>,
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError> {
         if let Some(longest) = self.longest {
@@ -62,6 +85,11 @@ impl Network {
         if self.blind_alone && norm == Norm::Sample {
             return Err(NetError::OnePosition);
         }
+        let gates = match self.gated {
+            true => Gates::of(&self.graph, mix)?,
+            false => Gates::default(),
+        };
+        let needed = self.gated.then(|| gates.needed(&self.graph));
         let mut pass = Pass {
             network: self,
             norm,
@@ -69,8 +97,14 @@ impl Network {
             observe,
             values: Vec::with_capacity(self.steps.len()),
             hidden: None,
+            count: inputs.size().first().copied().unwrap_or_default(),
+            gates,
         };
         for (place, step) in self.steps.iter().enumerate() {
+            if needed.as_ref().is_some_and(|needed| !needed[place]) {
+                pass.values.push(Tensor::new());
+                continue;
+            }
             for relu in &step.shared {
                 pass.show_relu(*relu);
             }
@@ -89,6 +123,13 @@ impl Network {
     }
 }
 
+/// What a pass is told beside inputs and norm.
+#[derive(Default)]
+struct Extra<'e> {
+    dropout: Option<&'e mut Dropout>,
+    mix: Option<Mix<'e>>,
+}
+
 /// A forward pass under way.
 struct Pass<'p, 'o> {
     network: &'p Network,
@@ -100,6 +141,9 @@ struct Pass<'p, 'o> {
     /// What hides padding from attention, and from which mask it was made: the
     /// layers of an encoder share one.
     hidden: Option<(Value, Tensor)>,
+    /// Samples.
+    count: i64,
+    gates: Gates,
 }
 
 impl Pass<'_, '_> {
@@ -184,6 +228,9 @@ impl Pass<'_, '_> {
                 };
                 tensors.normalise(layer, input.shallow_clone(), self.norm, observe)?
             }
+            Op::Standardise { running, epsilon } => {
+                tensors.standardise(running, epsilon, input, self.norm)?
+            }
             Op::Relu => {
                 let output = input.f_relu()?;
                 observe(Event::Relu {
@@ -251,13 +298,12 @@ impl Pass<'_, '_> {
             }
             Op::Shift => input.f_constant_pad_nd([-1, 1, -1, 1])?,
             Op::Linear { weight, bias } => tensors.linear(weight, bias, input, observe)?,
-            Op::Add => {
-                let mut sum = input.shallow_clone();
-                for addend in rest {
-                    sum = sum.f_add(addend)?;
-                }
-                sum
-            }
+            Op::Add => self.sum(place)?,
+            Op::Gate { choice, option } => match self.gates.get(choice, option) {
+                Some(Gate::Passes) => input.shallow_clone(),
+                Some(Gate::Times(weight)) => input.f_mul(weight)?,
+                Some(Gate::Closed) | None => self.nothing(place)?,
+            },
             Op::Divide(by) => input.f_div_scalar(by as f64)?,
             Op::Zeros => input.f_zeros_like()?,
             Op::TokenIds => input.f_select(1, 0)?,
@@ -302,6 +348,32 @@ impl Pass<'_, '_> {
             }
             Op::FirstToken => input.f_select(1, 0)?,
         })
+    }
+
+    /// The sum of what a node reads, but for gates that are closed.
+    fn sum(&self, place: usize) -> Result<Tensor, NetError> {
+        let nodes = self.network.graph.nodes();
+        let inputs = nodes[place].inputs.iter();
+        let mut open = inputs.filter(|input| !self.gates.closes(nodes[input.place()].op));
+        let Some(first) = open.next() else {
+            return self.nothing(place);
+        };
+        let mut sum = self.values[first.place()].shallow_clone();
+        for addend in open {
+            sum = sum.f_add(&self.values[addend.place()])?;
+        }
+        Ok(sum)
+    }
+
+    /// Zeros of a node's shape, laid out as the inputs are.
+    fn nothing(&self, place: usize) -> Result<Tensor, NetError> {
+        let Shape::Maps { channels, side } = self.network.graph.nodes()[place].shape else {
+            return Err(NetError::Unread(place)); // gates are for maps
+        };
+        let [channels, side] = [channels, side].map(|size| size as i64);
+        let shape = [self.count, channels, side, side];
+        let zeros = Tensor::f_zeros(shape, self.network.options)?;
+        self.laid_out(&zeros)
     }
 
     /// Multi-head self-attention, before the map that mixes the heads: N × length
