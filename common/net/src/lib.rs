@@ -25,6 +25,7 @@ pub mod init;
 pub mod layers;
 pub mod mix;
 pub mod network;
+mod pooling;
 pub mod pretrained;
 pub mod weights;
 

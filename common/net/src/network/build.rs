@@ -7,7 +7,8 @@ use super::{Network, Step};
 use crate::NetError;
 use crate::direct::Plan;
 use crate::init::Initial;
-use crate::layers::{Pooling, Running, Tensors};
+use crate::layers::{Running, Tensors};
+use crate::pooling::Pooling;
 use crate::weights::WeightFile;
 
 /// Where a network's weights come from.

@@ -1,9 +1,11 @@
 //! What a network computes: its graph's nodes, one after the other.
 
-use knas_graph::{Activation, Mark, Op, Shape, Value};
+use knas_graph::{Mark, Op, Value};
 use tch::{Device, Kind, Tensor};
 
 use super::Network;
+use super::functions::{activated, adjacent_means, hidden, positions};
+use super::mixed;
 use crate::NetError;
 use crate::dropout::Dropout;
 use crate::event::{Event, Observer};
@@ -131,26 +133,26 @@ struct Extra<'e> {
 }
 
 /// A forward pass under way.
-struct Pass<'p, 'o> {
-    network: &'p Network,
+pub(super) struct Pass<'p, 'o> {
+    pub network: &'p Network,
     norm: Norm,
     dropout: Option<&'p mut Dropout>,
     observe: &'p mut Observer<'o>,
     /// By node; undefined where nothing looks at it any more.
-    values: Vec<Tensor>,
+    pub values: Vec<Tensor>,
     /// What hides padding from attention, and from which mask it was made: the
     /// layers of an encoder share one.
     hidden: Option<(Value, Tensor)>,
     /// Samples.
-    count: i64,
-    gates: Gates,
+    pub count: i64,
+    pub gates: Gates,
 }
 
 impl Pass<'_, '_> {
     /// Every layer keeps to the layout that it gets. On a processor convolutions
     /// are faster with channels last, but `group_norm` is very slow. With one
     /// channel there is nothing to lay out.
-    fn laid_out(&self, inputs: &Tensor) -> Result<Tensor, NetError> {
+    pub fn laid_out(&self, inputs: &Tensor) -> Result<Tensor, NetError> {
         let last = self.norm != Norm::Sample
             && self.network.options == (Kind::Float, Device::Cpu)
             && matches!(inputs.size()[..], [_, channels, _, _] if channels > 1);
@@ -298,11 +300,11 @@ impl Pass<'_, '_> {
             }
             Op::Shift => input.f_constant_pad_nd([-1, 1, -1, 1])?,
             Op::Linear { weight, bias } => tensors.linear(weight, bias, input, observe)?,
-            Op::Add => self.sum(place)?,
+            Op::Add => mixed::sum(self, place)?,
             Op::Gate { choice, option } => match self.gates.get(choice, option) {
                 Some(Gate::Passes) => input.shallow_clone(),
                 Some(Gate::Times(weight)) => input.f_mul(weight)?,
-                Some(Gate::Closed) | None => self.nothing(place)?,
+                Some(Gate::Closed) | None => mixed::nothing(self, place)?,
             },
             Op::Divide(by) => input.f_div_scalar(by as f64)?,
             Op::Zeros => input.f_zeros_like()?,
@@ -350,32 +352,6 @@ impl Pass<'_, '_> {
         })
     }
 
-    /// The sum of what a node reads, but for gates that are closed.
-    fn sum(&self, place: usize) -> Result<Tensor, NetError> {
-        let nodes = self.network.graph.nodes();
-        let inputs = nodes[place].inputs.iter();
-        let mut open = inputs.filter(|input| !self.gates.closes(nodes[input.place()].op));
-        let Some(first) = open.next() else {
-            return self.nothing(place);
-        };
-        let mut sum = self.values[first.place()].shallow_clone();
-        for addend in open {
-            sum = sum.f_add(&self.values[addend.place()])?;
-        }
-        Ok(sum)
-    }
-
-    /// Zeros of a node's shape, laid out as the inputs are.
-    fn nothing(&self, place: usize) -> Result<Tensor, NetError> {
-        let Shape::Maps { channels, side } = self.network.graph.nodes()[place].shape else {
-            return Err(NetError::Unread(place)); // gates are for maps
-        };
-        let [channels, side] = [channels, side].map(|size| size as i64);
-        let shape = [self.count, channels, side, side];
-        let zeros = Tensor::f_zeros(shape, self.network.options)?;
-        self.laid_out(&zeros)
-    }
-
     /// Multi-head self-attention, before the map that mixes the heads: N × length
     /// × width, from queries, keys and values of this shape.
     fn attend(
@@ -420,51 +396,4 @@ impl Pass<'_, '_> {
             None => Ok(input),
         }
     }
-}
-
-/// Means over so many channels before each and after it, 0 where there are none.
-fn adjacent_means(maps: &Tensor, reach: i64) -> Result<Tensor, NetError> {
-    let (count, channels, height, width) = maps.size4()?;
-    let rows = maps.f_reshape([count, 1, channels, height * width])?;
-    let (window, padding) = ([2 * reach + 1, 1], [reach, 0]);
-    let means = rows.f_avg_pool2d(window, [1, 1], padding, false, true, None)?;
-    Ok(means.f_reshape(maps.size())?)
-}
-
-fn activated(activation: Activation, input: &Tensor) -> Result<Tensor, NetError> {
-    Ok(match activation {
-        Activation::Gelu => input.f_gelu("none")?,
-        Activation::Tanh => input.f_tanh()?,
-        Activation::Sigmoid => input.f_sigmoid()?,
-        Activation::HardSigmoid => input.f_hardsigmoid()?,
-        Activation::Silu => input.f_silu()?,
-        Activation::HardSwish => input.f_hardswish()?,
-        Activation::Relu6 => input.f_clamp(0.0, 6.0)?,
-    })
-}
-
-/// Positions of the tokens of texts with this mask.
-fn positions(mask: &Tensor, padding: Option<usize>) -> Result<Tensor, NetError> {
-    Ok(match padding {
-        None => {
-            let length = mask.size2()?.1;
-            let options = (Kind::Int64, mask.device());
-            Tensor::f_arange(length, options)?.f_expand_as(mask)?
-        }
-        Some(padding) => {
-            let counted = mask.f_cumsum(1, Kind::Int64)?;
-            counted.f_mul(mask)?.f_add_scalar(padding as i64)?
-        }
-    })
-}
-
-/// N × 1 × 1 × length: 0 for tokens, and for padding a number that softmax makes
-/// 0.
-fn hidden(mask: &Tensor, kind: Kind) -> Result<Tensor, NetError> {
-    let lowest = match kind {
-        Kind::Double => f64::MIN,
-        _ => f32::MIN.into(),
-    };
-    let padding = mask.f_eq(0)?.f_unsqueeze(1)?.f_unsqueeze(1)?;
-    Ok(padding.f_to_kind(kind)?.f_mul_scalar(lowest)?)
 }
