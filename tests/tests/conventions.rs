@@ -4,7 +4,7 @@ use std::process::Command;
 
 use knas_tests::{Tool, binary, program};
 
-const TOOLS: [&str; 9] = [
+const TOOLS: [&str; 10] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
@@ -14,10 +14,17 @@ const TOOLS: [&str; 9] = [
     "knas-report",
     "knas-export",
     "knas-predict",
+    "knas-supernet",
 ];
 
 /// The tools that evaluate networks.
-const EVALUATING: [&str; 4] = ["knas-score", "knas-finetune", "knas-export", "knas-predict"];
+const EVALUATING: [&str; 5] = [
+    "knas-score",
+    "knas-finetune",
+    "knas-export",
+    "knas-predict",
+    "knas-supernet",
+];
 
 /// The tools that read records from standard input.
 const READERS: [&str; 8] = [

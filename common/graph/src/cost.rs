@@ -47,6 +47,7 @@ impl Graph {
             Op::Attention { .. } => 2 * places * places * width,
             Op::Input(_)
             | Op::BatchNorm { .. }
+            | Op::Standardise { .. }
             | Op::Relu
             | Op::Activation(_)
             | Op::MaxPool { .. }
@@ -62,6 +63,7 @@ impl Graph {
             | Op::Pad { .. }
             | Op::Shift
             | Op::Add
+            | Op::Gate { .. }
             | Op::Divide(_)
             | Op::Zeros
             | Op::TokenIds

@@ -167,6 +167,22 @@ impl Graph {
         })
     }
 
+    /// Appends a batch norm of this name without factors and summands, with PyTorch's
+    /// [`NORM_EPSILON`].
+    ///
+    /// # Errors
+    /// When it cannot read `input`.
+    pub fn standardise(&mut self, input: Value, name: &str) -> Result<Value, GraphError> {
+        self.whole(|graph| {
+            let running = graph.track(Running {
+                name: name.to_owned(),
+                channels: graph.channels(input),
+            });
+            let epsilon = NORM_EPSILON;
+            graph.push(Op::Standardise { running, epsilon }, &[input])
+        })
+    }
+
     /// Appends a layer norm.
     ///
     /// # Errors

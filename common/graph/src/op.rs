@@ -38,6 +38,13 @@ pub enum Op {
         /// Added to variances.
         epsilon: f64,
     },
+    /// A batch norm without factors and summands of its own.
+    Standardise {
+        /// Its place among the running statistics.
+        running: usize,
+        /// Added to variances.
+        epsilon: f64,
+    },
     /// max(x, 0).
     Relu,
     /// Another function of single numbers.
@@ -115,6 +122,14 @@ pub enum Op {
     },
     /// The sum of values of one shape, from left to right.
     Add,
+    /// A value times what the network is told that an option of a choice weighs. Where
+    /// that is nothing, the value is not computed, and [`Op::Add`] leaves it out.
+    Gate {
+        /// Which choice.
+        choice: usize,
+        /// Which of its options.
+        option: usize,
+    },
     /// Divided by a number.
     Divide(usize),
     /// Zeros of the value's shape, through which no gradient flows.
@@ -227,6 +242,7 @@ impl Op {
             Self::Input(_) => "input",
             Self::Convolution { .. } => "convolution",
             Self::BatchNorm { .. } => "batch-norm",
+            Self::Standardise { .. } => "standardise",
             Self::Relu => "relu",
             Self::Activation(activation) => activation.name(),
             Self::MaxPool { .. } => "max-pool",
@@ -243,6 +259,7 @@ impl Op {
             Self::Shift => "shift",
             Self::Linear { .. } => "linear",
             Self::Add => "add",
+            Self::Gate { .. } => "gate",
             Self::Divide(_) => "divide",
             Self::Zeros => "zeros",
             Self::TokenIds => "token-ids",
@@ -267,6 +284,7 @@ impl Op {
             | Self::LayerNorm { weight, .. } => Some(weight),
             Self::Embedding { table } => Some(table),
             Self::Input(_)
+            | Self::Standardise { .. }
             | Self::Relu
             | Self::Activation(_)
             | Self::MaxPool { .. }
@@ -282,6 +300,7 @@ impl Op {
             | Self::Pad { .. }
             | Self::Shift
             | Self::Add
+            | Self::Gate { .. }
             | Self::Divide(_)
             | Self::Zeros
             | Self::TokenIds

@@ -45,6 +45,20 @@ impl Graph {
         last
     }
 
+    /// Whether nothing of what the network is shown reaches what it gives.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        let mut reached: Vec<bool> = Vec::with_capacity(self.nodes().len());
+        for node in self.nodes() {
+            reached.push(match node.op {
+                Op::Input(_) => true,
+                Op::Zeros => false,
+                _ => node.inputs.iter().any(|input| reached[input.place()]),
+            });
+        }
+        reached.last() == Some(&false)
+    }
+
     /// Whether what the network gives for one sample, normalised by itself, is the
     /// same for all samples: a batch norm over a single position gives its bias,
     /// whatever it reads, and there is no way round such norms.
@@ -55,7 +69,7 @@ impl Graph {
             let one_position = matches!(node.shape, Shape::Maps { side: 1, .. });
             let reads = !node.inputs.is_empty();
             blind.push(match node.op {
-                Op::BatchNorm { .. } if one_position => true,
+                Op::BatchNorm { .. } | Op::Standardise { .. } if one_position => true,
                 _ => reads && node.inputs.iter().all(|input| blind[input.place()]),
             });
         }

@@ -115,6 +115,13 @@ pub(crate) fn infer(
                 _ => Err(Misfit::Running { place, channels }),
             }
         }
+        Op::Standardise { running: place, .. } => {
+            let (channels, side) = maps(inputs)?;
+            match running.get(place) {
+                Some(found) if found.channels == channels => Ok(Maps { channels, side }),
+                _ => Err(Misfit::Running { place, channels }),
+            }
+        }
         Op::AveragePool {
             window,
             stride,
@@ -188,7 +195,7 @@ pub(crate) fn infer(
             _ => Err(count("two values or more", inputs)),
         },
         Op::Divide(0) => Err(Misfit::Zero("the divisor")),
-        Op::Relu | Op::Activation(_) | Op::Divide(_) | Op::Zeros => one(inputs),
+        Op::Relu | Op::Activation(_) | Op::Gate { .. } | Op::Divide(_) | Op::Zeros => one(inputs),
         Op::Dropout { rate } => share(rate).and_then(|()| one(inputs)),
         Op::TokenIds | Op::TokenTypes | Op::TokenMask => match one(inputs)? {
             Text { length } => Ok(Integers { length }),

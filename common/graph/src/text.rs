@@ -54,6 +54,11 @@ impl Graph {
             Op::BatchNorm { epsilon, .. } if epsilon != NORM_EPSILON => {
                 write!(f, " epsilon {epsilon:e}")
             }
+            Op::Standardise { running, .. } => match self.running().get(running) {
+                Some(running) => write!(f, " {}", running.name),
+                None => Ok(()), // which no graph holds
+            },
+            Op::Gate { choice, option } => write!(f, " choice {choice} option {option}"),
             Op::AveragePool {
                 window,
                 stride,

@@ -152,17 +152,10 @@ impl Tensors {
             epsilon,
         };
         let running = &self.running[layer.running];
-        let output = match norm {
-            // One channel a group is instance norm, at a third of its cost.
-            Norm::Sample => {
-                let channels = weight.size1()?;
-                input.f_group_norm(channels, Some(weight), Some(bias), epsilon, true)?
-            }
-            Norm::Batch => batch_norm::together(&input, affine, None)?,
-            Norm::Train => batch_norm::together(&input, affine, Some(running))?,
-            Norm::Eval => batch_norm::fixed(&input, affine, running)?,
-            Norm::Off => return Ok(input),
-        };
+        if norm == Norm::Off {
+            return Ok(input);
+        }
+        let output = normalised(&input, affine, running, norm)?;
         observe(Event::Norm {
             weight: layer.weight,
             bias: layer.bias,
@@ -171,6 +164,25 @@ impl Tensors {
             output: &output,
         });
         Ok(output)
+    }
+
+    /// A batch norm without factors and summands of its own: to the bit what one is
+    /// whose factors are 1 and whose summands are 0.
+    pub fn standardise(
+        &self,
+        running: usize,
+        epsilon: f64,
+        input: &Tensor,
+        norm: Norm,
+    ) -> Result<Tensor, NetError> {
+        let running = &self.running[running];
+        let (ones, zeros) = (running.mean.f_ones_like()?, running.mean.f_zeros_like()?);
+        let affine = Affine {
+            weight: &ones,
+            bias: &zeros,
+            epsilon,
+        };
+        normalised(input, affine, running, norm)
     }
 
     /// Over the last dimension, with this weight and bias.
@@ -214,6 +226,30 @@ impl Tensors {
     }
 }
 
+fn normalised(
+    input: &Tensor,
+    affine: Affine<'_>,
+    running: &Running,
+    norm: Norm,
+) -> Result<Tensor, NetError> {
+    let Affine {
+        weight,
+        bias,
+        epsilon,
+    } = affine;
+    Ok(match norm {
+        // One channel a group is instance norm, at a third of its cost.
+        Norm::Sample => {
+            let channels = weight.size1()?;
+            input.f_group_norm(channels, Some(weight), Some(bias), epsilon, true)?
+        }
+        Norm::Batch => batch_norm::together(input, affine, None)?,
+        Norm::Train => batch_norm::together(input, affine, Some(running))?,
+        Norm::Eval => batch_norm::fixed(input, affine, running)?,
+        Norm::Off => input.shallow_clone(),
+    })
+}
+
 /// Whether a convolution has windows of one position and fewer channels than a
 /// vector of the processor holds. Where such a one has a stride, and channels lie
 /// last, the backward pass of oneDNN in libtorch 2.11 writes beyond its buffers.
@@ -226,50 +262,6 @@ fn few_channels_to_one_position(weight: &Tensor) -> bool {
 fn every(maps: &Tensor, step: i64) -> Result<Tensor, NetError> {
     let rows = maps.f_slice(2, None, None, step)?;
     Ok(rows.f_slice(3, None, None, step)?)
-}
-
-/// Average pooling that keeps the side, whose border averages leave out the
-/// padding.
-///
-/// `avg_pool2d` computes this slowly; a depthwise convolution sums the values of
-/// a window, and a factor for each position divides by how many there are.
-#[derive(Debug)]
-pub(crate) struct Pooling {
-    kernel: Tensor,
-    factor: Tensor,
-    padding: i64,
-}
-
-impl Pooling {
-    /// Of windows of an odd side, for maps of `channels` × `side` × `side`.
-    pub fn new(
-        window: i64,
-        [channels, side]: [i64; 2],
-        options: (Kind, Device),
-    ) -> Result<Self, NetError> {
-        let padding = window / 2;
-        let ones = Tensor::f_ones([1, 1, side, side], options)?;
-        let one = Tensor::f_ones([1, 1, window, window], options)?;
-        let counts = ones.f_conv2d(&one, None::<&Tensor>, [1, 1], [padding; 2], [1, 1], 1)?;
-        Ok(Self {
-            kernel: Tensor::f_ones([channels, 1, window, window], options)?,
-            factor: counts.f_reciprocal()?,
-            padding,
-        })
-    }
-
-    pub fn forward(&self, input: &Tensor) -> Result<Tensor, NetError> {
-        let channels = self.kernel.size()[0];
-        let sums = input.f_conv2d(
-            &self.kernel,
-            None::<&Tensor>,
-            [1, 1],
-            [self.padding; 2],
-            [1, 1],
-            channels,
-        )?;
-        Ok(sums.f_mul(&self.factor)?)
-    }
 }
 
 /// The same N × channels × height × width in another layout, in which the
@@ -292,20 +284,6 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor, NetErr
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pooling_equals_avg_pool2d() {
-        for (side, kind) in [(1, Kind::Float), (2, Kind::Float), (9, Kind::Double)] {
-            let x = Tensor::arange(2 * 5 * side * side, (kind, Device::Cpu));
-            let x = x.sin().reshape([2, 5, side, side]);
-            let expected = x.avg_pool2d([3, 3], [1, 1], [1, 1], false, false, None);
-            let pooled = Pooling::new(3, [5, side], (kind, Device::Cpu))
-                .unwrap()
-                .forward(&x)
-                .unwrap();
-            assert!(pooled.allclose(&expected, 1e-6, 1e-7, false), "side {side}");
-        }
-    }
 
     // In PyTorch's own layout, in which oneDNN does as it should.
     #[test]

@@ -6,6 +6,7 @@
 //! | [`event`] | what a forward pass shows of itself |
 //! | [`layers`] | convolution, normalisation, pooling, linear map |
 //! | [`batch_norm`] | mean and variance of channels, and normalisation by them |
+//! | [`mix`] | what the options of a network with gates weigh |
 //! | [`dropout`] | dropout that is the same wherever it is drawn |
 //! | `direct` | gradients on the processor, without libtorch |
 //! | [`init`] | initial weights from a seed |
@@ -22,7 +23,9 @@ pub mod dropout;
 pub mod event;
 pub mod init;
 pub mod layers;
+pub mod mix;
 pub mod network;
+mod pooling;
 pub mod pretrained;
 pub mod weights;
 
@@ -31,6 +34,7 @@ pub use dropout::Dropout;
 pub use event::{Event, Observer, Take};
 pub use init::{Init, Initial};
 pub use layers::{Norm, Parameter, Part, Role};
+pub use mix::Mix;
 pub use network::{Network, Source};
 pub use pretrained::Pretrained;
 
@@ -59,6 +63,14 @@ pub enum NetError {
     /// A node reads fewer values than its operation does, which no graph holds.
     #[error("node {0} of the network reads too few values")]
     Unread(usize),
+    /// A network has a gate of which it is not told what it weighs.
+    #[error("the network is not told what option {option} of its choice {choice} weighs")]
+    NoWeight {
+        /// The choice.
+        choice: usize,
+        /// The option.
+        option: usize,
+    },
     /// Nothing of a sample that is normalised by itself reaches the output.
     #[error(
         "the last maps have one position, over which a sample's own norm is constant: \

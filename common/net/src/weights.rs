@@ -126,12 +126,18 @@ impl WeightFile {
             })?;
             held.insert(name, tensor);
         }
-        Ok(Self {
+        Ok(Self::of_tensors(path, held))
+    }
+
+    /// Tensors as if they had been read; `path` names them in errors.
+    #[must_use]
+    pub fn of_tensors(path: &Path, tensors: impl IntoIterator<Item = (String, Tensor)>) -> Self {
+        Self {
             path: path.into(),
-            tensors: held,
+            tensors: tensors.into_iter().collect(),
             unread: HashMap::new(),
             metadata: BTreeMap::new(),
-        })
+        }
     }
 
     /// The file, as it was named.

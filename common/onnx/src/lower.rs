@@ -89,8 +89,9 @@ impl<'g> Lowering<'g> {
             builder.node(operator, &read, name, vec![]);
         };
         match node.op {
-            // What a network is shown, and what an evaluation does not do.
-            Op::Input(_) | Op::Dropout { .. } => return first.to_owned(),
+            // What a network is shown, and what an evaluation does not do; no
+            // architecture has gates.
+            Op::Input(_) | Op::Dropout { .. } | Op::Gate { .. } => return first.to_owned(),
             Op::TokenIds => return TEXT[0].to_owned(),
             Op::TokenTypes => return TEXT[1].to_owned(),
             Op::TokenMask => return TEXT[2].to_owned(),
@@ -129,6 +130,7 @@ impl<'g> Lowering<'g> {
                 self.builder
                     .node("BatchNormalization", &read, name, settings);
             }
+            Op::Standardise { running, epsilon } => self.standardise(running, epsilon, first, name),
             Op::Relu => simple(&mut self.builder, "Relu"),
             Op::Activation(activation) => self.activation(activation, first, name),
             Op::AveragePool {
@@ -238,6 +240,22 @@ impl<'g> Lowering<'g> {
             }
         }
         name.to_owned()
+    }
+
+    fn standardise(&mut self, running: usize, epsilon: f64, input: &str, name: &str) {
+        let running = &self.graph.running()[running];
+        let [mean, variance] =
+            ["running_mean", "running_var"].map(|what| format!("{}.{what}", running.name));
+        let [ones, zeros] = [(1.0, "ones"), (0.0, "zeros")].map(|(value, what)| {
+            let constant = format!("{name}/{what}");
+            let values = vec![value; running.channels];
+            self.builder.floats(&constant, &[running.channels], &values);
+            constant
+        });
+        let read = [input, &ones, &zeros, &mean, &variance];
+        let settings = vec![float("epsilon", epsilon)];
+        self.builder
+            .node("BatchNormalization", &read, name, settings);
     }
 
     /// Maps times factors, which are made maps of one position where they are a vector.

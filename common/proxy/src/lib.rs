@@ -315,7 +315,10 @@ impl ScoreError {
                 NetError::Weights(_) => "weights",
                 NetError::Memory(_) => "out_of_memory",
                 NetError::Torch(_) => "libtorch",
-                NetError::Graph(_) | NetError::Lower(_) | NetError::Unread(_) => "bad_network",
+                NetError::Graph(_)
+                | NetError::Lower(_)
+                | NetError::Unread(_)
+                | NetError::NoWeight { .. } => "bad_network",
                 NetError::OnePosition => "undefined",
                 NetError::Length { .. } => "too_long",
             },

@@ -11,7 +11,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 /// The tools, which refer to one another.
-const TOOLS: [&str; 9] = [
+const TOOLS: [&str; 10] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
@@ -21,6 +21,7 @@ const TOOLS: [&str; 9] = [
     "knas-report",
     "knas-export",
     "knas-predict",
+    "knas-supernet",
 ];
 
 /// What every tool takes from the environment, and what only those do that open

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod prediction;
+mod supernet;
 mod training;
 
 pub use crate::record::Failure;
 pub use prediction::{Guess, Label, Prediction, prediction};
+pub use supernet::Supernet;
 pub use training::{ByClass, Evaluated, Finetune, Hyper, Refit};
 
 /// What records are usually ranked by: every score of knas-score, and a few other
@@ -138,6 +140,9 @@ pub struct Candidate {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub rank: Option<u64>,
+    /// The search with shared weights that found it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supernet: Option<Supernet>,
     /// What training reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finetune: Option<Finetune>,

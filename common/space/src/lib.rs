@@ -6,6 +6,7 @@
 //! | [`space`] | what every search space offers, and the list of those there are |
 //! | [`features`] | numbers that describe an architecture to a predictor |
 //! | [`setting`] | what a network is for, and how large it is |
+//! | [`supernet`] | all architectures of a space in one network |
 //! | [`nb201`] | NAS-Bench-201: 15,625 cells |
 //! | [`nats_sss`] | NATS-Bench's widths of one NAS-Bench-201 network |
 //! | [`nb_macro`] | NAS-Bench-Macro: a block of mobile networks at each of eight places |
@@ -43,6 +44,7 @@ pub mod resnet;
 pub mod roberta_skip;
 pub mod setting;
 pub mod space;
+pub mod supernet;
 pub mod tnb101;
 pub mod vary;
 pub mod zennas;
@@ -54,3 +56,4 @@ pub use space::{
     ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, OwnWeights,
     SearchSpace, UnknownSpace, by_name, named, spaces,
 };
+pub use supernet::{Choice, Supernet};

@@ -19,6 +19,7 @@ use crate::onnx::Onnx;
 use crate::resnet::ResNet;
 use crate::roberta_skip::{Backbone, RobertaSkip};
 use crate::setting::{Input, LowerError, Setting, Size, Sizes};
+use crate::supernet::Supernet;
 use crate::tnb101::micro::Tnb101Micro;
 use crate::tnb101::skeleton::Tnb101Macro;
 use crate::vary::Vary;
@@ -158,6 +159,22 @@ pub trait SearchSpace: Sync {
     /// # Errors
     /// What is wrong with `arch`, where, and what would be right.
     fn parse(&self, arch: &str) -> Result<Box<dyn Architecture>, ArchError>;
+
+    /// All its architectures in one network of this setting; none where it has no such.
+    ///
+    /// # Errors
+    /// Where there can be no such network in this setting.
+    fn supernet(&self, setting: &Setting) -> Result<Option<Supernet>, LowerError> {
+        let _ = setting;
+        Ok(None)
+    }
+
+    /// The architecture that takes these options of its [supernet](Self::supernet)'s
+    /// choices; none where there are no such options, or there is no supernet.
+    fn choose(&self, options: &[usize]) -> Option<Box<dyn Architecture>> {
+        let _ = options;
+        None
+    }
 
     /// Distinct random architectures, until there are no more; how likely each
     /// is, the space says. They depend on the seed alone: whoever takes fewer

@@ -91,11 +91,15 @@ fn of_images(space: &str, arch: &str) -> Graph {
 }
 
 /// The printed graphs, by the names of their files.
-fn printed() -> [(&'static str, String); 19] {
+fn printed() -> [(&'static str, String); 20] {
     let small = Skeleton::new(4, 1, 10, 8).unwrap();
     let dead_edge = "|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|skip_connect~2|";
     let all = lower(&dead_edge.parse().unwrap(), &small, Extent::Whole).unwrap();
     let cut_off = Cell::new([knas_space::nb201::Op::None; 6]);
+    let supernet = knas_space::named("nb201")
+        .unwrap()
+        .supernet(&small.setting());
+    let supernet = supernet.unwrap().unwrap();
     let widths = nats_sss::lower(&"8:16:8:8:24".parse().unwrap(), 8, 10).unwrap();
     let blocks = nb_macro::lower(&"00101200".parse().unwrap(), 16, 10).unwrap();
     let cell = tnb101::micro::lower(&"64-41414-1_02_310".parse().unwrap(), 64, 5).unwrap();
@@ -112,6 +116,7 @@ fn printed() -> [(&'static str, String); 19] {
         ("nb201-6111", cell_network(6111, small, Extent::Live)),
         ("nb201-dead-edge", all),
         ("nb201-thin-cut-off", lower_thin(&cut_off, 3).unwrap()),
+        ("nb201-supernet", supernet.graph),
         ("nats-sss", widths),
         ("nb-macro", blocks),
         ("nb101", modules()),

@@ -144,6 +144,23 @@ impl Stream {
         1.0 / (1.0 + libm::exp(second - first))
     }
 
+    /// Positive numbers that sum to 1, of the Dirichlet distribution with these
+    /// parameters, each from 10⁻³ up: numbers of the gamma distribution over their sum.
+    /// Where one is too near 0 or 1 to be told from it, it is 10⁻³⁰⁰, or 1.
+    pub fn dirichlet(&mut self, parameters: &[f64]) -> Vec<f64> {
+        let logs: Vec<f64> = parameters
+            .iter()
+            .map(|&shape| self.log_gamma_distributed(shape))
+            .collect();
+        let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let shares: Vec<f64> = logs.iter().map(|log| libm::exp(log - largest)).collect();
+        let sum: f64 = shares.iter().sum();
+        shares
+            .iter()
+            .map(|share| (share / sum).max(1e-300))
+            .collect()
+    }
+
     /// The logarithm of a number of the gamma distribution of this shape and scale 1
     /// (Marsaglia & Tsang 2000, <https://doi.org/10.1145/358407.358414>). Each trial takes
     /// two words for a normal number, of which the sine is dropped, and two for a uniform

@@ -265,8 +265,11 @@ fn finite(loss: f64, (epoch, step, steps): (u64, u64, u64)) -> Result<f64, Train
 }
 
 /// Scales gradients so that all of them together are no longer than this, as PyTorch's
-/// `clip_grad_norm_` does.
-fn clip(gradients: &mut [Tensor], most: f64) -> Result<(), TrainError> {
+/// `clip_grad_norm_` does. One may be undefined.
+///
+/// # Errors
+/// When libtorch refuses.
+pub fn clip(gradients: &mut [Tensor], most: f64) -> Result<(), TrainError> {
     let _guard = tch::no_grad_guard();
     let mut square = 0.0;
     for gradient in gradients.iter().filter(|gradient| gradient.defined()) {

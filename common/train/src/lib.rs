@@ -33,8 +33,10 @@ pub mod texts;
 pub mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Start};
+pub use classification::Loss;
 pub use freeze::Frozen;
 pub use images::{ImageOptions, ImageTask};
+pub use learner::clip;
 pub use metrics::{Confusion, Judged, Judgement, Metrics, Tally};
 pub use optimiser::{AdamW, Optimiser, Sgd};
 pub use refit::Refit;

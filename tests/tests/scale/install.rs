@@ -10,7 +10,7 @@ use knas_tests::{missing, repository, scratch};
 use crate::machines::{self, Machine, is_root};
 use crate::{TINY, binaries, cells, expect, has, said, scores, script};
 
-const TOOLS: [&str; 9] = [
+const TOOLS: [&str; 10] = [
     "knas-sample",
     "knas-score",
     "knas-rank",
@@ -20,6 +20,7 @@ const TOOLS: [&str; 9] = [
     "knas-report",
     "knas-export",
     "knas-predict",
+    "knas-supernet",
 ];
 
 /// One of the scripts without any environment but a bare search path.

@@ -167,7 +167,9 @@ fn layer<'g>(graph: &'g Graph, node: &Node) -> Option<(&'g str, String)> {
             | Op::LocalNorm { .. }
             | Op::Pad { .. }
             | Op::Shift
+            | Op::Standardise { .. }
             | Op::Add
+            | Op::Gate { .. }
             | Op::Divide(_)
             | Op::Zeros
             | Op::TokenIds
@@ -235,6 +237,10 @@ fn value(graph: &Graph, node: &Node) -> String {
         }
         Op::Shift => format!("F.pad({first}, (-1, 1, -1, 1))"),
         Op::Add => read.join(" + "),
+        Op::Gate { .. } => first.to_owned(), // which no architecture has
+        Op::Standardise { epsilon, .. } => {
+            format!("F.batch_norm({first}, None, None, training=True, eps={epsilon:e})")
+        }
         Op::Divide(by) => format!("{first} / {by}"),
         Op::Zeros => format!("torch.zeros_like({first})"),
         Op::TokenIds => "input_ids".to_owned(),

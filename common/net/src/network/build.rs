@@ -7,7 +7,8 @@ use super::{Network, Step};
 use crate::NetError;
 use crate::direct::Plan;
 use crate::init::Initial;
-use crate::layers::{Pooling, Running, Tensors};
+use crate::layers::{Running, Tensors};
+use crate::pooling::Pooling;
 use crate::weights::WeightFile;
 
 /// Where a network's weights come from.
@@ -63,6 +64,10 @@ impl Network {
         Ok(Self {
             longest: build.texts.then(|| longest(&graph)),
             plan: Plan::of(&graph),
+            gated: graph
+                .nodes()
+                .iter()
+                .any(|n| matches!(n.op, Op::Gate { .. })),
             blind_alone: graph.is_blind_alone(),
             graph,
             tensors,

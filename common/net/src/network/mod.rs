@@ -3,10 +3,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `build` | a network from a graph and a source of weights |
+//! | `functions`, `mixed` | parts of it |
 //! | `run` | what it computes, and what a pass shows of itself |
 //! | `state` | what files of weights hold of it |
 
 mod build;
+mod functions;
+mod mixed;
 mod run;
 mod state;
 
@@ -14,7 +17,8 @@ use knas_graph::{Graph, Value};
 use tch::{Device, Kind};
 
 use crate::direct;
-use crate::layers::{Parameter, Pooling, Running, Tensors};
+use crate::layers::{Parameter, Running, Tensors};
+use crate::pooling::Pooling;
 
 pub use build::Source;
 pub use state::unused;
@@ -31,6 +35,8 @@ pub struct Network {
     poolings: Vec<Pooling>,
     /// Whether a sample that is normalised by itself gives what every other does.
     blind_alone: bool,
+    /// Whether it has gates.
+    gated: bool,
     /// The most tokens that a text may have; none for images.
     longest: Option<usize>,
     /// How gradients are computed without libtorch, where there is a way.

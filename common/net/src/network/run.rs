@@ -1,13 +1,16 @@
 //! What a network computes: its graph's nodes, one after the other.
 
-use knas_graph::{Activation, Mark, Op, Value};
+use knas_graph::{Mark, Op, Value};
 use tch::{Device, Kind, Tensor};
 
 use super::Network;
+use super::functions::{activated, adjacent_means, hidden, positions};
+use super::mixed;
 use crate::NetError;
 use crate::dropout::Dropout;
 use crate::event::{Event, Observer};
 use crate::layers::{Convolution, Norm, Normalisation, channels_last};
+use crate::mix::{Gate, Gates, Mix};
 
 impl Network {
     /// Logits, N × classes, of a batch: of images, N × 3 × side × side; of texts,
@@ -18,7 +21,25 @@ impl Network {
     /// When the shapes do not fit, or memory does not suffice; when texts are
     /// longer than there are positions, or an id is beyond the vocabulary.
     pub fn forward(&self, inputs: &Tensor, norm: Norm) -> Result<Tensor, NetError> {
-        self.run(inputs, norm, None, &mut |_| {})
+        self.run(inputs, norm, Extra::default(), &mut |_| {})
+    }
+
+    /// As [`Network::forward`], of a network with gates, whose options weigh what `mix`
+    /// tells.
+    ///
+    /// # Errors
+    /// As [`Network::forward`], and when it has a gate of which nothing is told.
+    pub fn forward_mixed(
+        &self,
+        inputs: &Tensor,
+        norm: Norm,
+        mix: Mix<'_>,
+    ) -> Result<Tensor, NetError> {
+        let extra = Extra {
+            mix: Some(mix),
+            ..Extra::default()
+        };
+        self.run(inputs, norm, extra, &mut |_| {})
     }
 
     /// As [`Network::forward`], and shows `observe` what happens on the way.
@@ -31,7 +52,7 @@ impl Network {
         norm: Norm,
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError> {
-        self.run(inputs, norm, None, observe)
+        self.run(inputs, norm, Extra::default(), observe)
     }
 
     /// As [`Network::forward`] with [`Norm::Train`] and with dropout.
@@ -43,14 +64,18 @@ impl Network {
         inputs: &Tensor,
         dropout: &mut Dropout,
     ) -> Result<Tensor, NetError> {
-        self.run(inputs, Norm::Train, Some(dropout), &mut |_| {})
+        let extra = Extra {
+            dropout: Some(dropout),
+            ..Extra::default()
+        };
+        self.run(inputs, Norm::Train, extra, &mut |_| {})
     }
 
     fn run(
         &self,
         inputs: &Tensor,
         norm: Norm,
-        dropout: Option<&mut Dropout>,
+        Extra { dropout, mix }: Extra<'_>,
         observe: &mut Observer<'_>,
     ) -> Result<Tensor, NetError> {
         if let Some(longest) = self.longest {
@@ -62,6 +87,11 @@ impl Network {
         if self.blind_alone && norm == Norm::Sample {
             return Err(NetError::OnePosition);
         }
+        let gates = match self.gated {
+            true => Gates::of(&self.graph, mix)?,
+            false => Gates::default(),
+        };
+        let needed = self.gated.then(|| gates.needed(&self.graph));
         let mut pass = Pass {
             network: self,
             norm,
@@ -69,8 +99,14 @@ impl Network {
             observe,
             values: Vec::with_capacity(self.steps.len()),
             hidden: None,
+            count: inputs.size().first().copied().unwrap_or_default(),
+            gates,
         };
         for (place, step) in self.steps.iter().enumerate() {
+            if needed.as_ref().is_some_and(|needed| !needed[place]) {
+                pass.values.push(Tensor::new());
+                continue;
+            }
             for relu in &step.shared {
                 pass.show_relu(*relu);
             }
@@ -89,24 +125,34 @@ impl Network {
     }
 }
 
+/// What a pass is told beside inputs and norm.
+#[derive(Default)]
+struct Extra<'e> {
+    dropout: Option<&'e mut Dropout>,
+    mix: Option<Mix<'e>>,
+}
+
 /// A forward pass under way.
-struct Pass<'p, 'o> {
-    network: &'p Network,
+pub(super) struct Pass<'p, 'o> {
+    pub network: &'p Network,
     norm: Norm,
     dropout: Option<&'p mut Dropout>,
     observe: &'p mut Observer<'o>,
     /// By node; undefined where nothing looks at it any more.
-    values: Vec<Tensor>,
+    pub values: Vec<Tensor>,
     /// What hides padding from attention, and from which mask it was made: the
     /// layers of an encoder share one.
     hidden: Option<(Value, Tensor)>,
+    /// Samples.
+    pub count: i64,
+    pub gates: Gates,
 }
 
 impl Pass<'_, '_> {
     /// Every layer keeps to the layout that it gets. On a processor convolutions
     /// are faster with channels last, but `group_norm` is very slow. With one
     /// channel there is nothing to lay out.
-    fn laid_out(&self, inputs: &Tensor) -> Result<Tensor, NetError> {
+    pub fn laid_out(&self, inputs: &Tensor) -> Result<Tensor, NetError> {
         let last = self.norm != Norm::Sample
             && self.network.options == (Kind::Float, Device::Cpu)
             && matches!(inputs.size()[..], [_, channels, _, _] if channels > 1);
@@ -184,6 +230,9 @@ impl Pass<'_, '_> {
                 };
                 tensors.normalise(layer, input.shallow_clone(), self.norm, observe)?
             }
+            Op::Standardise { running, epsilon } => {
+                tensors.standardise(running, epsilon, input, self.norm)?
+            }
             Op::Relu => {
                 let output = input.f_relu()?;
                 observe(Event::Relu {
@@ -251,13 +300,12 @@ impl Pass<'_, '_> {
             }
             Op::Shift => input.f_constant_pad_nd([-1, 1, -1, 1])?,
             Op::Linear { weight, bias } => tensors.linear(weight, bias, input, observe)?,
-            Op::Add => {
-                let mut sum = input.shallow_clone();
-                for addend in rest {
-                    sum = sum.f_add(addend)?;
-                }
-                sum
-            }
+            Op::Add => mixed::sum(self, place)?,
+            Op::Gate { choice, option } => match self.gates.get(choice, option) {
+                Some(Gate::Passes) => input.shallow_clone(),
+                Some(Gate::Times(weight)) => input.f_mul(weight)?,
+                Some(Gate::Closed) | None => mixed::nothing(self, place)?,
+            },
             Op::Divide(by) => input.f_div_scalar(by as f64)?,
             Op::Zeros => input.f_zeros_like()?,
             Op::TokenIds => input.f_select(1, 0)?,
@@ -348,51 +396,4 @@ impl Pass<'_, '_> {
             None => Ok(input),
         }
     }
-}
-
-/// Means over so many channels before each and after it, 0 where there are none.
-fn adjacent_means(maps: &Tensor, reach: i64) -> Result<Tensor, NetError> {
-    let (count, channels, height, width) = maps.size4()?;
-    let rows = maps.f_reshape([count, 1, channels, height * width])?;
-    let (window, padding) = ([2 * reach + 1, 1], [reach, 0]);
-    let means = rows.f_avg_pool2d(window, [1, 1], padding, false, true, None)?;
-    Ok(means.f_reshape(maps.size())?)
-}
-
-fn activated(activation: Activation, input: &Tensor) -> Result<Tensor, NetError> {
-    Ok(match activation {
-        Activation::Gelu => input.f_gelu("none")?,
-        Activation::Tanh => input.f_tanh()?,
-        Activation::Sigmoid => input.f_sigmoid()?,
-        Activation::HardSigmoid => input.f_hardsigmoid()?,
-        Activation::Silu => input.f_silu()?,
-        Activation::HardSwish => input.f_hardswish()?,
-        Activation::Relu6 => input.f_clamp(0.0, 6.0)?,
-    })
-}
-
-/// Positions of the tokens of texts with this mask.
-fn positions(mask: &Tensor, padding: Option<usize>) -> Result<Tensor, NetError> {
-    Ok(match padding {
-        None => {
-            let length = mask.size2()?.1;
-            let options = (Kind::Int64, mask.device());
-            Tensor::f_arange(length, options)?.f_expand_as(mask)?
-        }
-        Some(padding) => {
-            let counted = mask.f_cumsum(1, Kind::Int64)?;
-            counted.f_mul(mask)?.f_add_scalar(padding as i64)?
-        }
-    })
-}
-
-/// N × 1 × 1 × length: 0 for tokens, and for padding a number that softmax makes
-/// 0.
-fn hidden(mask: &Tensor, kind: Kind) -> Result<Tensor, NetError> {
-    let lowest = match kind {
-        Kind::Double => f64::MIN,
-        _ => f32::MIN.into(),
-    };
-    let padding = mask.f_eq(0)?.f_unsqueeze(1)?.f_unsqueeze(1)?;
-    Ok(padding.f_to_kind(kind)?.f_mul_scalar(lowest)?)
 }

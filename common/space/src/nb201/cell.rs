@@ -79,6 +79,12 @@ pub struct Edge {
     pub target: usize,
 }
 
+impl fmt::Display for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "edge {}←{}", self.target, self.source)
+    }
+}
+
 /// The edges in the order of the notation, which is also that of the layers in
 /// the official parameter names (`cells.0.layers.3` is the fourth).
 pub const EDGES: [Edge; 6] = [

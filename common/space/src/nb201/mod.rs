@@ -9,6 +9,7 @@
 //! | [`expression`] | the benchmark's and the function's string of a cell |
 //! | [`mod@form`] | the network that a cell is, in canonical form |
 //! | [`mod@network`] | the network around a cell |
+//! | `supernet` | all cells in one network |
 //! | [`skeleton`] | its size, and what it costs |
 
 pub mod cell;
@@ -17,6 +18,7 @@ pub mod form;
 pub mod network;
 pub mod order;
 pub mod skeleton;
+mod supernet;
 
 pub use cell::{Cell, CellError, EDGES, Edge, Op};
 pub use form::{Form, FormOp, OpKey, Sum, Term};
@@ -32,6 +34,7 @@ use crate::space::{
     ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, SearchSpace,
     unchanged,
 };
+use crate::supernet::Supernet;
 
 const CHOICES: Choices = Choices {
     space: "nb201",
@@ -76,6 +79,16 @@ impl SearchSpace for Nb201 {
             Ok(cell) => Ok(Box::new(cell)),
             Err(error) => Err(ArchError::new(self.name(), arch, error)),
         }
+    }
+
+    fn supernet(&self, setting: &Setting) -> Result<Option<Supernet>, LowerError> {
+        let skeleton = Skeleton::of(setting)?;
+        Ok(Some(supernet::lower(&skeleton)?))
+    }
+
+    fn choose(&self, options: &[usize]) -> Option<Box<dyn Architecture>> {
+        let ops: Option<Vec<Op>> = options.iter().map(|&o| Op::ALL.get(o).copied()).collect();
+        Some(Box::new(Cell::new(ops?.try_into().ok()?)))
     }
 
     /// Each cell is equally likely.
@@ -160,7 +173,7 @@ impl Architecture for Cell {
         let edges = EDGES.iter().zip(self.ops());
         edges
             .map(|(edge, op)| Decision {
-                name: format!("edge {}←{}", edge.target, edge.source),
+                name: edge.to_string(),
                 options: &OPERATIONS,
                 choice: *op as usize,
             })

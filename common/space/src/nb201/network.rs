@@ -16,6 +16,18 @@ use crate::space::Extent;
 /// # Errors
 /// Never, for a size that [`Skeleton`] allows.
 pub fn lower(cell: &Cell, skeleton: &Skeleton, extent: Extent) -> Result<Graph, GraphError> {
+    let form = Form::of(cell);
+    around(skeleton, |graph, x, name| match extent {
+        Extent::Whole => all_edges(graph, x, name, cell),
+        Extent::Live => live_edges(graph, x, name, &form),
+    })
+}
+
+/// The network around cells that `cell` appends, given what they read and their name.
+pub(super) fn around(
+    skeleton: &Skeleton,
+    mut cell: impl FnMut(&mut Graph, Value, &str) -> Result<Value, GraphError>,
+) -> Result<Graph, GraphError> {
     let [channels, cells, side, classes] = [
         skeleton.channels(),
         skeleton.cells(),
@@ -24,7 +36,6 @@ pub fn lower(cell: &Cell, skeleton: &Skeleton, extent: Extent) -> Result<Graph, 
     ]
     .map(|size| size as usize);
     let mut graph = Graph::new(Shape::Maps { channels: 3, side });
-    let form = Form::of(cell);
     let image = graph.input();
     let stem = graph.convolution(image, named("stem.0", "stem"), channels, 3, 1)?;
     let mut x = graph.batch_norm(stem, named("stem.1", "stem"))?;
@@ -37,11 +48,7 @@ pub fn lower(cell: &Cell, skeleton: &Skeleton, extent: Extent) -> Result<Graph, 
             (x, block) = (output, block + 1);
         }
         for _ in 0..cells {
-            let name = format!("cells.{block}");
-            let output = match extent {
-                Extent::Whole => all_edges(&mut graph, x, &name, cell)?,
-                Extent::Live => live_edges(&mut graph, x, &name, &form)?,
-            };
+            let output = cell(&mut graph, x, &format!("cells.{block}"))?;
             mark(&mut graph, x, output);
             (x, block) = (output, block + 1);
         }
@@ -124,7 +131,7 @@ pub(crate) fn conv_norm(
     layers::conv_norm(graph, input, [&convolution, &norm], key, kernel)
 }
 
-const POOL: Op = Op::AveragePool {
+pub(super) const POOL: Op = Op::AveragePool {
     window: 3,
     stride: 1,
     padding: 1,
