@@ -164,15 +164,15 @@ mod tests {
         };
         let drawn = Relaxation::Softmax.expected(&theta());
         let found = Relaxation::Softmax.pull(&theta(), &drawn, &slopes).unwrap();
-        for choice in 0..2 {
-            for option in 0..5 {
+        for (choice, row) in found.iter().enumerate() {
+            for (option, slope) in row.iter().enumerate() {
                 let at = |step: f64| {
                     let mut theta = theta();
                     theta.values[choice][option] += step;
                     value(&theta)
                 };
                 let expected = (at(1e-5) - at(-1e-5)) / 2e-5;
-                assert!((found[choice][option] - expected).abs() < 1e-9);
+                assert!((slope - expected).abs() < 1e-9);
             }
         }
     }
