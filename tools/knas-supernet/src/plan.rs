@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use knas_data::{Augmentation, DataSpec, ImageSource, Limits, Training};
 use knas_net::device;
 use knas_records::schema::{Integer, Supernet as Block};
@@ -43,6 +43,11 @@ impl Plan {
         if args.divergence > 0.0 && args.method != Method::Drnas {
             bail!("--divergence is for --method drnas");
         }
+        let nowhere = || {
+            let name = space.name();
+            anyhow!("--space: there is no network of all architectures of {name}; there is one of nb201")
+        };
+        space.supernet(&space.usual())?.ok_or_else(nowhere)?;
         let device = match args.gpu {
             None => Device::Cpu,
             Some(number) => device::cuda(number)?,
@@ -52,13 +57,7 @@ impl Plan {
         let flags = args.size.told().map_err(anyhow::Error::msg)?;
         let told = Told::of_images(&source, flags)?;
         let setting = Setting::of(space, told.sizes())?;
-        let supernet = space.supernet(&setting)?;
-        let Some(supernet) = supernet else {
-            bail!(
-                "--space: there is no network of all architectures of {}; there is one of nb201",
-                space.name()
-            );
-        };
+        let supernet = space.supernet(&setting)?.ok_or_else(nowhere)?;
         let allowed = match &args.parents {
             None => supernet
                 .choices
