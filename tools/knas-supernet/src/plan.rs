@@ -45,7 +45,9 @@ impl Plan {
         }
         let nowhere = || {
             let name = space.name();
-            anyhow!("--space: there is no network of all architectures of {name}; there is one of nb201")
+            anyhow!(
+                "--space: there is no network of all architectures of {name}; there is one of nb201"
+            )
         };
         space.supernet(&space.usual())?.ok_or_else(nowhere)?;
         let device = match args.gpu {
