@@ -1,11 +1,11 @@
 //! What every search space offers, and the list of those there are.
 
-use std::error::Error;
+mod error;
+
 use std::fmt;
 use std::path::Path;
 
 use knas_graph::{Cost, Graph, GraphError};
-use thiserror::Error;
 
 use crate::darts::Darts;
 use crate::features::{Decision, Flow};
@@ -24,6 +24,8 @@ use crate::tnb101::micro::Tnb101Micro;
 use crate::tnb101::skeleton::Tnb101Macro;
 use crate::vary::Vary;
 use crate::zennas::ZenNas;
+
+pub use error::{ArchError, OptionError, UnknownSpace};
 
 /// Every search space, by name.
 #[must_use]
@@ -57,17 +59,7 @@ pub fn by_name(name: &str) -> Option<&'static dyn SearchSpace> {
 /// # Errors
 /// When there is none.
 pub fn named(name: &str) -> Result<&'static dyn SearchSpace, UnknownSpace> {
-    by_name(name).ok_or_else(|| UnknownSpace(excerpt(name)))
-}
-
-/// There is no search space of this name.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("there is no space {0}, only {names}", names = names())]
-pub struct UnknownSpace(String);
-
-fn names() -> String {
-    let names: Vec<&str> = spaces().iter().map(|space| space.name()).collect();
-    names.join(", ")
+    by_name(name).ok_or_else(|| UnknownSpace::of(name))
 }
 
 /// What is usual unless a space says otherwise.
@@ -328,38 +320,6 @@ pub(crate) fn unchanged(
     }
 }
 
-/// Why a space is not what options want.
-#[derive(Debug, Error)]
-pub enum OptionError {
-    /// It has nothing for them to choose from.
-    #[error("{space} has no preset, base, extra connections or layers to leave out")]
-    None {
-        /// The space's name.
-        space: &'static str,
-    },
-    /// It has no preset.
-    #[error("{space} has no {what}")]
-    No {
-        /// The space's name.
-        space: &'static str,
-        /// What it does not have.
-        what: &'static str,
-    },
-    /// The network to vary cannot be had.
-    #[error("the network to vary: {reason}")]
-    Base {
-        /// Why; told in the message.
-        reason: Box<dyn Error + Send + Sync>,
-    },
-}
-
-impl OptionError {
-    pub(crate) fn none(space: &dyn SearchSpace) -> Self {
-        let space = space.name();
-        Self::None { space }
-    }
-}
-
 /// A sense in which two architectures can be the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Equivalence {
@@ -381,44 +341,6 @@ impl Equivalence {
             Self::Function => "function",
             Self::Network => "network",
         }
-    }
-}
-
-/// A text that is no architecture of a space.
-#[derive(Debug, Error)]
-#[error("{what}: {reason}")]
-pub struct ArchError {
-    /// The text, and what it is not.
-    what: String,
-    /// Told in the message, so it is no source that would be told again.
-    reason: Box<dyn Error + Send + Sync>,
-}
-
-impl ArchError {
-    /// `arch` is not an architecture of `space`, for `reason`.
-    pub fn new(
-        space: &'static str,
-        arch: &str,
-        reason: impl Error + Send + Sync + 'static,
-    ) -> Self {
-        Self::boxed(space, arch, reason.into())
-    }
-
-    /// As [`ArchError::new`].
-    pub(crate) fn boxed(
-        space: &'static str,
-        arch: &str,
-        reason: Box<dyn Error + Send + Sync>,
-    ) -> Self {
-        let what = format!("{} is not an architecture of {space}", excerpt(arch));
-        Self { what, reason }
-    }
-
-    /// The file at `path` is no architecture, for `reason`.
-    #[must_use]
-    pub fn of_file(path: &str, reason: Box<dyn Error + Send + Sync>) -> Self {
-        let what = excerpt(path);
-        Self { what, reason }
     }
 }
 

@@ -23,6 +23,7 @@ mod base;
 mod build;
 mod changes;
 mod found;
+mod widths;
 
 use std::collections::HashSet;
 use std::fmt;
