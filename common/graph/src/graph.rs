@@ -224,11 +224,6 @@ impl Graph {
         &self.marks
     }
 
-    /// The values that something is told of.
-    pub fn marked(&self) -> impl Iterator<Item = Value> + '_ {
-        self.marks.iter().flat_map(|(_, mark)| mark.values())
-    }
-
     /// Its blocks, in order: after how many nodes each is whole, what goes in and
     /// what comes out.
     pub fn blocks(&self) -> impl Iterator<Item = (usize, Value, Value)> + '_ {

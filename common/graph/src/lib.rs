@@ -12,6 +12,7 @@
 //! | [`layers`] | layers together with their parameters |
 //! | `reach` | how far values reach |
 //! | [`cost`] | parameters and multiply-accumulates |
+//! | `mixture` | options that weigh alike, without gates |
 //! | `memory` | what values take while it is evaluated |
 //! | [`text`] | a graph in print |
 //!
@@ -23,6 +24,7 @@ pub mod graph;
 pub mod layers;
 mod memory;
 pub mod misfit;
+mod mixture;
 pub mod op;
 pub mod parameter;
 mod reach;

@@ -89,35 +89,13 @@ impl Gates {
     }
 
     /// Whether an operation is a gate that is closed.
-    pub fn closes(&self, op: Op) -> bool {
-        match op {
+    pub fn closes(&self, op: &Op) -> bool {
+        match *op {
             Op::Gate { choice, option } => !matches!(
                 self.get(choice, option),
                 Some(Gate::Passes | Gate::Times(_))
             ),
             _ => false,
         }
-    }
-
-    /// By node, whether the output or a mark depends on it.
-    pub fn needed(&self, graph: &Graph) -> Vec<bool> {
-        let nodes = graph.nodes();
-        let mut needed = vec![false; nodes.len()];
-        if let Some(last) = needed.last_mut() {
-            *last = true;
-        }
-        for value in graph.marked() {
-            needed[value.place()] = true;
-        }
-        for (place, node) in nodes.iter().enumerate().rev() {
-            if !needed[place] || self.closes(node.op) {
-                continue;
-            }
-            for input in &node.inputs {
-                let left_out = node.op == Op::Add && self.closes(nodes[input.place()].op);
-                needed[input.place()] |= !left_out;
-            }
-        }
-        needed
     }
 }

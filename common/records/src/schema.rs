@@ -15,7 +15,7 @@ mod training;
 
 pub use crate::record::Failure;
 pub use prediction::{Guess, Label, Prediction, prediction};
-pub use supernet::Supernet;
+pub use supernet::{Supernet, SupernetHyper};
 pub use training::{ByClass, Evaluated, Finetune, Hyper, Refit};
 
 /// What records are usually ranked by: every score of knas-score, and a few other

@@ -6,6 +6,9 @@
 //! | [`dirichlet`] | draws of weights, and their derivatives |
 //! | [`theta`] | the numbers that are learnt, and Adam |
 //! | [`derivation`] | from those numbers to architectures, the most probable first |
+//! | [`removal`] | options that are taken away, one after another |
+//! | [`sensitivity`] | what options are worth by what hangs on them |
+//! | [`by_scores`] | what they are worth by scores of the network without them |
 //! | [`search`] | the loop over the two halves of the training set |
 //! | [`state`] | what a killed search goes on from |
 //! | [`inherit`] | architectures with the weights that they have in the network |
@@ -13,11 +16,14 @@
 //! Whatever is drawn follows from a seed, what it is for and the number of the step, so
 //! that a search that was interrupted ends with the same bits.
 
+pub mod by_scores;
 pub mod derivation;
 pub mod dirichlet;
 pub mod inherit;
 pub mod relaxation;
+pub mod removal;
 pub mod search;
+pub mod sensitivity;
 pub mod state;
 pub mod theta;
 
@@ -53,6 +59,20 @@ pub enum SearchError {
         /// Steps in an epoch.
         steps: u64,
     },
+    /// What an option is worth is no number.
+    #[error(
+        "what option {option} of choice {choice} is worth is no number: its network's values \
+         grow beyond the range of their type (another --alpha may help)"
+    )]
+    Worth {
+        /// The choice.
+        choice: usize,
+        /// The option.
+        option: usize,
+    },
+    /// A score has no value.
+    #[error(transparent)]
+    Score(#[from] knas_proxy::ScoreError),
     /// There is a state, and none was expected.
     #[error("{} exists: --resume goes on from it; to search anew, remove it or name another folder", .0.display())]
     Exists(std::path::PathBuf),

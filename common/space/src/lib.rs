@@ -56,4 +56,4 @@ pub use space::{
     ArchError, Architecture, Architectures, Equivalence, Extent, OptionError, Options, OwnWeights,
     SearchSpace, UnknownSpace, by_name, named, spaces,
 };
-pub use supernet::{Choice, Supernet};
+pub use supernet::{Choice, Supernet, mixture};

@@ -319,6 +319,9 @@ pub enum LowerError {
     /// It reads texts.
     #[error("the network reads texts, and is shown images")]
     NoTexts,
+    /// Its space has no network of all its architectures.
+    #[error("{0} has no network of all its architectures")]
+    NoSupernet(&'static str),
     /// It cannot have this size.
     #[error(transparent)]
     Size(Box<dyn Error + Send + Sync>),

@@ -161,6 +161,12 @@ pub trait SearchSpace: Sync {
         Ok(None)
     }
 
+    /// As [`lower_thin`](Architecture::lower_thin), of all its architectures in one network.
+    fn supernet_thin(&self, side: usize) -> Option<Result<Supernet, GraphError>> {
+        let _ = side;
+        None
+    }
+
     /// The architecture that takes these options of its [supernet](Self::supernet)'s
     /// choices; none where there are no such options, or there is no supernet.
     fn choose(&self, options: &[usize]) -> Option<Box<dyn Architecture>> {

@@ -7,9 +7,13 @@
 //! is `cells.0.layers.3.op.1.weight` of every cell whose fourth edge has that operation.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::ops::Range;
 
-use knas_graph::Graph;
+use knas_graph::{Graph, GraphError};
+
+use crate::setting::{LowerError, Setting};
+use crate::space::{Architecture, Architectures, Equivalence, Extent, SearchSpace};
 
 /// A network of which every architecture of a space is a part.
 #[derive(Clone, Debug)]
@@ -47,6 +51,60 @@ impl Supernet {
             .filter(|(place, _)| taken[*place])
             .map(|(place, parameter)| (official(&parameter.name), place))
             .collect()
+    }
+}
+
+/// The options of each choice of a space's supernet that are `allowed`, weighing alike, as
+/// if they were one architecture: what scores a network scores it, too.
+#[must_use]
+pub fn mixture(space: &'static dyn SearchSpace, allowed: Vec<Vec<bool>>) -> Box<dyn Architecture> {
+    Box::new(Mixture { space, allowed })
+}
+
+struct Mixture {
+    space: &'static dyn SearchSpace,
+    allowed: Vec<Vec<bool>>,
+}
+
+impl fmt::Display for Mixture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, row) in self.allowed.iter().enumerate() {
+            let options = (0..row.len()).filter(|&option| row[option]);
+            let options: Vec<String> = options.map(|option| option.to_string()).collect();
+            let before = if place > 0 { "|" } else { "" };
+            write!(f, "{before}{}", options.join("+"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Architecture for Mixture {
+    fn id(&self) -> String {
+        format!("{}-mixture-{self}", self.space.name())
+    }
+
+    fn space(&self) -> &'static dyn SearchSpace {
+        self.space
+    }
+
+    fn lower(&self, setting: &Setting, _: Extent) -> Result<Graph, LowerError> {
+        match self.space.supernet(setting)? {
+            Some(supernet) => Ok(supernet.graph.evenly(&self.allowed)?),
+            None => Err(LowerError::NoSupernet(self.space.name())),
+        }
+    }
+
+    fn lower_thin(&self, side: usize) -> Option<Result<Graph, GraphError>> {
+        let supernet = self.space.supernet_thin(side)?;
+        Some(supernet.and_then(|supernet| supernet.graph.evenly(&self.allowed)))
+    }
+
+    fn key(&self, _: Equivalence) -> Option<String> {
+        None
+    }
+
+    fn mutants(&self, _: u64) -> Architectures {
+        Box::new(std::iter::empty())
     }
 }
 
@@ -111,6 +169,45 @@ mod tests {
             }
             assert_eq!(found, inherited.len());
         }
+    }
+
+    /// One option of each choice is that architecture; all of them are all gates open.
+    #[test]
+    fn mixtures_are_put_together_without_gates() {
+        use knas_graph::Op as Layer;
+        let setting = Skeleton::new(4, 1, 10, 8).unwrap().setting();
+        let count = |graph: &Graph, wanted: fn(&Layer) -> bool| {
+            graph.nodes().iter().filter(|node| wanted(&node.op)).count()
+        };
+        let convolution = |op: &Layer| matches!(op, Layer::Convolution { .. });
+        for index in [0, 1462, 6111, 9930, 15_624] {
+            let cell = Cell::from_index(index).unwrap();
+            let decisions = cell.decisions().into_iter();
+            let allowed: Vec<Vec<bool>> = decisions
+                .map(|decision| (0..5).map(|option| option == decision.choice).collect())
+                .collect();
+            let alone = mixture(&Nb201, allowed)
+                .lower(&setting, Extent::Live)
+                .unwrap();
+            let whole = cell.lower(&setting, Extent::Whole).unwrap();
+            assert!(count(&alone, convolution) <= count(&whole, convolution));
+            let gates = |op: &Layer| matches!(op, Layer::Gate { .. } | Layer::Divide(_));
+            assert_eq!(count(&alone, gates), 0);
+            assert_eq!(
+                alone.is_cut_off(),
+                cell.lower(&setting, Extent::Live).unwrap().is_cut_off()
+            );
+        }
+        let all = mixture(&Nb201, vec![vec![true; 5]; 6]);
+        assert_eq!(all.to_string(), ["0+1+2+3+4"; 6].join("|"));
+        let all = all.lower(&setting, Extent::Live).unwrap();
+        assert_eq!(count(&all, |op| matches!(op, Layer::Divide(5))), 3 * 6 * 4);
+        assert_eq!(all.cost().params, supernet(4, 1).graph.cost().params);
+        let thin = mixture(&Nb201, vec![vec![true; 5]; 6])
+            .lower_thin(3)
+            .unwrap()
+            .unwrap();
+        assert_eq!(count(&thin, convolution), 12);
     }
 
     #[test]

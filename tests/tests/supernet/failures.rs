@@ -21,6 +21,11 @@ fn what_cannot_be_is_said() {
             &["--resume", "-o", "out"],
             "--resume needs --checkpoint-dir",
         ),
+        (
+            &["--method", "te-nas", "--checkpoint-dir", "net"],
+            "trains nothing",
+        ),
+        (&["--method", "te-nas", "--by", "mgn"], "mgm"),
         (&["--method", "dart"], "darts"),
         (&["--channels", "0"], "channels"),
     ] {
@@ -58,7 +63,10 @@ fn a_network_of_another_search_is_not_gone_on_with() {
         run.stderr
     );
     for (args, said) in [
-        (&["--lr", "0.1"][..], "search.lr: 0.025 there, 0.1 here"),
+        (
+            &["--lr", "0.1"][..],
+            "search.hyper.lr: 0.025 there, 0.1 here",
+        ),
         (&["--channels", "3"], "channels"),
         (&["--method", "darts"], "method"),
     ] {

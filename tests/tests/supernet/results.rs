@@ -13,7 +13,7 @@ fn records_are_those_of_knas_sample_and_say_how_they_were_found() {
     let schema = bench.supernet(&["--schema"]).run().expect_code(0).stdout;
     let schema: Value = serde_json::from_str(&schema).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
-    for method in ["drnas", "darts", "one-shot"] {
+    for method in ["drnas", "darts", "one-shot", "freedarts"] {
         let args = ["--method", method, "-n", "4", "--candidates", "6"];
         let run = bench.supernet(&args).run().expect_code(0);
         let records = run.records();
@@ -30,7 +30,11 @@ fn records_are_those_of_knas_sample_and_say_how_they_were_found() {
             let found = &record["supernet"];
             assert_eq!(found["method"], method);
             assert_eq!(found["network"]["channels"], 2);
-            assert_eq!((&found["epochs"], &found["seed"]), (&3.into(), &0.into()));
+            let epochs = if method == "freedarts" { 0 } else { 3 };
+            assert_eq!(
+                (&found["epochs"], &found["seed"]),
+                (&epochs.into(), &0.into())
+            );
         }
         let numbers = |field: &str| -> Vec<Option<f64>> {
             records
@@ -38,6 +42,9 @@ fn records_are_those_of_knas_sample_and_say_how_they_were_found() {
                 .map(|r| r["supernet"][field].as_f64())
                 .collect()
         };
+        if method == "freedarts" {
+            continue;
+        }
         let by = if method == "one-shot" {
             "valid_accuracy"
         } else {
@@ -50,6 +57,75 @@ fn records_are_those_of_knas_sample_and_say_how_they_were_found() {
             numbers(by)
         );
         assert_eq!(numbers("margin")[0].is_some(), method != "one-shot");
+    }
+}
+
+#[test]
+fn what_is_taken_away_is_told_round_by_round() {
+    let bench = Bench::set_up();
+    for (more, rounds, allowed) in [
+        (&["--method", "freedarts"][..], 4, 5),
+        (
+            &[
+                "--method",
+                "te-nas",
+                "--by",
+                "mgm,linear-regions",
+                "--samples",
+                "8",
+                "--repeats",
+                "2",
+            ],
+            3,
+            4,
+        ),
+        (
+            &[
+                "--method",
+                "te-nas",
+                "--by",
+                "auto",
+                "--samples",
+                "8",
+                "--repeats",
+                "1",
+            ],
+            3,
+            4,
+        ),
+    ] {
+        let args = [more, &["--log", "log.ndjson"]].concat();
+        let run = bench.supernet(&args).run().expect_code(0);
+        let log = fs::read_to_string(bench.path().join("log.ndjson")).unwrap();
+        let log: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(log.len(), rounds, "{more:?}");
+        let mut gone = vec![Vec::new(); 6];
+        for round in &log {
+            let removed = round["removed"].as_array().unwrap();
+            assert_eq!(removed.len(), 6);
+            for (gone, removed) in gone.iter_mut().zip(removed) {
+                gone.push(removed["option"].as_str().unwrap().to_owned());
+            }
+        }
+        // What is left on each edge is what is written.
+        let record = &run.records()[0];
+        let arch = record["arch"].as_str().unwrap();
+        let kept: Vec<&str> = arch
+            .split(['|', '+', '~'])
+            .filter(|word| word.len() > 3)
+            .collect();
+        assert_eq!(kept.len(), 6);
+        for (kept, gone) in kept.iter().zip(&gone) {
+            assert!(!gone.iter().any(|option| option == kept), "{kept} {gone:?}");
+            assert_eq!(gone.len(), allowed - 1);
+        }
+        assert_eq!(record["supernet"]["method"], more[1]);
+        assert!(record["supernet"].get("hyper").is_none());
+        let again = bench.supernet(&args).run().expect_code(0);
+        assert_eq!(run.stdout, again.stdout);
     }
 }
 

@@ -27,6 +27,13 @@ order); one-shot trains a random cell in each step, and then takes the best by a
 on the second half of --candidates random ones, each with the weights that it has in the \
 network and the batch's own statistics.
 
+Two methods train nothing, and take operations away one after another until one is left \
+on each edge. freedarts takes those on which least of the output hangs, with all \
+weights positive and an image of ones (arXiv 2106.11542); what each operation weighs \
+(--alpha) decides what it finds. te-nas takes those without which scores of --by gain \
+most, over --repeats seeds (Chen et al. 2021); as published, with --channels 3 --cells 1. \
+Any scores of knas-score will do, such as auto.
+
 The network is as large as --channels and --cells say, which is not the size of the \
 architectures that are written. Those that are cut off from their input are left out, \
 which is said. What is found depends on the seed: several searches tell more than a long \
@@ -44,6 +51,9 @@ Examples:
 
   knas-supernet --epochs 100 --warm-up 0 --theta-lr 3e-4 --gpu 0 --checkpoint-dir net
       DrNAS as published; after a crash, the same with --resume
+
+  knas-supernet --method te-nas --channels 3 --cells 1
+      a search of minutes, without training
 
   knas-supernet --channels 4 --cells 1 -n 20 | knas-score --proxy auto | knas-rank --by auto
       the twenty likeliest cells, ranked by a score
@@ -142,6 +152,30 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=1_000_000), hide_short_help = true)]
     pub candidates: u64,
 
+    /// Scores by which operations are taken away (te-nas) [default: ntk-cond,linear-regions]
+    #[arg(
+        long,
+        value_name = "NAME[,…]",
+        value_delimiter = ',',
+        default_value = "ntk-cond,linear-regions",
+        hide_default_value = true,
+        value_parser = Names::closed(names()),
+        hide_possible_values = true
+    )]
+    pub by: Vec<String>,
+
+    /// Images that scores are computed on (te-nas)
+    #[arg(long, value_name = "N", default_value = "72", value_parser = count, hide_short_help = true)]
+    pub samples: usize,
+
+    /// Seeds, from --seed on, of which scores are the means (te-nas)
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(1..=1000), hide_short_help = true)]
+    pub repeats: u64,
+
+    /// What every operation weighs (freedarts)
+    #[arg(long, value_name = "FACTOR", default_value = "0.001", value_parser = positive, hide_short_help = true)]
+    pub alpha: f64,
+
     /// Only options that occur in the records of FILE; `-` is standard input
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub parents: Option<PathBuf>,
@@ -192,6 +226,10 @@ pub enum Method {
     Darts,
     /// A random architecture a step, then the best of --candidates
     OneShot,
+    /// Operations are taken away on which least hangs; nothing is trained
+    Freedarts,
+    /// Operations are taken away without which scores gain most; nothing is trained
+    TeNas,
 }
 
 impl Method {
@@ -201,15 +239,18 @@ impl Method {
             Self::Drnas => "drnas",
             Self::Darts => "darts",
             Self::OneShot => "one-shot",
+            Self::Freedarts => "freedarts",
+            Self::TeNas => "te-nas",
         }
     }
 
-    /// Where options' weights come from.
-    pub fn relaxation(self) -> Relaxation {
+    /// Where options' weights come from, where the network is trained.
+    pub fn relaxation(self) -> Option<Relaxation> {
         match self {
-            Self::Drnas => Relaxation::Dirichlet,
-            Self::Darts => Relaxation::Softmax,
-            Self::OneShot => Relaxation::Path,
+            Self::Drnas => Some(Relaxation::Dirichlet),
+            Self::Darts => Some(Relaxation::Softmax),
+            Self::OneShot => Some(Relaxation::Path),
+            Self::Freedarts | Self::TeNas => None,
         }
     }
 }
@@ -223,6 +264,15 @@ impl Args {
             (_, None) => (self.epochs + 1) / 3,
         }
     }
+}
+
+/// The names of all scores and groups.
+fn names() -> Vec<&'static str> {
+    let scores = knas_proxy::PROXIES.iter().map(|proxy| proxy.info().name);
+    let groups = knas_proxy::PROXIES
+        .iter()
+        .flat_map(|proxy| proxy.info().groups);
+    scores.chain(groups.copied()).collect()
 }
 
 fn number(text: &str, wanted: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::found::Found;
 
-/// `--log`: one JSON object for every epoch.
+/// `--log`: one JSON object for every epoch, or round.
 pub struct Log {
     path: PathBuf,
     file: File,
@@ -71,7 +71,15 @@ impl Log {
             found: found.map(|found| found.one.id()),
             probability: found.and_then(|found| found.probability),
         };
-        let mut line = serde_json::to_vec(&entry)?;
+        self.write(&entry)
+    }
+
+    /// Writes a line.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn write(&mut self, entry: &impl Serialize) -> Result<()> {
+        let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
         let written = self.file.write_all(&line);
         written.with_context(|| format!("--log {}", self.path.display()))

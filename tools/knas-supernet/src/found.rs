@@ -1,16 +1,17 @@
 //! What a search has found, as records.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use anyhow::{Context as _, Result};
+use knas_data::Images;
 use knas_records::schema::Supernet as Block;
 use knas_records::{Context, Record, integer};
-use knas_search::derivation::margin;
-use knas_search::{Chosen, Relaxation, Search, best_first};
+use knas_search::{Chosen, Relaxation, Search, Table, best_first};
 use knas_space::{Architecture, Extent};
 use knas_stats::random::stream;
 
-use crate::cli::{Args, Method};
+use crate::cli::Args;
 use crate::plan::Plan;
 
 /// An architecture, and what the search says of it.
@@ -23,28 +24,29 @@ pub struct Found {
     pub valid_accuracy: Option<f64>,
 }
 
-/// The best architectures, at most so many; and those before the last of them that are
-/// cut off from their input.
+/// What came of a search.
+pub struct Outcome {
+    /// The best architectures, the best first.
+    pub found: Vec<Found>,
+    /// Those before the last of them that are cut off from their input.
+    pub cut_off: Vec<String>,
+    /// What their records say of the search.
+    pub block: Block,
+    /// How often an option was taken that was no better than another.
+    pub ties: usize,
+}
+
+/// The likeliest architectures where options weigh this, at most so many; and those
+/// before the last of them that are cut off from their input.
 ///
 /// # Errors
-/// When libtorch refuses.
-pub fn best(
-    search: &Search<'_>,
-    plan: &Plan,
-    args: &Args,
-    count: usize,
-    context: &Context,
-) -> Result<(Vec<Found>, Vec<String>)> {
+/// When one cannot be put together.
+pub fn likeliest(weights: &Table, plan: &Plan, count: usize) -> Result<(Vec<Found>, Vec<String>)> {
     let (mut found, mut cut_off) = (Vec::new(), Vec::new());
-    if args.method == Method::OneShot {
-        found = judged(search, plan, args, context)?;
-        found.truncate(count);
-        return Ok((found, cut_off));
-    }
     for Chosen {
         options,
         probability,
-    } in best_first(&search.expected())
+    } in best_first(weights)
     {
         if found.len() == count {
             break;
@@ -62,31 +64,17 @@ pub fn best(
     Ok((found, cut_off))
 }
 
-/// The likeliest architecture that is not cut off from its input, where options weigh
-/// this.
+/// Random architectures, the best first by accuracy on the second half.
 ///
 /// # Errors
-/// When one cannot be put together.
-pub fn first(weights: &knas_search::Table, plan: &Plan) -> Result<Option<Found>> {
-    for Chosen {
-        options,
-        probability,
-    } in best_first(weights)
-    {
-        let one = architecture(plan, &options)?;
-        if !is_cut_off(&*one, plan)? {
-            return Ok(Some(Found {
-                one,
-                probability: Some(probability),
-                valid_accuracy: None,
-            }));
-        }
-    }
-    Ok(None)
-}
-
-/// Random architectures, the best first by accuracy on the second half.
-fn judged(search: &Search<'_>, plan: &Plan, args: &Args, context: &Context) -> Result<Vec<Found>> {
+/// When libtorch refuses.
+pub fn judged(
+    search: &Search<'_>,
+    images: &Images,
+    plan: &Plan,
+    args: &Args,
+    context: &Context,
+) -> Result<Vec<Found>> {
     let (mut seen, mut found) = (HashSet::new(), Vec::new());
     // Of so many draws, a small space may hold fewer.
     for draw in 0..args.candidates.saturating_mul(20) {
@@ -101,7 +89,7 @@ fn judged(search: &Search<'_>, plan: &Plan, args: &Args, context: &Context) -> R
         if !seen.insert(options.clone()) || is_cut_off(&*one, plan)? {
             continue;
         }
-        let accuracy = search.judge(&options, &plan.data.valid)?.accuracy;
+        let accuracy = search.judge(&options, images)?.accuracy;
         found.push(Found {
             one,
             probability: None,
@@ -111,7 +99,7 @@ fn judged(search: &Search<'_>, plan: &Plan, args: &Args, context: &Context) -> R
     }
     found.sort_by(|a, b| {
         let by_accuracy = b.valid_accuracy.partial_cmp(&a.valid_accuracy);
-        let by_accuracy = by_accuracy.unwrap_or(std::cmp::Ordering::Equal);
+        let by_accuracy = by_accuracy.unwrap_or(Ordering::Equal);
         by_accuracy.then_with(|| a.one.id().cmp(&b.one.id()))
     });
     Ok(found)
@@ -130,7 +118,7 @@ fn is_cut_off(one: &dyn Architecture, plan: &Plan) -> Result<bool> {
 ///
 /// # Errors
 /// When it cannot be counted.
-pub fn record(found: &Found, search: &Search<'_>, plan: &Plan) -> Result<Record<'static>> {
+pub fn record(found: &Found, block: &Block, plan: &Plan) -> Result<Record<'static>> {
     let mut record = Record::new(found.one.id());
     record.set("space", &plan.space.name())?;
     record.set("arch", &found.one.to_string())?;
@@ -141,12 +129,10 @@ pub fn record(found: &Found, search: &Search<'_>, plan: &Plan) -> Result<Record<
     let cost = found.one.cost_in(&plan.setting)?;
     record.set("params", &integer(cost.params))?;
     record.set("macs", &integer(cost.macs))?;
-    let margin = found.probability.and_then(|_| margin(&search.expected()));
     let block = Block {
         probability: found.probability,
-        margin,
         valid_accuracy: found.valid_accuracy,
-        ..plan.block.clone()
+        ..block.clone()
     };
     record.set("supernet", &block)?;
     Ok(record)

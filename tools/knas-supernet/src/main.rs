@@ -4,7 +4,9 @@ mod cli;
 mod epochs;
 mod found;
 mod plan;
+mod rounds;
 mod run;
+mod train;
 
 use std::process::ExitCode;
 

@@ -1,18 +1,16 @@
-//! Everything that is settled before the first step: the space and its network, the
-//! data, and how it is searched.
+//! Everything that is settled before a search begins: the space and its network, the
+//! data, and what every record says.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use knas_data::{Augmentation, DataSpec, ImageSource, Limits, Training};
+use knas_data::{DataSpec, ImageSource};
 use knas_net::device;
 use knas_records::schema::{Integer, Supernet as Block};
 use knas_records::{Context, Record};
-use knas_search::{Adam, Recipe};
 use knas_space::{SearchSpace, Setting, Supernet, named};
 use knas_study::Told;
-use serde_json::{Value, json};
-use tch::{Device, Kind};
+use tch::Device;
 
 use crate::cli::{Args, Method};
 
@@ -22,18 +20,18 @@ pub struct Plan {
     pub space: &'static dyn SearchSpace,
     /// Its network.
     pub supernet: Supernet,
+    /// The size of that.
+    pub size: Setting,
     /// Which options can be chosen.
     pub allowed: Vec<Vec<bool>>,
     /// What the architectures are for: as usual, but for what the data tell.
     pub setting: Setting,
-    /// The two halves of the training set, as training and validation images.
-    pub data: Training,
-    /// How it is searched.
-    pub recipe: Recipe,
-    /// What every record says of the search.
+    /// The data, of the side and classes of the network.
+    pub source: ImageSource,
+    /// What every record says of the search, but for data and training.
     pub block: Block,
-    /// Element type and device.
-    pub options: (Kind, Device),
+    /// Where the network is.
+    pub device: Device,
 }
 
 impl Plan {
@@ -42,6 +40,12 @@ impl Plan {
         let space = named(&args.space).context("--space")?;
         if args.divergence > 0.0 && args.method != Method::Drnas {
             bail!("--divergence is for --method drnas");
+        }
+        if args.checkpoint_dir.is_some() && args.method.relaxation().is_none() {
+            bail!(
+                "--checkpoint-dir: --method {} trains nothing that could be kept",
+                args.method.name()
+            );
         }
         let nowhere = || {
             let name = space.name();
@@ -57,9 +61,10 @@ impl Plan {
         let spec = data(args, context)?;
         let source = ImageSource::open(&spec, &context.cache_folder())?;
         let flags = args.size.told().map_err(anyhow::Error::msg)?;
-        let told = Told::of_images(&source, flags)?;
-        let setting = Setting::of(space, told.sizes())?;
-        let supernet = space.supernet(&setting)?.ok_or_else(nowhere)?;
+        let size = Setting::of(space, Told::of_images(&source, flags)?.sizes())?;
+        let of_data = Told::of_images(&source, Vec::new())?;
+        let setting = Setting::of(space, of_data.sizes())?;
+        let supernet = space.supernet(&size)?.ok_or_else(nowhere)?;
         let allowed = match &args.parents {
             None => supernet
                 .choices
@@ -68,37 +73,19 @@ impl Plan {
                 .collect(),
             Some(_) => parents(args, space, &supernet, context)?,
         };
-        let of_data = Told::of_images(&source, Vec::new())?;
-        let side = setting.side()?;
-        let limits = Limits {
-            train: args.train_limit,
-            valid: args.train_limit,
-            test: Some(0),
-            ..Limits::default()
-        };
-        let data = source.with(side, source.classes())?.training(limits)?;
         if let Some(left_out) = source.left_out() {
             context.warn(format_args!("{spec}: {left_out}"));
         }
         Ok(Self {
-            block: block(args, source.name(), &data, &setting),
-            recipe: recipe(args),
-            setting: Setting::of(space, of_data.sizes())?,
-            options: (Kind::Float, device),
+            block: block(args, source.name(), &size),
+            source: source.with(size.side()?, size.classes)?,
+            setting,
+            device,
             space,
             supernet,
+            size,
             allowed,
-            data,
         })
-    }
-
-    /// All that the search depends on.
-    pub fn about(&self) -> Result<Value> {
-        Ok(json!({
-            "space": self.space.name(),
-            "allowed": self.allowed,
-            "search": self.block,
-        }))
     }
 }
 
@@ -128,11 +115,8 @@ fn parents(
     supernet: &Supernet,
     context: &Context,
 ) -> Result<Vec<Vec<bool>>> {
-    let mut allowed: Vec<Vec<bool>> = supernet
-        .choices
-        .iter()
-        .map(|choice| vec![false; choice.options.len()])
-        .collect();
+    let none = |choice: &knas_space::Choice| vec![false; choice.options.len()];
+    let mut allowed: Vec<Vec<bool>> = supernet.choices.iter().map(none).collect();
     let mut input = context.input(args.parents.as_slice())?;
     let mut found = false;
     while let Some(line) = input.next_line()? {
@@ -164,78 +148,37 @@ fn parents(
 
 fn options_of(record: &Record<'_>, space: &dyn SearchSpace) -> Result<Vec<usize>> {
     match record.get::<String>("space")? {
-        Some(other) if other != space.name() => {
-            bail!(
-                "its space is {other:?}, not {:?} (see --space)",
-                space.name()
-            )
-        }
+        Some(other) if other != space.name() => bail!(
+            "its space is {other:?}, not {:?} (see --space)",
+            space.name()
+        ),
         _ => {}
     }
     let one = space.parse(&record.need::<String>("arch")?)?;
-    Ok(one
-        .decisions()
-        .iter()
-        .map(|decision| decision.choice)
-        .collect())
+    Ok(one.decisions().iter().map(|d| d.choice).collect())
 }
 
-fn recipe(args: &Args) -> Recipe {
-    Recipe {
-        relaxation: args.method.relaxation(),
-        epochs: args.epochs,
-        warm_up: args.warm_up(),
-        batch: args.batch as usize,
-        rates: (args.lr, args.lr_min),
-        momentum: args.momentum,
-        weight_decay: args.weight_decay,
-        adam: Adam {
-            rate: args.theta_lr,
-            decay: args.theta_decay,
-        },
-        divergence: args.divergence,
-        augmentation: Augmentation {
-            flip_crop: !args.no_augment,
-            ..Augmentation::default()
-        },
-        seed: args.seed,
-    }
-}
-
-fn block(args: &Args, data: &str, images: &Training, setting: &Setting) -> Block {
-    let learns = args.method != Method::OneShot;
-    let of_theta = |value: f64| learns.then_some(value);
-    let parts = [("train", &images.train), ("valid", &images.valid)];
+fn block(args: &Args, data: &str, size: &Setting) -> Block {
     Block {
         method: args.method.name().to_owned(),
         seed: Integer::from(args.seed),
-        epochs: args.epochs,
-        warm_up: learns.then(|| args.warm_up()),
-        network: setting
+        epochs: 0,
+        network: size
             .named()
             .map(|(name, size)| (name.to_owned(), size))
             .collect(),
         data: data.to_owned(),
-        data_sha256: parts
-            .map(|(part, images)| (part.to_owned(), images.content_hash()))
-            .into(),
-        examples: BTreeMap::from(
-            parts.map(|(part, images)| (part.to_owned(), images.len() as u64)),
-        ),
-        batch: args.batch.into(),
-        lr: args.lr,
-        lr_min: args.lr_min,
-        momentum: args.momentum,
-        weight_decay: args.weight_decay,
-        theta_lr: of_theta(args.theta_lr),
-        theta_decay: of_theta(args.theta_decay),
-        divergence: of_theta(args.divergence).filter(|&factor| factor > 0.0),
-        augment: if args.no_augment { "none" } else { "flip-crop" }.to_owned(),
-        threads: args.threads.into(),
+        data_sha256: BTreeMap::new(),
+        examples: BTreeMap::new(),
         probability: None,
         margin: None,
-        candidates: (!learns).then_some(args.candidates),
+        candidates: None,
         valid_accuracy: None,
+        by: None,
+        repeats: None,
+        alpha: None,
+        hyper: None,
+        threads: args.threads.into(),
         tool: concat!("knas-supernet ", env!("CARGO_PKG_VERSION")).to_owned(),
         libtorch: knas_net::LIBTORCH.to_owned(),
     }

@@ -10,7 +10,7 @@ use crate::NetError;
 pub(super) fn sum(pass: &Pass<'_, '_>, place: usize) -> Result<Tensor, NetError> {
     let nodes = pass.network.graph.nodes();
     let inputs = nodes[place].inputs.iter();
-    let mut open = inputs.filter(|input| !pass.gates.closes(nodes[input.place()].op));
+    let mut open = inputs.filter(|input| !pass.gates.closes(&nodes[input.place()].op));
     let Some(first) = open.next() else {
         return nothing(pass, place);
     };

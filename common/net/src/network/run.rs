@@ -91,7 +91,7 @@ impl Network {
             true => Gates::of(&self.graph, mix)?,
             false => Gates::default(),
         };
-        let needed = self.gated.then(|| gates.needed(&self.graph));
+        let needed = self.gated.then(|| self.graph.needed(|op| gates.closes(op)));
         let mut pass = Pass {
             network: self,
             norm,

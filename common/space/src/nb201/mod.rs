@@ -86,6 +86,10 @@ impl SearchSpace for Nb201 {
         Ok(Some(supernet::lower(&skeleton)?))
     }
 
+    fn supernet_thin(&self, side: usize) -> Option<Result<Supernet, GraphError>> {
+        Some(supernet::lower_thin(side))
+    }
+
     fn choose(&self, options: &[usize]) -> Option<Box<dyn Architecture>> {
         let ops: Option<Vec<Op>> = options.iter().map(|&o| Op::ALL.get(o).copied()).collect();
         Some(Box::new(Cell::new(ops?.try_into().ok()?)))

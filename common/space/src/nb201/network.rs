@@ -67,9 +67,15 @@ pub fn lower_thin(cell: &Cell, side: usize) -> Result<Graph, GraphError> {
     let mut graph = Graph::new(Shape::Maps { channels: 1, side });
     let image = graph.input();
     let output = live_edges(&mut graph, image, "thin", &Form::of(cell))?;
-    let normal = graph.batch_norm(output, named("lastact.0", "lastact"))?;
-    graph.push(Op::Relu, &[normal])?;
+    thin_end(&mut graph, output)?;
     Ok(graph)
+}
+
+/// Batch norm and ReLU.
+pub(super) fn thin_end(graph: &mut Graph, input: Value) -> Result<(), GraphError> {
+    let normal = graph.batch_norm(input, named("lastact.0", "lastact"))?;
+    graph.push(Op::Relu, &[normal])?;
+    Ok(())
 }
 
 /// Batch norm, ReLU, global average pooling, linear map.

@@ -1,8 +1,8 @@
 //! All cells in one network: every operation of every edge, each behind a gate.
 
-use knas_graph::{Graph, GraphError, Kernel, Op as Layer, Value};
+use knas_graph::{Graph, GraphError, Kernel, Op as Layer, Shape, Value};
 
-use super::network::{POOL, around};
+use super::network::{POOL, around, thin_end};
 use super::{EDGES, Op, Skeleton};
 use crate::layers::named;
 use crate::supernet::{Choice, Supernet};
@@ -16,24 +16,34 @@ use crate::supernet::{Choice, Supernet};
 pub(super) fn lower(skeleton: &Skeleton) -> Result<Supernet, GraphError> {
     let mut held = Vec::new();
     let graph = around(skeleton, |graph, input, name| {
-        let mut cell = Mixed {
-            graph,
-            name,
-            input,
-            active: [None; 4],
-            pooled: [None; 4],
-        };
-        cell.lower(&mut held)
+        Mixed::new(graph, input, name).lower(&mut held)
     })?;
+    Ok(supernet(graph, held))
+}
+
+/// All operations in one thin network, as [`super::network::lower_thin`] has a cell.
+///
+/// # Errors
+/// Never, for a side of at least 1.
+pub(super) fn lower_thin(side: usize) -> Result<Supernet, GraphError> {
+    let mut graph = Graph::new(Shape::Maps { channels: 1, side });
+    let image = graph.input();
+    let mut held = Vec::new();
+    let output = Mixed::new(&mut graph, image, "thin").lower(&mut held)?;
+    thin_end(&mut graph, output)?;
+    Ok(supernet(graph, held))
+}
+
+fn supernet(graph: Graph, held: Vec<(usize, usize, std::ops::Range<usize>)>) -> Supernet {
     let choice = |edge: &super::Edge| Choice {
         name: edge.to_string(),
         options: &super::OPERATIONS,
     };
-    Ok(Supernet {
+    Supernet {
         graph,
         choices: EDGES.iter().map(choice).collect(),
         held,
-    })
+    }
 }
 
 /// A cell under way. What several edges make of one node is made once.
@@ -47,7 +57,17 @@ struct Mixed<'g> {
     pooled: [Option<Value>; 4],
 }
 
-impl Mixed<'_> {
+impl<'g> Mixed<'g> {
+    fn new(graph: &'g mut Graph, input: Value, name: &'g str) -> Self {
+        Self {
+            graph,
+            name,
+            input,
+            active: [None; 4],
+            pooled: [None; 4],
+        }
+    }
+
     fn lower(
         &mut self,
         held: &mut Vec<(usize, usize, std::ops::Range<usize>)>,
