@@ -12,15 +12,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export OMP_NUM_THREADS=1
 
-# A text of LENGTH tokens, [CLS] and [SEP] among them.
+# Two texts of LENGTH tokens, of which [CLS] and [SEP] are two.
 made() {
-    printf '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n' >"$work/vocab.txt"
-    seq -f 'w%.0f' 30000 >>"$work/vocab.txt"
-    { printf '{"text":"' && seq -s ' ' -f 'w%.0f' $(($1 - 2)) && printf '","label":0}\n'; } |
-        tr -d '\n' >"$work/texts.jsonl"
-    printf '\n' >>"$work/texts.jsonl"
-    sed 's/"label":0/"label":1/' "$work/texts.jsonl" >>"$work/texts.jsonl.more"
-    cat "$work/texts.jsonl.more" >>"$work/texts.jsonl"
+    local words label
+    words=$(seq -s ' ' -f 'w%.0f' $(($1 - 2)))
+    { printf '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n' && seq -f 'w%.0f' 30000; } >"$work/vocab.txt"
+    for label in 0 1; do printf '{"text":"%s","label":%s}\n' "$words" "$label"; done >"$work/texts.jsonl"
 }
 
 ours() {

@@ -115,7 +115,7 @@ fn later_rounds_keep_to_the_budget() {
     }
     let folder = scratch();
     small_cifar10(&folder.path().join("data"));
-    let cheap = |record: &Value| record["params"].as_f64().unwrap() <= 130_000.0;
+    let cheap = |record: &Value| record["params"].as_f64().unwrap() <= 5_700.0;
     let read = |file: &str| -> Vec<Value> {
         let text = fs::read_to_string(folder.path().join("search").join(file)).unwrap();
         let lines = text.lines();
@@ -125,12 +125,14 @@ fn later_rounds_keep_to_the_budget() {
     };
     let train = format!("{TRAIN} --epochs 1");
     let arguments = [
-        "SAMPLE=-n 24",
+        "SAMPLE=-n 24 --channels 4 --cells 1",
         "SHARDS=1",
         "K=3",
         "ROUNDS=3",
         "BATCH=4",
-        "BUDGET=params=130000",
+        "BUDGET=params=5700",
+        // With so few images accuracies may all be equal.
+        "FIT=--acquire ei --target finetune.valid_loss",
         &train,
     ];
     expect(&mut search(folder.path(), &arguments), 0);
@@ -139,7 +141,7 @@ fn later_rounds_keep_to_the_budget() {
     let trained: Vec<Value> = (1..=11)
         .flat_map(|n| read(&format!("trained-{n}.ndjson")))
         .collect();
-    assert!(trained.iter().all(cheap), "{trained:?}");
+    assert!(trained.iter().all(cheap));
     assert_eq!(trained.len(), affordable);
     assert_eq!(read("best.ndjson").len(), 1);
 }
