@@ -122,8 +122,8 @@ fn official(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Extent;
     use crate::nb201::{Cell, EDGES, Nb201, Op, Skeleton};
-    use crate::{Architecture as _, Extent, SearchSpace as _};
 
     fn supernet(channels: u64, cells: u64) -> Supernet {
         let skeleton = Skeleton::new(channels, cells, 10, 32).unwrap();
