@@ -185,7 +185,7 @@ fn what_one_space_has_the_other_refuses() {
         let run = Tool::new("knas-sample").args(args).run();
         let _ = run
             .expect_code(2)
-            .expect_stderr("nb201 has no preset, extra connections or layers to leave out");
+            .expect_stderr("nb201 has no preset, base, extra connections or layers to leave out");
     }
     let run = Tool::new("knas-sample").arg("--with-baseline").run();
     let _ = run.expect_code(2).expect_stderr("nb201 has no baseline");

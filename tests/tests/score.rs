@@ -180,8 +180,9 @@ fn auto_is_scored_and_ranked() {
     assert_eq!(auto.records()[3]["arch"], cut_off);
     let spelled = rank(&["--by", &names.join(","), "--combine", "log-rank"]);
     assert_eq!(auto.stdout, spelled.stdout);
-    let mixed = rank(&["--by", "auto,params"]).expect_code(2);
-    let _ = mixed.expect_stderr("--by auto stands alone");
+    let mixed = rank(&["--by", "auto,-params"]).expect_code(0);
+    let by = format!("log-rank({},-params)", names.join(","));
+    assert_eq!(mixed.column("score_by"), [by.as_str(); 4].map(Value::from));
     let pareto = rank(&["--by", "auto", "--combine", "pareto"]).expect_code(2);
     let _ = pareto.expect_stderr(&format!("name its scores: {}", names.join(",")));
 }
