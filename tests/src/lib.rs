@@ -208,17 +208,11 @@ impl Outcome {
     /// Every line of standard output as JSON.
     ///
     /// # Panics
-    /// With both streams, where a line is not JSON.
+    /// With the line, where one is not JSON.
     #[must_use]
     #[track_caller]
     pub fn records(&self) -> Vec<Value> {
-        self.stdout
-            .lines()
-            .map(|line| {
-                serde_json::from_str(line)
-                    .unwrap_or_else(|error| panic!("{error} in {line}\n{}", self.streams()))
-            })
-            .collect()
+        records(&self.stdout)
     }
 
     /// One field of every record.
@@ -273,6 +267,31 @@ pub fn binary(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Every line of a text as JSON.
+///
+/// # Panics
+/// With the line, where one is not JSON.
+#[must_use]
+#[track_caller]
+pub fn records(text: &str) -> Vec<Value> {
+    let record = |line| match serde_json::from_str(line) {
+        Ok(record) => record,
+        Err(error) => panic!("{error} in {line}"),
+    };
+    text.lines().map(record).collect()
+}
+
+/// What the tool called `name` writes in `folder`, where it has to succeed.
+///
+/// # Panics
+/// With both streams, where it does not.
+#[must_use]
+#[track_caller]
+pub fn records_of(name: &str, folder: &Path, args: &[&str]) -> Vec<Value> {
+    let tool = Tool::new(name).current_dir(folder).args(args);
+    tool.run().expect_code(0).records()
 }
 
 /// A folder of the test's own, removed when the value goes.

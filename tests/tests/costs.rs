@@ -3,22 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use knas_tests::{Tool, model, repository, scratch};
+use knas_tests::{Tool, model, records, records_of, repository, scratch};
 use serde_json::{Value, json};
-
-fn lines(text: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
 
 fn tool(name: &str, folder: &Path, args: &[&str]) -> Tool {
     Tool::new(name).current_dir(folder).args(args)
-}
-
-fn records(name: &str, folder: &Path, args: &[&str]) -> Vec<Value> {
-    let run = tool(name, folder, args).run();
-    lines(&run.expect_code(0).stdout)
 }
 
 const NOISE: [&str; 6] = ["--data", "noise", "--samples", "4", "--cells", "1"];
@@ -28,7 +17,7 @@ fn a_cost_ranks_by_its_negative_and_says_how_far_it_spread() {
     let scratch = scratch();
     let folder = scratch.path();
     let cells = ["-n", "3", "--cells", "1", "-o", "cells.ndjson"];
-    let _ = records("knas-sample", folder, &cells);
+    let _ = records_of("knas-sample", folder, &cells);
     let proxies = [
         "--proxy",
         "latency,mgm,memory",
@@ -36,7 +25,7 @@ fn a_cost_ranks_by_its_negative_and_says_how_far_it_spread() {
         "2",
         "cells.ndjson",
     ];
-    let scored = records("knas-score", folder, &[&NOISE[..], &proxies].concat());
+    let scored = records_of("knas-score", folder, &[&NOISE[..], &proxies].concat());
     for record in &scored {
         let [median, low, high] = ["/scores/latency", "/latency/low", "/latency/high"]
             .map(|name| record.pointer(name).unwrap().as_f64().unwrap());
@@ -64,7 +53,7 @@ fn a_cost_ranks_by_its_negative_and_says_how_far_it_spread() {
     );
     // What is computed, and not measured, is the same again; `all` holds no times.
     let again = ["--proxy", "costs", "--seeds", "2", "cells.ndjson"];
-    let again = records("knas-score", folder, &[&NOISE[..], &again].concat());
+    let again = records_of("knas-score", folder, &[&NOISE[..], &again].concat());
     for (one, other) in scored.iter().zip(&again) {
         assert_eq!(memory(one), memory(other));
         assert_eq!(other["score_by"], "-memory");
@@ -95,7 +84,7 @@ fn what_was_measured_is_kept_on_resuming() {
     let args = ["--proxy", "latency", "--resume", "-o", "scores.ndjson"];
     let args = [&NOISE[..], &args, &["cells.ndjson"]].concat();
     let all = ["-n", "3", "--cells", "1", "-o", "cells.ndjson"];
-    let _ = records("knas-sample", folder, &all);
+    let _ = records_of("knas-sample", folder, &all);
     let input = fs::read_to_string(folder.join("cells.ndjson")).unwrap();
     let (first, rest) = input.split_once('\n').unwrap();
     fs::write(folder.join("cells.ndjson"), format!("{first}\n")).unwrap();
@@ -110,7 +99,7 @@ fn what_was_measured_is_kept_on_resuming() {
     let _ = tool("knas-score", folder, &args).run().expect_code(1);
     let after = fs::read_to_string(&file).unwrap();
     assert!(after.starts_with(&before), "{before}{after}");
-    let found = lines(&after);
+    let found = records(&after);
     assert_eq!(found.len(), 4);
     for record in &found {
         let failed = record["id"] == "bad";
@@ -123,7 +112,7 @@ fn what_was_measured_is_kept_on_resuming() {
     let ranked = |by: &[&str]| -> Vec<Value> {
         let args = [by, &["scores.ndjson"]].concat();
         let run = tool("knas-rank", folder, &args).run();
-        let ranked = lines(&run.expect_code(0).stdout);
+        let ranked = records(&run.expect_code(0).stdout);
         ranked.iter().map(|record| record["id"].clone()).collect()
     };
     let mut fast: Vec<&Value> = found.iter().filter(|one| one["id"] != "bad").collect();
@@ -151,14 +140,14 @@ fn a_process_of_its_own_measures_as_well() {
     let scratch = scratch();
     let folder = scratch.path();
     let cells = ["-n", "2", "--cells", "1", "-o", "cells.ndjson"];
-    let _ = records("knas-sample", folder, &cells);
+    let _ = records_of("knas-sample", folder, &cells);
     let args = ["--proxy", "latency", "--timeout", "60", "cells.ndjson"];
-    for record in records("knas-score", folder, &[&NOISE[..], &args].concat()) {
+    for record in records_of("knas-score", folder, &[&NOISE[..], &args].concat()) {
         let median = record["scores"]["latency"].as_f64().unwrap();
         assert!(record["latency"]["low"].as_f64().unwrap() <= median);
         assert!(median <= record["latency"]["high"].as_f64().unwrap());
     }
-    let listed = records("knas-score", folder, &["--list-proxies=ndjson"]);
+    let listed = records_of("knas-score", folder, &["--list-proxies=ndjson"]);
     let measured = listed.iter().filter(|one| one["measured"] == true);
     let measured: Vec<&Value> = measured.map(|one| &one["name"]).collect();
     assert_eq!(measured, ["latency"]);
@@ -183,7 +172,7 @@ fn texts_have_costs_too() {
     let data = ["--data", "mrpc:MRPC", "--samples", "4", "--tokenizer"];
     let args = [&data[..], &[tokenizer.to_str().unwrap()]].concat();
     let args = [&args[..], &["--proxy", "memory,latency", "tiny.ndjson"]].concat();
-    for record in records("knas-score", folder, &args) {
+    for record in records_of("knas-score", folder, &args) {
         assert!(record["scores"]["latency"].as_f64() > Some(0.0), "{record}");
         assert!(record["scores"]["memory"].as_f64() > Some(0.0), "{record}");
         assert_eq!(record["score_by"], "-memory");
@@ -211,7 +200,7 @@ fn a_budget_leaves_out_what_costs_more() {
     let ids = |args: &[&str], code: i32| {
         let run = tool("knas-rank", folder, &[args, &["dear.ndjson"]].concat()).run();
         let run = run.expect_code(code);
-        let ranked = lines(&run.stdout);
+        let ranked = run.records();
         let ranked = ranked.iter().filter(|record| record["rank"].is_number());
         let ids: Vec<String> = ranked
             .map(|r| r["id"].as_str().unwrap().to_owned())
@@ -270,7 +259,7 @@ fn a_search_keeps_to_a_budget() {
         .unwrap();
     let said = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{said}");
-    let ranked = lines(&fs::read_to_string(folder.join("search/ranked.ndjson")).unwrap());
+    let ranked = records(&fs::read_to_string(folder.join("search/ranked.ndjson")).unwrap());
     assert!(!ranked.is_empty());
     for record in &ranked {
         assert!(

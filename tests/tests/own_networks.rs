@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use image::{Rgb, RgbImage};
-use knas_tests::{Tool, scratch};
+use knas_tests::{Tool, records, records_of, scratch};
 use serde_json::{Value, json};
 
 const CELLS: [&str; 2] = [
@@ -12,21 +12,9 @@ const CELLS: [&str; 2] = [
     "|skip_connect~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|none~0|none~1|nor_conv_1x1~2|",
 ];
 
-fn lines(text: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 /// A tool in a folder.
 fn tool(name: &str, folder: &Path, args: &[&str]) -> Tool {
     Tool::new(name).current_dir(folder).args(args)
-}
-
-/// What a tool that has to succeed writes.
-fn records(name: &str, folder: &Path, args: &[&str]) -> Vec<Value> {
-    let run = tool(name, folder, args).run();
-    lines(&run.expect_code(0).stdout)
 }
 
 /// Pictures of as many classes, which colours tell apart.
@@ -56,9 +44,9 @@ fn models(folder: &Path) {
         .map(|cell_of| cell(cell_of).to_string())
         .collect();
     fs::write(folder.join("cells.ndjson"), cells.join("\n")).unwrap();
-    let _ = records("knas-export", folder, &["-o", "models", "cells.ndjson"]);
+    let _ = records_of("knas-export", folder, &["-o", "models", "cells.ndjson"]);
     let args = ["--format", "safetensors", "-o", "cells", "cells.ndjson"];
-    let _ = records("knas-export", folder, &args);
+    let _ = records_of("knas-export", folder, &args);
 }
 
 const FILES: [&str; 4] = ["--space", "onnx", "models/cell0.onnx", "models/cell1.onnx"];
@@ -68,10 +56,10 @@ fn a_file_is_scored_as_what_it_was_made_from() {
     let (scratch, noise) = (scratch(), ["--data", "noise", "--samples", "8"]);
     let folder = scratch.path();
     models(folder);
-    let own = records("knas-sample", folder, &[&FILES[..], &["-o", "-"]].concat());
+    let own = records_of("knas-sample", folder, &[&FILES[..], &["-o", "-"]].concat());
     let sizes = ["--size", "channels=4,cells=1,classes=3"];
     let arch = CELLS.map(|cell| ["--arch", cell]).concat();
-    let cells = records("knas-sample", folder, &[&arch[..], &sizes].concat());
+    let cells = records_of("knas-sample", folder, &[&arch[..], &sizes].concat());
     for (own, cell) in own.iter().zip(&cells) {
         assert_eq!(
             (&own["params"], &own["macs"]),
@@ -81,17 +69,10 @@ fn a_file_is_scored_as_what_it_was_made_from() {
     }
     let own: Vec<String> = own.iter().map(Value::to_string).collect();
     fs::write(folder.join("own.ndjson"), own.join("\n")).unwrap();
-    let scores = |records_of: &str, weights: &[&str]| {
+    let scores = |file: &str, weights: &[&str]| {
         let proxies = ["--proxy", "mgm,naswot,synflow,zen,params,jacob-cov"];
-        let args = [
-            &noise[..],
-            &["--seed", "3"],
-            &proxies,
-            weights,
-            &[records_of],
-        ]
-        .concat();
-        let scored = records("knas-score", folder, &args);
+        let args = [&noise[..], &["--seed", "3"], &proxies, weights, &[file]].concat();
+        let scored = records_of("knas-score", folder, &args);
         let scores = scored.iter().map(|record| record["scores"].clone());
         (scores.collect::<Vec<_>>(), scored)
     };
@@ -112,7 +93,7 @@ fn a_file_is_scored_as_what_it_was_made_from() {
     .run();
     let said = &run.expect_code(1).stderr;
     assert!(
-        said.contains("models/cell0.onnx tells 3 classes apart, and the data 5"),
+        said.contains("models/cell0.onnx tells 3 classes apart, and not 5"),
         "{said}"
     );
     assert!(said.contains("--new-head"), "{said}");
@@ -140,14 +121,14 @@ fn a_file_is_trained_evaluated_exported_and_predicts() {
     let folder = scratch.path();
     models(folder);
     pictures(folder, 3);
-    let _ = records(
+    let _ = records_of(
         "knas-sample",
         folder,
         &[&FILES[..], &["-o", "own.ndjson"]].concat(),
     );
     let data = ["--data", "folder:pictures", "--batch", "4"];
     let evaluate = ["--evaluate", "--weights", "own", "own.ndjson"];
-    let before = records("knas-finetune", folder, &[&data[..], &evaluate].concat());
+    let before = records_of("knas-finetune", folder, &[&data[..], &evaluate].concat());
     assert_eq!(before[0]["evaluated"]["weights"], "models/cell0.onnx");
     let train = [
         "--weights",
@@ -158,7 +139,7 @@ fn a_file_is_trained_evaluated_exported_and_predicts() {
         "run",
         "own.ndjson",
     ];
-    let trained = records("knas-finetune", folder, &[&data[..], &train].concat());
+    let trained = records_of("knas-finetune", folder, &[&data[..], &train].concat());
     let hyper = &trained[0]["finetune"]["hyper"];
     assert_eq!(hyper["init"], "own");
     let arch = trained[0]["arch"].as_str().unwrap();
@@ -183,7 +164,7 @@ fn a_file_is_trained_evaluated_exported_and_predicts() {
             "own.ndjson",
         ],
     ];
-    let with_new = records("knas-finetune", folder, &more.concat());
+    let with_new = records_of("knas-finetune", folder, &more.concat());
     assert_eq!(with_new[0]["finetune"]["hyper"]["head"], "drawn");
     assert_eq!(with_new[0]["finetune"]["network"]["classes"], 5);
     // What was trained goes out as it came in, and its weights say what they are.
@@ -191,10 +172,10 @@ fn a_file_is_trained_evaluated_exported_and_predicts() {
     let weights = format!("run/{id}.safetensors");
     let text = |record: &str, folder_of: &str, more: &[&str]| {
         let args = [&["--format", "text", "-o", folder_of], more, &[record]].concat();
-        let written = records("knas-export", folder, &args);
+        let written = records_of("knas-export", folder, &args);
         fs::read_to_string(folder.join(written[0]["export"]["path"].as_str().unwrap())).unwrap()
     };
-    let _ = records("knas-export", folder, &["-o", "again", &weights]);
+    let _ = records_of("knas-export", folder, &["-o", "again", &weights]);
     let again = [
         "--space",
         "onnx",
@@ -202,16 +183,16 @@ fn a_file_is_trained_evaluated_exported_and_predicts() {
         "-o",
         "again.ndjson",
     ];
-    let _ = records("knas-sample", folder, &again);
+    let _ = records_of("knas-sample", folder, &again);
     assert_eq!(
         text("again.ndjson", "t1", &[]),
         text("own.ndjson", "t2", &[])
     );
     let model = ["--model", &weights, "pictures/class 1/0.png"];
-    let predicted = records("knas-predict", folder, &model);
+    let predicted = records_of("knas-predict", folder, &model);
     assert_eq!(predicted[0]["class"], "class 1", "{}", predicted[0]);
     // The file itself as ONNX again: weights and all.
-    let _ = records(
+    let _ = records_of(
         "knas-export",
         folder,
         &["-o", "copy", "--weights", "own", "own.ndjson"],
@@ -223,10 +204,10 @@ fn a_file_is_trained_evaluated_exported_and_predicts() {
         "-o",
         "copy.ndjson",
     ];
-    let _ = records("knas-sample", folder, &copy);
+    let _ = records_of("knas-sample", folder, &copy);
     let score = |of: &str| {
         let args = ["--data", "noise", "--samples", "4", "--weights", "own", of];
-        records("knas-score", folder, &args)[0]["scores"].clone()
+        records_of("knas-score", folder, &args)[0]["scores"].clone()
     };
     assert_eq!(score("copy.ndjson"), score("own.ndjson"));
 }
@@ -247,7 +228,7 @@ fn what_is_no_candidate_costs_itself_alone() {
     let run = tool("knas-sample", folder, &args).run();
     let said = run.expect_code(1).stderr.clone();
     assert_eq!(
-        lines(&fs::read_to_string(folder.join("own.ndjson")).unwrap()).len(),
+        records(&fs::read_to_string(folder.join("own.ndjson")).unwrap()).len(),
         2
     );
     for part in [
@@ -264,7 +245,7 @@ fn what_is_no_candidate_costs_itself_alone() {
         &[&FILES[..], &["--size", "side=1024"]].concat(),
     )
     .run();
-    let found = lines(&run.expect_code(0).stdout);
+    let found = records(&run.expect_code(0).stdout);
     assert_eq!(found[0]["size"], json!({"side": 1024}));
     for (args, said) in [
         (
@@ -314,7 +295,7 @@ fn what_is_no_candidate_costs_itself_alone() {
         "{}",
         run.stderr
     );
-    let scored = lines(&run.stdout);
+    let scored = run.records();
     assert_eq!(scored[0]["error"]["kind"], "bad_arch");
     assert!(scored[1]["score"].is_number(), "{}", scored[1]);
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use knas_tests::{Tool, scratch};
+use knas_tests::{Tool, records, records_of, scratch};
 use serde_json::{Value, json};
 
 const SCORE: [&str; 6] = [
@@ -19,19 +19,8 @@ const SCORE: [&str; 6] = [
 const CELL: &str = "|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+\
                     |skip_connect~0|none~1|nor_conv_1x1~2|";
 
-fn lines(text: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 fn tool(name: &str, folder: &Path, args: &[&str]) -> Tool {
     Tool::new(name).current_dir(folder).args(args)
-}
-
-fn records(name: &str, folder: &Path, args: &[&str]) -> Vec<Value> {
-    let run = tool(name, folder, args).run();
-    lines(&run.expect_code(0).stdout)
 }
 
 fn write(folder: &Path, name: &str, records: &[Value]) {
@@ -44,7 +33,7 @@ fn base(folder: &Path) {
     let size = json!({"channels": 8, "cells": 2});
     let record = json!({"id": "cell", "space": "nb201", "arch": CELL, "size": size});
     write(folder, "cell.ndjson", &[record]);
-    let _ = records("knas-export", folder, &["-o", "models", "cell.ndjson"]);
+    let _ = records_of("knas-export", folder, &["-o", "models", "cell.ndjson"]);
 }
 
 #[test]
@@ -62,7 +51,7 @@ fn variations_of_a_record_and_of_its_file_are_the_same_networks() {
             "8",
             "--with-baseline",
         ];
-        records("knas-sample", folder, &args)
+        records_of("knas-sample", folder, &args)
     };
     let (of_record, of_file) = (sample("cell.ndjson"), sample("models/cell.onnx"));
     assert_eq!((of_record.len(), of_file.len()), (8, 8));
@@ -86,7 +75,7 @@ fn variations_of_a_record_and_of_its_file_are_the_same_networks() {
             own.split_once('@').unwrap().1.to_owned()
         });
         let args = ["--space", "vary", "--arch", &same];
-        let again = &records("knas-sample", folder, &args)[0];
+        let again = &records_of("knas-sample", folder, &args)[0];
         assert_eq!(
             (&again["params"], &again["macs"]),
             (&one["params"], &one["macs"])
@@ -98,7 +87,7 @@ fn variations_of_a_record_and_of_its_file_are_the_same_networks() {
     let args = [&SCORE[..], &["--weights", "own", "files.ndjson"]].concat();
     let run = tool("knas-score", folder, &args).run();
     let run = run.expect_code(1);
-    let scored = lines(&run.stdout);
+    let scored = run.records();
     let scored = scored
         .iter()
         .filter(|record| record["score"].is_number())
@@ -114,7 +103,7 @@ fn variations_of_a_record_and_of_its_file_are_the_same_networks() {
     write(folder, "plain.ndjson", &of_record[..1]);
     let score = |file: &str| {
         let args = [&SCORE[..], &[file]].concat();
-        records("knas-score", folder, &args)[0]["scores"].clone()
+        records_of("knas-score", folder, &args)[0]["scores"].clone()
     };
     assert_eq!(score("plain.ndjson"), score("cell.ndjson"));
 }
@@ -137,7 +126,7 @@ fn variations_are_mutated_and_exported() {
     );
     let arch = arch.replace("kernel2", "kernel3");
     let args = ["--space", "vary", "--arch", &arch, "-o", "one.ndjson"];
-    let _ = records("knas-sample", folder, &args);
+    let _ = records_of("knas-sample", folder, &args);
     let mutate = [
         "--space",
         "vary",
@@ -146,18 +135,18 @@ fn variations_are_mutated_and_exported() {
         "--parents",
         "one.ndjson",
     ];
-    let mutants = records("knas-sample", folder, &mutate);
+    let mutants = records_of("knas-sample", folder, &mutate);
     assert_eq!(mutants.len(), 5);
     assert!(mutants.iter().all(|mutant| mutant["arch"] != arch.as_str()));
     // What is exported comes back as the same graph.
-    let _ = records("knas-export", folder, &["-o", "out", "one.ndjson"]);
-    let id = lines(&fs::read_to_string(folder.join("one.ndjson")).unwrap())[0]["id"].clone();
+    let _ = records_of("knas-export", folder, &["-o", "out", "one.ndjson"]);
+    let id = records(&fs::read_to_string(folder.join("one.ndjson")).unwrap())[0]["id"].clone();
     let file = format!("out/{}.onnx", id.as_str().unwrap());
     let args = ["--space", "onnx", &file, "-o", "again.ndjson"];
-    let _ = records("knas-sample", folder, &args);
+    let _ = records_of("knas-sample", folder, &args);
     let text = |record: &str, out: &str| {
         let args = ["--format", "text", "-o", out, record];
-        let written = records("knas-export", folder, &args);
+        let written = records_of("knas-export", folder, &args);
         fs::read_to_string(folder.join(written[0]["export"]["path"].as_str().unwrap())).unwrap()
     };
     let without_blocks = |text: String| {

@@ -12,6 +12,12 @@ pub enum DataError {
          are images, or rte:DIR, mrpc:DIR or jsonl:FILE, which are texts"
     )]
     UnknownSpec(String),
+    /// No data set is named, and the usual one is not there.
+    #[error(
+        "no --data is given and CIFAR-10 has not been fetched: run scripts/fetch-data.sh, or \
+         give cifar10:DIR, cifar100:DIR or folder:DIR"
+    )]
+    NotFetched,
     /// There is no such folder.
     #[error("no data folder {}: {hint}", folder.display())]
     MissingFolder {

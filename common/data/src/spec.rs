@@ -54,6 +54,25 @@ impl DataSpec {
         }
     }
 
+    /// What networks learn from: the set that is `given`, or else CIFAR-10, looked for as
+    /// [`fallback`](Self::fallback) does. Nothing can be learnt from noise.
+    ///
+    /// # Errors
+    /// When none is given and CIFAR-10 is not there.
+    pub fn to_learn_from(
+        given: Option<&Self>,
+        cache: &Path,
+        own: Option<PathBuf>,
+    ) -> Result<Self, DataError> {
+        match given {
+            Some(spec) => Ok(spec.clone().with_own_cifar10(own)),
+            None => match Self::fallback(cache, own) {
+                DataSpec::Noise => Err(DataError::NotFetched),
+                found => Ok(found),
+            },
+        }
+    }
+
     /// The same set, and CIFAR-10 without a folder in the one of its `own`.
     #[must_use]
     pub fn with_own_cifar10(self, own: Option<PathBuf>) -> Self {

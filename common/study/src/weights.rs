@@ -27,21 +27,31 @@ pub enum OwnError {
     )]
     None(&'static str),
     /// The file's are of another number of classes.
-    #[error(
-        "{path} tells {found} classes apart, and the data {wanted}: --new-head keeps the rest and \
-         draws a classifier"
-    )]
+    #[error("{path} tells {found} classes apart, and not {wanted}")]
     Classes {
         /// The file.
         path: String,
         /// Its classes.
         found: usize,
-        /// Those of the data.
+        /// Those that are asked for.
         wanted: usize,
     },
     /// They cannot be held.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+}
+
+impl OwnError {
+    /// What is wrong, with the way out where a tool has `--new-head`.
+    #[must_use]
+    pub fn with_new_head(&self) -> String {
+        match self {
+            Self::Classes { .. } => {
+                format!("{self}: --new-head keeps the rest and draws a classifier")
+            }
+            _ => self.to_string(),
+        }
+    }
 }
 
 /// The weights that an architecture comes with, for a network of this setting, and the

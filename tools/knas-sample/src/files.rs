@@ -1,6 +1,7 @@
 //! Networks that users bring: files as candidates.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -21,12 +22,15 @@ pub fn of<'a>(
     let mut first: HashMap<String, &Path> = HashMap::new();
     let next = move |path: &'a PathBuf| match read(path, space, told) {
         Ok(one) => {
-            if let Some(known) = first.insert(one.id(), path) {
-                let (path, known) = (path.display(), known.display());
-                context.warn(format_args!(
-                    "{path} holds the same as {known}, and is left out"
-                ));
-                return None;
+            match first.entry(one.id()) {
+                Entry::Occupied(known) => {
+                    let (path, known) = (path.display(), known.get().display());
+                    context.warn(format_args!(
+                        "{path} holds the same as {known}, and is left out"
+                    ));
+                    return None;
+                }
+                Entry::Vacant(new) => _ = new.insert(path),
             }
             for note in one.notes() {
                 context.warn(format_args!("{}: {note}", path.display()));

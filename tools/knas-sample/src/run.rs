@@ -123,8 +123,7 @@ fn base(text: &str) -> Result<String> {
         return Ok(text.to_owned());
     }
     let mut line = Vec::new();
-    let file =
-        BufReader::new(Capped::open_regular(path, i32::MAX as u64).context(text.to_owned())?);
+    let file = BufReader::new(Capped::open_regular(path, u64::MAX).context(text.to_owned())?);
     let read = file.take(LARGEST).read_until(b'\n', &mut line);
     let _ = read.with_context(|| text.to_owned())?;
     if line.trim_ascii_start().first() != Some(&b'{') {

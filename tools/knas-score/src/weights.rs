@@ -81,7 +81,8 @@ impl Weights {
             }
             Self::Own => {
                 let own = own(&*candidate.architecture, &candidate.setting, new_head);
-                own.map(|(file, _)| file).map_err(|e| fail("weights", e))
+                own.map(|(file, _)| file)
+                    .map_err(|e| fail("weights", e.with_new_head()))
             }
         };
         found.map(Some)

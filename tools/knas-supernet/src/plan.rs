@@ -91,17 +91,10 @@ impl Plan {
 
 fn data(args: &Args, context: &Context) -> Result<DataSpec> {
     let (cache, own) = (context.cache_folder(), context.own_cifar10());
-    let spec = match (&args.data, DataSpec::fallback(&cache, own.clone())) {
-        (Some(spec), _) => spec.clone().with_own_cifar10(own),
-        (None, DataSpec::Noise) => bail!(
-            "no --data is given and CIFAR-10 has not been fetched: \
-             run scripts/fetch-data.sh, or give cifar10:DIR, cifar100:DIR or folder:DIR"
-        ),
-        (None, found) => {
-            context.info(format_args!("searching on {found} ({})", cache.display()));
-            found
-        }
-    };
+    let spec = DataSpec::to_learn_from(args.data.as_ref(), &cache, own)?;
+    if args.data.is_none() {
+        context.info(format_args!("searching on {spec} ({})", cache.display()));
+    }
     match spec.is_text() {
         true => bail!("--data {spec} is made of texts, and architectures look at images"),
         false => Ok(spec),

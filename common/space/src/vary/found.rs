@@ -263,7 +263,7 @@ pub(super) fn lcm(a: usize, b: usize) -> usize {
         }
         a
     };
-    a / gcd(a, b).max(1) * b
+    (a / gcd(a, b).max(1)).saturating_mul(b)
 }
 
 /// What names begin with alike, up to a dot.

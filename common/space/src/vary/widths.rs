@@ -46,7 +46,7 @@ impl Widths {
         let channels = |place: usize| channels_of(graph.nodes()[place].shape);
         match *op {
             Op::Convolution { grid, groups, .. } => {
-                self.shrunk[place] *= grid.stride;
+                self.shrunk[place] = self.shrunk[place].saturating_mul(grid.stride);
                 self.made[place] = !self.pooled[place];
                 if Some(groups) == channels(first) && groups > 1 {
                     // Depthwise: as many as it reads, unless each makes several.
@@ -63,7 +63,7 @@ impl Widths {
             }
             Op::Linear { .. } => {}
             Op::MaxPool { stride, .. } | Op::AveragePool { stride, .. } => {
-                self.shrunk[place] *= stride;
+                self.shrunk[place] = self.shrunk[place].saturating_mul(stride);
                 self.join(place, first);
             }
             Op::GlobalPool | Op::Squeeze => {

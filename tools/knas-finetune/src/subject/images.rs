@@ -317,7 +317,7 @@ impl Candidate for ImageCandidate<'_> {
             }
             (None, Some(First::Own)) => {
                 let own = own(&*self.architecture, &self.setting, self.all.new_head);
-                own.map_err(|error| fail("weights", error))?
+                own.map_err(|error| fail("weights", error.with_new_head()))?
             }
             (None, _) => return Ok(None),
         };

@@ -157,17 +157,10 @@ impl Study {
             }
         };
         let own = context.own_cifar10();
-        let spec = match (&args.data, DataSpec::fallback(&cache, own.clone())) {
-            (Some(spec), _) => spec.clone().with_own_cifar10(own),
-            (None, DataSpec::Noise) => bail!(
-                "no --data is given and CIFAR-10 has not been fetched: \
-                 run scripts/fetch-data.sh, or give cifar10:DIR, cifar100:DIR or folder:DIR"
-            ),
-            (None, found) => {
-                say(&|| context.info(format_args!("training on {found} ({})", cache.display())));
-                found
-            }
-        };
+        let spec = DataSpec::to_learn_from(args.data.as_ref(), &cache, own)?;
+        if args.data.is_none() {
+            say(&|| context.info(format_args!("training on {spec} ({})", cache.display())));
+        }
         let (stray, one, other) = match spec.is_text() {
             true => (args.flags_of_images(), "images", "texts"),
             false => (args.flags_of_texts(), "texts", "images"),
